@@ -1,0 +1,1 @@
+"""People, permissions, audit, use cases and HTTP routes."""

@@ -1,0 +1,1 @@
+"""Packets, flow exports and other monitors' events become flows, sightings and assets."""

@@ -1,0 +1,1 @@
+"""Flows and sightings become findings, alerts, incidents and isolation plans."""
