@@ -62,9 +62,13 @@ FLOW_COLUMNS: Final[tuple[Column, ...]] = (
     Column("app", "u2", "index into APPS", "application"),
     Column("app_confidence", "u1", "percent", "how sure the application is"),
     Column("sampling", "u4", "1 in N", "1 = every packet was seen"),
-    Column("one_way", "u1", "0 or 1", "1 = the input shows one direction only (NetFlow, half SPAN)"),
+    Column(
+        "one_way", "u1", "0 or 1", "1 = the input shows one direction only (NetFlow, half SPAN)"
+    ),
     Column("end_reason", "u1", "index into END_REASONS", "why the record was written"),
-    Column("part", "u4", "count", "0 = first record of the connection, then 1, 2 … on active timeout"),
+    Column(
+        "part", "u4", "count", "0 = first record of the connection, then 1, 2 … on active timeout"
+    ),
 )
 
 FLOW_DTYPE: Final = np.dtype(

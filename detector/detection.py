@@ -1,0 +1,110 @@
+"""What a detector is: a frozen model with one verb, `find`, over one window of event time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from collector.flows import FlowBatch
+from collector.sightings import Sighting
+from detector.hospital import Hospital
+from detector.words import Wording
+
+if TYPE_CHECKING:
+    from detector.edges import EdgeMemory
+    from detector.hosts import HostTable
+
+Category = Literal[
+    "reconnaissance", "credential_access", "lateral_movement", "external_line", "remote_access",
+    "command_and_control", "exfiltration", "impact", "asset", "policy", "health",
+]  # fmt: skip
+
+S = TypeVar("S", bound=Sighting)
+
+
+@dataclass(frozen=True)
+class FlowKey:
+    """Names one flow as evidence, so that it can be found in the lake and in the capture."""
+
+    first_ns: int
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+    protocol: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a detector saw. Equal findings on the same day become one alert.
+
+    `variant` chooses among the detector's wordings; `key` tells apart what is not one alert
+    (default: the first target); `facts` fill the wording and are shown as the evidence's numbers.
+    """
+
+    source: str  # address, or MAC where there is none
+    targets: tuple[str, ...]
+    score: float  # 0-100
+    confidence: float  # 0-1
+    first_ns: int
+    last_ns: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
+    key: str = ""
+    techniques: tuple[str, ...] = ()  # where they differ from the detector's own
+    category: Category | None = None  # where it differs from the detector's own
+    line: str = ""  # outside line: the register's id, or a name made from what was seen
+    app: str = ""
+    source_mac: str = ""
+    flows: tuple[FlowKey, ...] = ()
+    warmth: float = 1.0  # 0 cold … 1: how warm the baseline behind it was
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of event time, [start_ns, end_ns), with what was complete in it.
+
+    `source` and `destination` number each flow's hosts; numbers stay the same for the whole run.
+    """
+
+    start_ns: int
+    end_ns: int
+    flows: FlowBatch
+    source: NDArray[np.uint32]
+    destination: NDArray[np.uint32]
+    sightings: Mapping[type[Sighting], tuple[Sighting, ...]]
+    hosts: HostTable
+    edges: EdgeMemory  # as it was before this window
+    hospital: Hospital
+
+    def of(self, kind: type[S]) -> tuple[S, ...]:
+        """The sightings of one kind, in time order."""
+        return self.sightings.get(kind, ())  # type: ignore[return-value]
+
+
+class Detector(BaseModel):
+    """A rule: class attributes say what it is, fields are its settings, the docstring its manual.
+
+    `find` is pure but for `memory`, which is the detector's own and lives as long as the run:
+    same windows in the same order, same findings out; no clock, no disk, no log.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: ClassVar[str]
+    category: ClassVar[Category]
+    techniques: ClassVar[tuple[str, ...]] = ()
+    wordings: ClassVar[Mapping[str, Wording]]
+
+    def remember(self) -> Any:
+        """Make the empty memory that `find` gets on every call; None if it needs none."""
+        return None
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        """Yield what this window shows."""
+        raise NotImplementedError

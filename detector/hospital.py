@@ -1,0 +1,131 @@
+"""What people have confirmed about their hospital: segments, assets and outside lines."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Network = IPv4Network | IPv6Network
+
+#: Roles an asset can have; `detection.md` calls never-controllers those that control nobody.
+Role = Literal[
+    "unknown", "terminal", "server", "emr_server", "database", "domain_controller", "dns", "dhcp",
+    "file_server", "pacs", "modality", "viewer", "hl7_engine", "analyser", "pharmacy", "printer",
+    "camera", "monitor", "network_device", "gateway", "bastion", "scanner", "backup", "admin",
+    "vendor_landing", "vendor_router", "wsus", "medical_device",
+]  # fmt: skip
+
+NEVER_CONTROLLERS: frozenset[str] = frozenset(
+    {"modality", "printer", "analyser", "camera", "monitor", "medical_device", "network_device"}
+)
+
+#: C4 life-critical · C3 core · C2 department · C1 terminal, printer · C0 outside line, unlisted.
+CareClass = Literal["C0", "C1", "C2", "C3", "C4"]
+
+LineType = Literal[
+    "専用線", "IP-VPN", "拠点間VPN", "リモートアクセスVPN", "SSL-VPN", "SASE/SSE", "LTE/5G",
+    "PSTN/ISDN", "プロキシ経由", "セキュアブラウザ", "VDI", "閉域クラウド",
+]  # fmt: skip
+
+
+class Segment(BaseModel):
+    """One VLAN: its prefixes and the gateways through which it may leave."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    vlan: int = Field(0, ge=0, le=4094, description="0 = untagged")
+    prefixes: tuple[Network, ...] = Field(min_length=1)
+    gateway_macs: tuple[str, ...] = Field((), description="MACs that may route out of it")
+    dhcp_servers: tuple[str, ...] = Field((), description="addresses allowed to lease")
+    routers_v6: tuple[str, ...] = Field((), description="MACs allowed to advertise a prefix")
+    closed: bool = Field(False, description="no traffic to the Internet is expected")
+
+
+class Asset(BaseModel):
+    """One row of the asset ledger (機器台帳)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ip: str
+    mac: str = ""
+    name: str = ""
+    role: Role = "unknown"
+    department: str = ""
+    vendor: str = ""
+    place: str = ""
+    contact: str = ""
+    care_class: CareClass | None = None
+    switch: str = ""
+    switch_port: str = ""
+    private_nics: tuple[str, ...] = Field((), description="known second NICs, e.g. CT to detector")
+
+
+class RegisteredLine(BaseModel):
+    """One row of the outside-connection register (外部接続台帳)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    vendor: str
+    line_type: LineType
+    system: str = ""
+    contract_end: date | None = None
+    device_ip: str = Field("", description="inside address of the VPN router or client")
+    device_mac: str = ""
+    device_port: str = Field("", description="switch and port the device hangs on")
+    outside: tuple[str, ...] = Field((), description="outside addresses, prefixes or names")
+    protocols: tuple[str, ...] = Field((), description="application tokens, e.g. ikev2, esp")
+    landing: tuple[str, ...] = Field((), description="inside hosts or pools where sessions land")
+    allowed_targets: tuple[str, ...] = Field((), description="address or prefix, optional :port")
+    windows: tuple[str, ...] = Field((), description="e.g. 'Mon-Fri 09:00-18:00'; empty = always")
+    initiator: Literal["", "vendor", "hospital"] = ""
+    mfa: bool | None = None
+    approver: str = ""
+    contact: str = ""
+    last_review: date | None = None
+    note: str = ""
+
+
+class Hospital(BaseModel):
+    """What people confirmed; empty on day one, when detectors fall back to what is general."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "病院"
+    timezone: str = "Asia/Tokyo"
+    segments: tuple[Segment, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    lines: tuple[RegisteredLine, ...] = ()
+
+    @cached_property
+    def inside(self) -> tuple[Network, ...]:
+        """All planned prefixes; without a plan, the private ranges (RFC 1918, RFC 4193)."""
+        planned = tuple(p for s in self.segments for p in s.prefixes)
+        private = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+        return planned or tuple(ip_network(p) for p in private)
+
+    @cached_property
+    def asset_by_ip(self) -> dict[str, Asset]:
+        return {a.ip: a for a in self.assets}
+
+    def is_inside(self, ip: str) -> bool:
+        """True for the hospital's own unicast addresses."""
+        return _is_in(ip, self.inside)
+
+    def segment_of(self, ip: str, vlan: int = 0) -> Segment | None:
+        """The segment whose prefixes hold the address; of several, the one on this VLAN."""
+        holding = [s for s in self.segments if _is_in(ip, s.prefixes)]
+        return next((s for s in holding if s.vlan == vlan), holding[0] if holding else None)
+
+
+def _is_in(ip: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    return any(address.version == n.version and address in n for n in networks)
