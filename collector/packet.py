@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+
 
 class Pick(IntEnum):
     """What a picked packet is for; each names one decoder. DEEP packets go to tshark."""
@@ -25,13 +27,38 @@ class Pick(IntEnum):
     CDP = 15
     QUIC = 16
     DEEP = 17
+    EXPORT = 18  # NetFlow v5/v9/IPFIX or sFlow datagram
+
+
+#: What the fast lane writes of a picked packet; offsets are into the buffer that was fed.
+PICK_DTYPE = np.dtype(
+    [
+        ("time_ns", "i8"),
+        ("kind", "u1"),  # Pick
+        ("link_type", "u2"),  # of the frame (LINKTYPE_*), for DEEP
+        ("frame_offset", "i8"),
+        ("frame_length", "u4"),  # captured bytes
+        ("wire_length", "u4"),
+        ("payload_offset", "i8"),  # after the last header that was read
+        ("payload_length", "u4"),
+        ("vlan", "u2"),
+        ("protocol", "u1"),
+        ("ttl", "u1"),
+        ("source_mac", "u8"),
+        ("destination_mac", "u8"),
+        ("source", "u8", (2,)),  # (high, low), zero where the frame has no IP
+        ("destination", "u8", (2,)),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A picked packet, its headers read; `payload` follows the last header that was read.
 
-    Addresses are text, "" where the frame carries none. `ip_offset` −1 for frames without IP.
+    Addresses are text, "" where the frame carries none.
     """
 
     time_ns: int

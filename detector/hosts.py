@@ -59,6 +59,7 @@ class HostTable:
             self._addresses = grown
             self._index = empty_index(len(grown) * 2)
             number_addresses(self._addresses[: self._count].copy(), self._addresses, 0, self._index)
+        numbers: NDArray[np.uint32]
         numbers, self._count = number_addresses(
             np.ascontiguousarray(addresses), self._addresses, self._count, self._index
         )
@@ -77,7 +78,8 @@ class HostTable:
 
     def addresses(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
         """(n, 2) addresses of these numbers."""
-        return self._addresses[numbers]
+        chosen: NDArray[np.uint64] = self._addresses[numbers]
+        return chosen
 
     def get(self, number: int) -> Host:
         """What is known of a host; made on first use."""
