@@ -1,0 +1,207 @@
+"""Alerts: scored, de-duplicated findings with one identity a day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from detector.detection import Category, Detector, Finding, FlowKey
+from detector.hosts import Host, HostTable
+from detector.words import Text
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+State = Literal["new", "acknowledged", "true", "benign_explained", "false", "suppressed"]
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+STATES: tuple[State, ...] = (
+    "new", "acknowledged", "true", "benign_explained", "false", "suppressed",
+)  # fmt: skip
+_MOST_TARGETS = 100
+_MOST_FLOWS = 50
+
+
+@dataclass(frozen=True)
+class Party:
+    """A host as an alert names it."""
+
+    ip: str
+    mac: str = ""
+    name: str = ""
+    role: str = "unknown"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What happened, why it matters, what to do next; the same event always has the same id."""
+
+    id: str
+    detector: str
+    variant: str
+    category: Category
+    techniques: tuple[str, ...]
+    severity: Severity
+    score: float
+    confidence: float
+    first_ns: int
+    last_ns: int
+    source: Party
+    targets: tuple[Party, ...]
+    title: Text
+    why: Text
+    next_step: Text
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    line: str = ""
+    app: str = ""
+    flows: tuple[FlowKey, ...] = ()
+    warmth: float = 1.0
+    count: int = 1
+    state: State = "new"
+    state_reason: str = ""
+    state_by: str = ""
+    incident: str = ""
+
+    def merge(self, later: Alert) -> Alert:
+        """Take in a repetition: the span widens, the higher score and the newer words stay."""
+        stronger = later if later.score >= self.score else self
+        targets = {t.ip: t for t in (*self.targets, *later.targets)}
+        flows = dict.fromkeys((*self.flows, *later.flows))
+        return replace(
+            stronger,
+            first_ns=min(self.first_ns, later.first_ns),
+            last_ns=max(self.last_ns, later.last_ns),
+            confidence=max(self.confidence, later.confidence),
+            targets=tuple(targets.values())[:_MOST_TARGETS],
+            flows=tuple(flows)[:_MOST_FLOWS],
+            techniques=tuple(dict.fromkeys((*self.techniques, *later.techniques))),
+            count=self.count + later.count,
+            state=self.state,
+            state_reason=self.state_reason,
+            state_by=self.state_by,
+            incident=self.incident,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable object of the command line and the API (schema 1)."""
+        return {
+            "type": "alert",
+            "schema": 1,
+            "id": self.id,
+            "detector": self.detector,
+            "variant": self.variant,
+            "category": self.category,
+            "techniques": list(self.techniques),
+            "severity": self.severity,
+            "score": round(self.score, 1),
+            "confidence": round(self.confidence, 2),
+            "first_ns": self.first_ns,
+            "last_ns": self.last_ns,
+            "source": asdict(self.source),
+            "targets": [asdict(t) for t in self.targets],
+            "line": self.line,
+            "app": self.app,
+            "facts": dict(self.facts),
+            "title": self.title.to_json(),
+            "why": self.why.to_json(),
+            "next_step": self.next_step.to_json(),
+            "evidence": {"flows": [asdict(f) for f in self.flows], "warmth": self.warmth},
+            "count": self.count,
+            "state": self.state,
+            "state_reason": self.state_reason,
+            "state_by": self.state_by,
+            "incident": self.incident,
+        }
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> Alert:
+        """Read what `to_json` wrote."""
+        return Alert(
+            id=stored["id"],
+            detector=stored["detector"],
+            variant=stored["variant"],
+            category=stored["category"],
+            techniques=tuple(stored["techniques"]),
+            severity=stored["severity"],
+            score=stored["score"],
+            confidence=stored["confidence"],
+            first_ns=stored["first_ns"],
+            last_ns=stored["last_ns"],
+            source=Party(**stored["source"]),
+            targets=tuple(Party(**t) for t in stored["targets"]),
+            title=Text(**stored["title"]),
+            why=Text(**stored["why"]),
+            next_step=Text(**stored["next_step"]),
+            facts=stored["facts"],
+            line=stored["line"],
+            app=stored["app"],
+            flows=tuple(FlowKey(**f) for f in stored["evidence"]["flows"]),
+            warmth=stored["evidence"]["warmth"],
+            count=stored["count"],
+            state=stored["state"],
+            state_reason=stored["state_reason"],
+            state_by=stored["state_by"],
+            incident=stored["incident"],
+        )
+
+
+def severity_of(score: float) -> Severity:
+    """Bands of `a = base · confidence · context` (0-100)."""
+    for floor, severity in ((90, "critical"), (70, "high"), (50, "medium"), (25, "low")):
+        if score >= floor:
+            return severity  # type: ignore[return-value]
+    return "info"
+
+
+def alert_id(detector: str, subject: str, target: str, day: str) -> str:
+    """Hash of detector, subject, object and day, so that repeating work changes nothing."""
+    told = json.dumps([detector, subject, target, day]).encode()
+    return hashlib.sha256(told).hexdigest()[:16]
+
+
+def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
+    """Turn a finding into an alert, with the words and the names of the hosts filled in."""
+    source = party(finding.source, hosts, finding.source_mac)
+    targets = tuple(party(t, hosts) for t in finding.targets[:_MOST_TARGETS])
+    day = datetime.fromtimestamp(finding.first_ns / 1e9, UTC).strftime("%Y-%m-%d")
+    target = finding.key or (finding.targets[0] if finding.targets else "")
+    wording = detector.wordings[finding.variant]
+    facts = {
+        **finding.facts,
+        "source": source.name or source.ip,
+        "target": (targets[0].name or targets[0].ip) if targets else "",
+        "target_count": len(finding.targets),
+    }
+    return Alert(
+        id=alert_id(f"{detector.id}/{finding.variant}", finding.source, target, day),
+        detector=detector.id,
+        variant=finding.variant,
+        category=finding.category or detector.category,
+        techniques=finding.techniques or detector.techniques,
+        severity=severity_of(finding.score),
+        score=finding.score,
+        confidence=finding.confidence,
+        first_ns=finding.first_ns,
+        last_ns=finding.last_ns,
+        source=source,
+        targets=targets,
+        title=wording.title.fill(facts),
+        why=wording.why.fill(facts),
+        next_step=wording.next_step.fill(facts),
+        facts=dict(finding.facts),
+        line=finding.line,
+        app=finding.app,
+        flows=finding.flows[:_MOST_FLOWS],
+        warmth=finding.warmth,
+    )
+
+
+def party(address: str, hosts: HostTable, mac: str = "") -> Party:
+    """Name a host by address; a MAC or another name stands for itself."""
+    try:
+        host: Host = hosts.at(address)
+    except ValueError:
+        return Party(ip="", mac=address if ":" in address else mac, name=address)
+    return Party(ip=host.ip, mac=mac or host.mac, name=host.name, role=host.role)

@@ -1,0 +1,140 @@
+"""Incidents: alerts that share a host or a line, told in the order of an intrusion."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from detector.alerts import Alert, Severity, severity_of
+from detector.detection import Category
+
+_HOUR_NS = 3_600_000_000_000
+_LINK_NS = 72 * _HOUR_NS  # alerts on one host
+_LINE_LINK_NS = 30 * 24 * _HOUR_NS  # alerts on one outside line
+
+#: Order of an intrusion; later stages weigh more.
+STAGES: tuple[Category, ...] = (
+    "health", "policy", "asset", "external_line", "remote_access", "reconnaissance",
+    "credential_access", "lateral_movement", "command_and_control", "exfiltration", "impact",
+)  # fmt: skip
+
+#: Impact of what is hit on care (detection.md §7), by care class of the gravest host.
+IMPACT = {"C0": 0.6, "C1": 0.6, "C2": 0.8, "C3": 1.0, "C4": 1.2}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Alerts that belong together; `priority` ranks it for care."""
+
+    id: str
+    alert_ids: tuple[str, ...]
+    hosts: tuple[str, ...]
+    lines: tuple[str, ...]
+    first_ns: int
+    last_ns: int
+    stages: tuple[Category, ...]
+    techniques: tuple[str, ...]
+    severity: Severity
+    priority: float
+    state: str = "open"  # open, closed
+    owner: str = ""
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "type": "incident",
+            "schema": 1,
+            **{k: list(v) if isinstance(v, tuple) else v for k, v in self.__dict__.items()},
+        }
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> Incident:
+        kept: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v
+            for k, v in stored.items()
+            if k not in ("type", "schema")
+        }
+        return Incident(**kept)
+
+    def close(self, by: str, note: str) -> Incident:
+        """The incident, closed by a person with a reason."""
+        return replace(self, state="closed", owner=by, note=note)
+
+
+def join_alerts(alerts: Sequence[Alert], impact_of: Mapping[str, float]) -> list[Incident]:
+    """Join alerts that share a host within 72 h or a line within 30 d (connected components).
+
+    `impact_of` gives the care impact of an address (0.6-1.2). Alerts below low score stay alone
+    unless something stronger shares their host. The id is that of the earliest alert.
+    """
+    ordered = sorted(alerts, key=lambda a: (a.first_ns, a.id))
+    root = list(range(len(ordered)))
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            root[i] = root[root[i]]
+            i = root[i]
+        return i
+
+    latest: dict[tuple[str, str], int] = {}
+    for i, alert in enumerate(ordered):
+        for link, reach_ns in _links(alert):
+            before = latest.get(link)
+            if before is not None and alert.first_ns - ordered[before].last_ns <= reach_ns:
+                root[find(i)] = find(before)
+            latest[link] = i
+    groups: dict[int, list[Alert]] = {}
+    for i, alert in enumerate(ordered):
+        groups.setdefault(find(i), []).append(alert)
+    return sorted(
+        (_incident(group, impact_of) for group in groups.values()),
+        key=lambda incident: -incident.priority,
+    )
+
+
+def _links(alert: Alert) -> list[tuple[tuple[str, str], int]]:
+    """What an alert can be joined by. Outside hosts join nothing: half the world shares a CDN."""
+    links = [(("host", alert.source.ip or alert.source.mac or alert.source.name), _LINK_NS)]
+    spreads = alert.category in ("lateral_movement", "credential_access", "impact")
+    # A scan's or a spray's hundred targets would chain the whole hospital together.
+    if spreads and len(alert.targets) <= 5:
+        links += [(("host", t.ip), _LINK_NS) for t in alert.targets if t.ip]
+    if alert.line:
+        links.append((("line", alert.line), _LINE_LINK_NS))
+    return links
+
+
+def _incident(alerts: list[Alert], impact_of: Mapping[str, float]) -> Incident:
+    strongest: dict[str, float] = {}
+    for alert in alerts:
+        strongest[alert.detector] = max(strongest.get(alert.detector, 0.0), alert.score)
+    calm = 1.0
+    for score in strongest.values():
+        calm *= 1 - min(score, 99.9) / 100
+    stages = tuple(s for s in STAGES if any(a.category == s for a in alerts))
+    grave = [s for s in stages if STAGES.index(s) >= STAGES.index("external_line")]
+    hosts = tuple(
+        dict.fromkeys(
+            p.ip or p.mac
+            for a in alerts
+            for p in (a.source, *a.targets[:5])
+            if (p.ip or p.mac) and (p is a.source or p.ip in impact_of)
+        )
+    )
+    impact = max((impact_of.get(h, 0.6) for h in hosts), default=0.6)
+    risk = 100 * (1 - calm)
+    priority = min(100.0, risk * impact + 15 * max(0, len(grave) - 1))
+    return Incident(
+        id="i" + hashlib.sha256(alerts[0].id.encode()).hexdigest()[:12],
+        alert_ids=tuple(a.id for a in alerts),
+        hosts=hosts,
+        lines=tuple(dict.fromkeys(a.line for a in alerts if a.line)),
+        first_ns=min(a.first_ns for a in alerts),
+        last_ns=max(a.last_ns for a in alerts),
+        stages=stages,
+        techniques=tuple(dict.fromkeys(t for a in alerts for t in a.techniques)),
+        severity=severity_of(max(a.score for a in alerts)),
+        priority=round(priority, 1),
+    )

@@ -1,0 +1,1 @@
+"""Isolation plans: the cut that harms care least, with what stops, commands and undo."""

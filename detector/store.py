@@ -1,0 +1,257 @@
+"""The detector's state in SQLite: alerts, incidents, plans, assets, lines and the register."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from detector.alerts import Alert
+from detector.hospital import Asset, RegisteredLine
+from detector.incidents import Incident
+from detector.isolation.plan import IsolationPlan
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS alert (
+    id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, score REAL NOT NULL, severity TEXT NOT NULL,
+    category TEXT NOT NULL, state TEXT NOT NULL, source TEXT NOT NULL, incident TEXT NOT NULL,
+    told TEXT NOT NULL, changed INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS alert_by_time ON alert (last_ns DESC, id);
+CREATE INDEX IF NOT EXISTS alert_by_change ON alert (changed);
+CREATE TABLE IF NOT EXISTS incident (
+    id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, priority REAL NOT NULL, state TEXT NOT NULL,
+    told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS plan (id TEXT PRIMARY KEY, incident TEXT NOT NULL, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS asset (
+    ip TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger (ip TEXT PRIMARY KEY, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS observed_line (
+    id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS registered_line (id TEXT PRIMARY KEY, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, told TEXT NOT NULL);
+"""
+
+
+class Store:
+    """One SQLite file in WAL mode; safe to use from several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> Store:
+        """Open or create the file; RuntimeError if a newer version wrote it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            connection.close()
+            raise RuntimeError(
+                f"{self._path}: written by a newer version (schema {version}, this one reads up"
+                f" to {_VERSION}); update Mimawari or choose another state_dir"
+            )
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.commit()
+        self._connection = connection
+        return self
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing, on disk when it ends."""
+        if self._connection is None:
+            raise RuntimeError(f"{self._path}: the store is not open")
+        with self._lock, self._connection:
+            yield self._connection
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        if self._connection is None:
+            raise RuntimeError(f"{self._path}: the store is not open")
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    # alerts
+
+    def save_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Commit alerts; one with the same id replaces what was stored."""
+        with self._write() as connection:
+            newest = connection.execute("SELECT coalesce(max(changed), 0) FROM alert").fetchone()[0]
+            connection.executemany(
+                "INSERT OR REPLACE INTO alert VALUES (?,?,?,?,?,?,?,?,?,?)",
+                [
+                    (
+                        a.id, a.last_ns, a.score, a.severity, a.category, a.state,
+                        a.source.ip or a.source.mac, a.incident, _dump(a.to_json()), newest + n,
+                    )
+                    for n, a in enumerate(alerts, 1)
+                ],
+            )  # fmt: skip
+
+    def alert(self, alert_id: str) -> Alert | None:
+        rows = self._read("SELECT told FROM alert WHERE id = ?", (alert_id,))
+        return Alert.from_json(json.loads(rows[0][0])) if rows else None
+
+    def alerts(
+        self,
+        *,
+        state: str = "",
+        severity: str = "",
+        category: str = "",
+        source: str = "",
+        incident: str = "",
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
+    ) -> list[Alert]:
+        """Alerts, newest first; `before` = (last_ns, id) of the last one of the previous page."""
+        wanted = {
+            "state": state,
+            "severity": severity,
+            "category": category,
+            "source": source,
+            "incident": incident,
+        }
+        tests = [f"{column} = ?" for column, value in wanted.items() if value]
+        values: list[Any] = [value for value in wanted.values() if value]
+        if before is not None:
+            tests.append("(last_ns, id) < (?, ?)")
+            values += before
+        where = f"WHERE {' AND '.join(tests)}" if tests else ""
+        query = f"SELECT told FROM alert {where} ORDER BY last_ns DESC, id DESC LIMIT ?"  # noqa: S608 - fixed column names
+        rows = self._read(query, (*values, limit))
+        return [Alert.from_json(json.loads(told)) for (told,) in rows]
+
+    def alert_counts(self) -> dict[tuple[str, str], int]:
+        """How many alerts there are by (severity, state)."""
+        rows = self._read("SELECT severity, state, count(*) FROM alert GROUP BY 1, 2")
+        return {(severity, state): count for severity, state, count in rows}
+
+    def alerts_changed_since(self, change: int, limit: int = 100) -> list[tuple[int, Alert]]:
+        """(change number, alert) after `change`, oldest first: what a live stream sends."""
+        rows = self._read(
+            "SELECT changed, told FROM alert WHERE changed > ? ORDER BY changed LIMIT ?",
+            (change, limit),
+        )
+        return [(number, Alert.from_json(json.loads(told))) for number, told in rows]
+
+    def last_change(self) -> int:
+        return int(self._read("SELECT coalesce(max(changed), 0) FROM alert")[0][0])
+
+    # incidents and plans
+
+    def save_incidents(self, incidents: Sequence[Incident]) -> None:
+        """Replace the incidents that hold the same alerts; a person's words on them stay."""
+        with self._write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO incident VALUES (?,?,?,?,?)",
+                [(i.id, i.last_ns, i.priority, i.state, _dump(i.to_json())) for i in incidents],
+            )
+
+    def remove_incidents(self, ids: Sequence[str]) -> None:
+        """Forget incidents that have been joined into others."""
+        with self._write() as connection:
+            connection.executemany("DELETE FROM incident WHERE id = ?", [(i,) for i in ids])
+
+    def incident(self, incident_id: str) -> Incident | None:
+        rows = self._read("SELECT told FROM incident WHERE id = ?", (incident_id,))
+        return Incident.from_json(json.loads(rows[0][0])) if rows else None
+
+    def incidents(self, *, state: str = "", limit: int = 200) -> list[Incident]:
+        """Incidents, most urgent first."""
+        rows = self._read(
+            "SELECT told FROM incident WHERE ? IN ('', state) ORDER BY priority DESC, id LIMIT ?",
+            (state, limit),
+        )
+        return [Incident.from_json(json.loads(told)) for (told,) in rows]
+
+    def save_plan(self, plan: IsolationPlan) -> None:
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO plan VALUES (?,?,?)",
+                (plan.id, plan.incident, _dump(plan.to_json())),
+            )
+
+    def plan(self, plan_id: str) -> IsolationPlan | None:
+        rows = self._read("SELECT told FROM plan WHERE id = ?", (plan_id,))
+        return IsolationPlan.from_json(json.loads(rows[0][0])) if rows else None
+
+    def plans_of(self, incident_id: str) -> list[IsolationPlan]:
+        rows = self._read("SELECT told FROM plan WHERE incident = ?", (incident_id,))
+        return [IsolationPlan.from_json(json.loads(told)) for (told,) in rows]
+
+    # assets: what was seen (plain objects, see `detector.assets`) and what the ledger lists
+
+    def save_seen_assets(self, assets: Sequence[Mapping[str, Any]]) -> None:
+        """Each has at least `ip` and `last_ns`."""
+        with self._write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO asset VALUES (?,?,?)",
+                [(a["ip"], a["last_ns"], _dump(a)) for a in assets],
+            )
+
+    def seen_assets(self) -> list[dict[str, Any]]:
+        return [json.loads(told) for (told,) in self._read("SELECT told FROM asset ORDER BY ip")]
+
+    def replace_ledger(self, assets: Sequence[Asset]) -> None:
+        with self._write() as connection:
+            connection.execute("DELETE FROM ledger")
+            connection.executemany(
+                "INSERT OR REPLACE INTO ledger VALUES (?,?)",
+                [(a.ip, a.model_dump_json()) for a in assets],
+            )
+
+    def ledger(self) -> list[Asset]:
+        rows = self._read("SELECT told FROM ledger ORDER BY ip")
+        return [Asset.model_validate_json(told) for (told,) in rows]
+
+    # outside lines: what was seen (plain objects) and what the register lists
+
+    def save_observed_lines(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Each has at least `id` and `last_ns`."""
+        with self._write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO observed_line VALUES (?,?,?)",
+                [(line["id"], line["last_ns"], _dump(line)) for line in lines],
+            )
+
+    def observed_lines(self) -> list[dict[str, Any]]:
+        rows = self._read("SELECT told FROM observed_line ORDER BY last_ns DESC")
+        return [json.loads(told) for (told,) in rows]
+
+    def replace_register(self, lines: Sequence[RegisteredLine]) -> None:
+        with self._write() as connection:
+            connection.execute("DELETE FROM registered_line")
+            connection.executemany(
+                "INSERT OR REPLACE INTO registered_line VALUES (?,?)",
+                [(line.id, line.model_dump_json()) for line in lines],
+            )
+
+    def register(self) -> list[RegisteredLine]:
+        rows = self._read("SELECT told FROM registered_line ORDER BY id")
+        return [RegisteredLine.model_validate_json(told) for (told,) in rows]
+
+    # small facts: sensor health, event time reached, schema of baselines
+
+    def save_note(self, name: str, told: Mapping[str, Any]) -> None:
+        with self._write() as connection:
+            connection.execute("INSERT OR REPLACE INTO note VALUES (?,?)", (name, _dump(told)))
+
+    def note(self, name: str) -> dict[str, Any]:
+        rows = self._read("SELECT told FROM note WHERE name = ?", (name,))
+        return dict(json.loads(rows[0][0])) if rows else {}
+
+
+def _dump(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, default=str)
