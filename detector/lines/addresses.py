@@ -1,0 +1,82 @@
+"""What kind of address each numbered host has: inside, public, or of a phone's sharing range."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.hospital import Hospital
+from detector.hosts import HostTable
+from detector.lines.sharing_ranges import SHARING_RANGES
+
+INSIDE: Final = 1  # the hospital's own (by plan, else private)
+PUBLIC: Final = 2  # globally routable unicast, not the hospital's
+SHARING: Final = 4  # default range of a phone, dongle or PC that shares its line
+SPECIAL: Final = 8  # nobody's: multicast, link-local, unspecified, broadcast
+LOOPBACK: Final = 16
+
+_SPECIAL: Final = tuple(
+    ip_network(p)
+    for p in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
+)
+_LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+_NOT_PUBLIC: Final = tuple(
+    ip_network(p)
+    for p in (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7",
+        "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32",
+    )
+)  # fmt: skip
+_DOCUMENTATION: Final = tuple(
+    ip_network(p) for p in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+
+
+class AddressKinds:
+    """Kinds of all numbered hosts as bits; grows with the host table."""
+
+    def __init__(self) -> None:
+        self._bits: NDArray[np.uint8] = np.zeros(0, np.uint8)
+
+    def of(self, hosts: HostTable, hospital: Hospital) -> NDArray[np.uint8]:
+        """Bits by host number, for every number given so far."""
+        known = len(self._bits)
+        if known < len(hosts):
+            fresh = hosts.addresses(np.arange(known, len(hosts), dtype=np.uint32))
+            self._bits = np.concatenate([self._bits, address_kinds(fresh, hospital)])
+        return self._bits
+
+
+def address_kinds(addresses: NDArray[np.uint64], hospital: Hospital) -> NDArray[np.uint8]:
+    """Kinds of (n, 2) addresses as bits."""
+    loopback = _within(addresses, _LOOPBACK)
+    special = _within(addresses, _SPECIAL) & ~loopback
+    inside = _within(addresses, hospital.inside) & ~special
+    # Documentation ranges stand for the Internet in drills and samples.
+    private = _within(addresses, _NOT_PUBLIC) & ~_within(addresses, _DOCUMENTATION)
+    public = ~(inside | special | loopback | private)
+    sharing = _within(addresses, tuple(r.prefix for r in SHARING_RANGES))
+    bits = inside * INSIDE + public * PUBLIC + sharing * SHARING
+    bits = bits + special * SPECIAL + loopback * LOOPBACK
+    kinds: NDArray[np.uint8] = bits.astype(np.uint8)
+    return kinds
+
+
+def _within(
+    addresses: NDArray[np.uint64], networks: tuple[IPv4Network | IPv6Network, ...]
+) -> NDArray[np.bool_]:
+    """Which of (n, 2) addresses lie in any of the networks."""
+    high, low = addresses[:, 0], addresses[:, 1]
+    held = np.zeros(len(addresses), bool)
+    for network in networks:
+        length = network.prefixlen + (96 if network.version == 4 else 0)
+        first = int(network.network_address) | (0xFFFF << 32 if network.version == 4 else 0)
+        mask = (1 << 128) - (1 << 128 - length)
+        top, bottom = np.uint64(mask >> 64), np.uint64(mask & (1 << 64) - 1)
+        held |= (high & top == np.uint64(first >> 64)) & (
+            low & bottom == np.uint64(first & (1 << 64) - 1)
+        )
+    return held

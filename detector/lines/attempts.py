@@ -1,0 +1,101 @@
+"""Names of remote tools that a host asked for, whether or not the way out was open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
+from detector.detection import Window
+from detector.lines.remote_names import NamedTool, tool_named
+
+MAX_RESOLVERS = 10_000
+
+
+@dataclass(frozen=True)
+class NamedUse:
+    """A host inside named a tool's domain in DNS, TLS, HTTP or was shown its certificate."""
+
+    device: str
+    device_mac: str
+    vlan: int
+    tool: NamedTool
+    name: str
+    how: str  # DNS, TLS SNI, TLS ALPN, certificate, HTTP
+    peer: str
+    time_ns: int
+
+
+@dataclass
+class Resolvers:
+    """Hosts that others ask for names; what they ask in turn is not their own wish."""
+
+    asked: dict[str, int] = field(default_factory=dict)
+
+    def learn(self, queries: tuple[Dns, ...]) -> None:
+        for query in queries:
+            server = query.peer_ip if not query.is_response else query.ip
+            self.asked[server] = query.time_ns
+        while len(self.asked) > MAX_RESOLVERS:
+            self.asked.pop(next(iter(self.asked)))
+
+
+def named_uses(window: Window, resolvers: Resolvers) -> Iterator[NamedUse]:
+    """Names of tools that hosts inside asked for in this window."""
+    queries = window.of(Dns)
+    resolvers.learn(queries)
+    for query in queries:
+        if query.is_response or query.ip in resolvers.asked:
+            continue
+        yield from _use(query, query.name, "DNS", window)
+    for hello in window.of(TlsClientHello):
+        yield from _use(hello, hello.sni, "TLS SNI", window)
+        if any(a.startswith("anydesk/") for a in hello.alpn):
+            yield from _known(hello, NamedTool("anydesk", "AnyDesk"), hello.sni, "TLS ALPN", window)
+        if "argotunnel" in hello.alpn:
+            tool = NamedTool("cloudflared", "Cloudflare Tunnel")
+            yield from _known(hello, tool, hello.sni, "TLS ALPN", window)
+    for shown in window.of(TlsCertificate):
+        yield from _certificate(shown, window)
+    for request in window.of(Http):
+        if request.protocols.startswith("chisel-v"):
+            yield from _known(request, NamedTool("chisel", "chisel"), request.host, "HTTP", window)
+        yield from _use(request, request.host.split(":")[0], "HTTP", window)
+
+
+def _use(said: Sighting, name: str, how: str, window: Window) -> Iterator[NamedUse]:
+    tool = tool_named(name) if name else None
+    if tool is not None:
+        yield from _known(said, tool, name, how, window)
+
+
+def _known(
+    said: Sighting, tool: NamedTool, name: str, how: str, window: Window
+) -> Iterator[NamedUse]:
+    if window.hospital.is_inside(said.ip):
+        yield NamedUse(said.ip, said.mac, said.vlan, tool, name, how, said.peer_ip, said.time_ns)
+
+
+def _certificate(shown: TlsCertificate, window: Window) -> Iterator[NamedUse]:
+    """A certificate names the server; the device is the one it was shown to."""
+    if not window.hospital.is_inside(shown.peer_ip):
+        return
+    common_name = _common_name(shown.subject)
+    names = [common_name, *shown.names]
+    tool = next((t for t in map(tool_named, filter(None, names)) if t is not None), None)
+    if common_name == "AnyDesk Client":
+        tool = NamedTool("anydesk", "AnyDesk")
+    if tool is not None:
+        yield NamedUse(
+            shown.peer_ip, shown.peer_mac, shown.vlan, tool, common_name, "certificate",
+            shown.ip, shown.time_ns,
+        )  # fmt: skip
+
+
+def _common_name(subject: str) -> str:
+    """The CN of a distinguished name written as text."""
+    for part in subject.replace("/", ",").split(","):
+        key, _, value = part.strip().partition("=")
+        if key.strip().upper() == "CN":
+            return value.strip()
+    return ""

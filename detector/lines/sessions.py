@@ -1,0 +1,130 @@
+"""Flows of tunnels, VPNs and remote tools, gathered to sessions between two hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.apps import APPS
+from collector.flows import FlowBatch, address_text, mac_text
+from detector.detection import FlowKey, Window
+from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
+from detector.lines.tools import IS_SESSION, IS_TOOL, TOOLS, Tool
+
+#: out = begun inside, in = begun outside, within = both inside, announce = to a multicast group,
+#: beyond = both outside (a mirror port on the outer side of the border).
+Direction = Literal["out", "in", "within", "announce", "beyond"]
+
+MAX_FLOW_KEYS = 5
+
+
+@dataclass(frozen=True)
+class Session:
+    """All flows of one application between two hosts in one window."""
+
+    app: str
+    direction: Direction
+    device: str  # the inside end; the originator if neither or both are
+    device_mac: str
+    peer: str
+    peer_port: int
+    vlan: int
+    count: int
+    bytes_out: int  # from the device
+    bytes_in: int
+    longest_s: float
+    first_ns: int
+    last_ns: int
+    confidence: float
+    is_answered: bool
+    flows: tuple[FlowKey, ...]
+
+    @property
+    def tool(self) -> Tool:
+        return TOOLS[self.app]
+
+    @property
+    def line(self) -> str:
+        """The application, or what it makes together with its companions."""
+        return self.tool.line or self.app
+
+
+def tool_sessions(window: Window, kinds: NDArray[np.uint8]) -> Iterator[Session]:
+    """Gather the window's tool flows; sessions of administrators only where they cross over."""
+    flows = window.flows
+    chosen = IS_TOOL[flows.app]
+    if not chosen.any():
+        return
+    source, destination = kinds[window.source], kinds[window.destination]
+    ours = INSIDE | LOOPBACK
+    stays_inside = ((source & ours) != 0) & ((destination & ours) != 0)
+    chosen &= ~(IS_SESSION[flows.app] & (stays_inside | ((destination & SPECIAL) != 0)))
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        return
+    keys = np.stack(
+        [window.source[rows], window.destination[rows], flows.app[rows].astype(np.uint32)], axis=1
+    )
+    _, group = np.unique(keys, axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
+    for members in np.split(rows[order], ends):
+        at = members[0]
+        direction = _direction(int(source[at]), int(destination[at]))
+        yield _session(flows.take(members), direction)
+
+
+def flow_keys(flows: FlowBatch, limit: int = MAX_FLOW_KEYS) -> tuple[FlowKey, ...]:
+    """Name the first flows as evidence."""
+    return tuple(
+        FlowKey(
+            first_ns=int(row["first_ns"]),
+            source=address_text(*row["source"]),
+            source_port=int(row["source_port"]),
+            destination=address_text(*row["destination"]),
+            destination_port=int(row["destination_port"]),
+            protocol=int(row["protocol"]),
+        )
+        for row in flows.rows[:limit]
+    )
+
+
+def _direction(source: int, destination: int) -> Direction:
+    ours = INSIDE | LOOPBACK
+    if destination & SPECIAL:
+        return "announce"
+    if source & ours:
+        return "within" if destination & ours else "out"
+    return "in" if destination & ours else "beyond"
+
+
+def _session(flows: FlowBatch, direction: Direction) -> Session:
+    """Sum up the flows of one group, seen from the device inside."""
+    first = flows.rows[0]
+    near, far = ("destination", "source") if direction == "in" else ("source", "destination")
+    sent, received = int(flows.bytes.sum()), int(flows.reply_bytes.sum())
+    if direction == "in":
+        sent, received = received, sent
+    return Session(
+        app=APPS[int(first["app"])],
+        direction=direction,
+        device=address_text(*first[near]),
+        device_mac=mac_text(first[f"{near}_mac"]),
+        peer=address_text(*first[far]),
+        peer_port=int(first["destination_port"]),
+        vlan=int(first["vlan"]),
+        # A long connection is reported in parts; only the first one counts.
+        count=max(1, int((flows.part == 0).sum())),
+        bytes_out=sent,
+        bytes_in=received,
+        longest_s=float((flows.last_ns - flows.first_ns).max()) / 1e9,
+        first_ns=int(flows.first_ns.min()),
+        last_ns=int(flows.last_ns.max()),
+        confidence=float(flows.app_confidence.max()) / 100,
+        is_answered=bool((flows.reply_packets > 0).any()),
+        flows=flow_keys(flows),
+    )

@@ -1,0 +1,130 @@
+"""Tunnels, VPNs and remote tools are named; what is ordinary stays quiet."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from collector.apps import APPS
+from collector.sightings import Dns, Http, TlsCertificate, TlsClientHello
+from detector.hospital import Asset, Hospital, RegisteredLine, Segment
+from detector.lines.remote_names import tool_named
+from detector.lines.signatures import ToolSignatures
+from detector.lines.tools import TOOLS
+from tests.detector.lines_windows import START, findings, flow
+
+PC, OUTSIDE = "192.168.10.5", "203.0.113.9"
+CLOSED = Hospital(
+    segments=(Segment(name="検査", prefixes=(ip_network("192.168.10.0/24"),), closed=True),)
+)
+
+
+@pytest.mark.parametrize("app", [a for a, t in TOOLS.items() if t.tool_class != "quiet"])
+def test_names_every_tool_that_crosses_the_border(app: str) -> None:
+    direction = (OUTSIDE, PC) if TOOLS[app].tool_class == "session" else (PC, OUTSIDE)
+    found = findings(ToolSignatures(), [flow(*direction, app=app)])
+    assert [f.app for f in found] == [app]
+    assert found[0].score >= 50
+
+
+def test_every_tool_is_a_known_application() -> None:
+    assert set(TOOLS) <= set(APPS)
+
+
+@pytest.mark.parametrize("app", ["tls", "quic", "stun", "http", "dns", "doh", "smb", "dicom"])
+def test_stays_silent_about_ordinary_traffic(app: str) -> None:
+    assert findings(ToolSignatures(), [flow(PC, OUTSIDE, app=app)]) == []
+
+
+def test_names_a_vpn_between_private_addresses() -> None:
+    found = findings(ToolSignatures(), [flow("10.9.0.1", "10.9.0.2", app="wireguard")])
+    assert [(f.app, f.variant) for f in found] == [("wireguard", "vpn")]
+
+
+@pytest.mark.parametrize("app", ["rdp", "vnc", "ssh", "telnet"])
+def test_leaves_sessions_inside_to_lateral_movement(app: str) -> None:
+    assert findings(ToolSignatures(), [flow("10.0.0.1", "10.0.0.2", app=app)]) == []
+
+
+def test_ignores_an_unanswered_knock_from_outside() -> None:
+    knock = flow(OUTSIDE, PC, 3389, app="rdp", reply_packets=0, reply_bytes=0)
+    assert findings(ToolSignatures(), [knock]) == []
+
+
+def test_ssh_outward_is_told_only_when_it_lasts() -> None:
+    short = flow(PC, OUTSIDE, 22, app="ssh", lasts_s=60)
+    long = flow(PC, OUTSIDE, 22, app="ssh", lasts_s=4000)
+    assert findings(ToolSignatures(), [short]) == []
+    assert [f.variant for f in findings(ToolSignatures(), [long])] == ["ssh_out"]
+
+
+def test_one_ipsec_line_is_one_alert() -> None:
+    flows = [flow(PC, OUTSIDE, 500, app=app) for app in ("ikev2", "nat_t", "esp")]
+    assert {f.key for f in findings(ToolSignatures(), flows)} == {"ipsec"}
+
+
+def test_a_closed_segment_weighs_more() -> None:
+    flows = [flow(PC, OUTSIDE, app="anydesk")]
+    assert (
+        findings(ToolSignatures(), flows, hospital=CLOSED)[0].score
+        > findings(ToolSignatures(), flows)[0].score
+    )
+
+
+def test_doh_is_policy_in_a_closed_segment_only() -> None:
+    found = findings(ToolSignatures(), [flow(PC, OUTSIDE, app="doh")], hospital=CLOSED)
+    assert [f.category for f in found] == ["policy"]
+
+
+def test_a_proxy_inside_is_asked_about_once_and_not_when_listed() -> None:
+    flows = [flow(f"10.0.0.{n}", "10.0.0.99", 8080, app="http_proxy") for n in (1, 2)]
+    found = findings(ToolSignatures(), flows)
+    assert {(f.source, f.key) for f in found} == {("10.0.0.99", "http_proxy")}
+    listed = Hospital(assets=(Asset(ip="10.0.0.99", role="gateway"),))
+    assert findings(ToolSignatures(), flows, hospital=listed) == []
+
+
+def test_a_guess_by_port_needs_an_answer() -> None:
+    guess = flow(PC, OUTSIDE, 1194, app="openvpn", app_confidence=40, reply_packets=0)
+    assert findings(ToolSignatures(), [guess]) == []
+
+
+@pytest.mark.parametrize(
+    ("sighting", "app"),
+    [
+        (Dns(time_ns=START, ip=PC, peer_ip="10.0.0.53", transport="udp", is_response=False,
+             name="router3.teamviewer.com", query_type="A"), "teamviewer"),
+        (TlsClientHello(time_ns=START, ip=PC, peer_ip=OUTSIDE, sni="relay.net.anydesk.com"),
+         "anydesk"),
+        (TlsClientHello(time_ns=START, ip=PC, peer_ip=OUTSIDE, sni="", alpn=("anydesk/6.2.3",)),
+         "anydesk"),
+        (TlsCertificate(time_ns=START, ip=OUTSIDE, peer_ip=PC, subject="CN=AnyDesk Client",
+                        issuer=""), "anydesk"),
+        (Http(time_ns=START, ip=PC, peer_ip=OUTSIDE, method="GET", host="x", upgrade="websocket",
+              protocols="chisel-v3"), "chisel"),
+    ],
+)  # fmt: skip
+def test_names_tools_by_what_they_say(sighting: object, app: str) -> None:
+    found = findings(ToolSignatures(), sightings=[sighting])  # type: ignore[list-item]
+    assert app in {f.app for f in found}
+
+
+def test_a_resolver_asks_for_others() -> None:
+    asked = Dns(time_ns=START, ip=PC, peer_ip="10.0.0.53", transport="udp", is_response=False,
+                name="x.teamviewer.com", query_type="A")  # fmt: skip
+    forwarded = Dns(time_ns=START + 1, ip="10.0.0.53", peer_ip=OUTSIDE, transport="udp",
+                    is_response=False, name="x.teamviewer.com", query_type="A")  # fmt: skip
+    assert [f.source for f in findings(ToolSignatures(), sightings=[asked, forwarded])] == [PC]
+
+
+def test_names_match_whole_labels_only() -> None:
+    assert tool_named("notteamviewer.com") is None
+    assert tool_named("teamviewer.com.evil.example") is None
+    assert tool_named("A.TeamViewer.com.") is not None
+
+
+def test_the_register_takes_over_where_there_is_one() -> None:
+    line = RegisteredLine(id="L1", vendor="A社", line_type="拠点間VPN")
+    hospital = Hospital(lines=(line,))
+    assert findings(ToolSignatures(), [flow(PC, OUTSIDE, app="esp")], hospital=hospital) == []
