@@ -65,7 +65,10 @@ class Alert:
     incident: str = ""
 
     def merge(self, later: Alert) -> Alert:
-        """Take in a repetition: the span widens, the higher score and the newer words stay."""
+        """Take in a repetition: the span widens, the higher score and the newer words stay.
+
+        Work that is repeated (the same capture replayed) adds nothing to the count.
+        """
         stronger = later if later.score >= self.score else self
         targets = {t.ip: t for t in (*self.targets, *later.targets)}
         flows = dict.fromkeys((*self.flows, *later.flows))
@@ -77,7 +80,7 @@ class Alert:
             targets=tuple(targets.values())[:_MOST_TARGETS],
             flows=tuple(flows)[:_MOST_FLOWS],
             techniques=tuple(dict.fromkeys((*self.techniques, *later.techniques))),
-            count=self.count + later.count,
+            count=self.count + (later.count if later.last_ns > self.last_ns else 0),
             state=self.state,
             state_reason=self.state_reason,
             state_by=self.state_by,
@@ -180,8 +183,8 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
         variant=finding.variant,
         category=finding.category or detector.category,
         techniques=finding.techniques or detector.techniques,
-        severity=severity_of(finding.score),
-        score=finding.score,
+        severity=severity_of(finding.score * finding.confidence),
+        score=finding.score * finding.confidence,
         confidence=finding.confidence,
         first_ns=finding.first_ns,
         last_ns=finding.last_ns,

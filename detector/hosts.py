@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.flows import address_number, address_text
+from collector.numbering import empty_index, number_addresses
 from detector.hospital import NEVER_CONTROLLERS, Hospital
-from detector.kernels import empty_index, number_addresses
 
 
 @dataclass
@@ -44,6 +44,11 @@ class HostTable:
         self._capacity = capacity
         self._addresses = np.zeros((1024, 2), np.uint64)
         self._index = empty_index(4096)
+        self._inside = np.zeros(1024, bool)
+        self._plan = [
+            (address_number(str(p.network_address)), p.prefixlen + (96 if p.version == 4 else 0))
+            for p in hospital.inside
+        ]
         self._count = 0
         self._hosts: dict[int, Host] = {}
         self._by_ip: dict[str, int] = {}
@@ -57,13 +62,22 @@ class HostTable:
             grown = np.zeros((len(self._addresses) * 2, 2), np.uint64)
             grown[: self._count] = self._addresses[: self._count]
             self._addresses = grown
+            self._inside = np.concatenate([self._inside, np.zeros_like(self._inside)])
             self._index = empty_index(len(grown) * 2)
             number_addresses(self._addresses[: self._count].copy(), self._addresses, 0, self._index)
+        before = self._count
         numbers: NDArray[np.uint32]
         numbers, self._count = number_addresses(
             np.ascontiguousarray(addresses), self._addresses, self._count, self._index
         )
+        fresh = slice(before, self._count)
+        self._inside[fresh] = _is_in(self._addresses[fresh], self._plan)
         return numbers
+
+    def inside(self, numbers: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Mask of the numbers that are the hospital's own addresses."""
+        mask: NDArray[np.bool_] = self._inside[numbers]
+        return mask
 
     def number_of(self, ip: str) -> int:
         """The number of one address given as text."""
@@ -86,7 +100,7 @@ class HostTable:
         host = self._hosts.get(number)
         if host is None:
             ip = self.ip(number)
-            host = Host(ip=ip, number=number, is_inside=self._hospital.is_inside(ip))
+            host = Host(ip=ip, number=number, is_inside=bool(self._inside[number]))
             listed = self._hospital.asset_by_ip.get(ip)
             if listed is not None:
                 host.role, host.mac = listed.role, listed.mac
@@ -99,3 +113,17 @@ class HostTable:
     def at(self, ip: str) -> Host:
         """What is known of an address given as text."""
         return self.get(self.number_of(ip))
+
+
+def _is_in(
+    addresses: NDArray[np.uint64], plan: list[tuple[tuple[int, int], int]]
+) -> NDArray[np.bool_]:
+    """Which of the (n, 2) addresses lie in one of the prefixes ((high, low), length of 128)."""
+    found = np.zeros(len(addresses), bool)
+    for (high, low), length in plan:
+        high_mask = np.uint64((1 << 64) - (1 << max(0, 64 - length)))
+        low_mask = np.uint64((1 << 64) - (1 << min(64, 128 - length)))
+        found |= ((addresses[:, 0] & high_mask) == np.uint64(high) & high_mask) & (
+            (addresses[:, 1] & low_mask) == np.uint64(low) & low_mask
+        )
+    return found

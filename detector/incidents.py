@@ -20,9 +20,6 @@ STAGES: tuple[Category, ...] = (
     "credential_access", "lateral_movement", "command_and_control", "exfiltration", "impact",
 )  # fmt: skip
 
-#: Impact of what is hit on care (detection.md §7), by care class of the gravest host.
-IMPACT = {"C0": 0.6, "C1": 0.6, "C2": 0.8, "C3": 1.0, "C4": 1.2}
-
 
 @dataclass(frozen=True)
 class Incident:

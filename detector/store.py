@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,15 @@ class Store:
 
     # alerts
 
-    def save_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Commit alerts; one with the same id replaces what was stored."""
+    def save_alerts(self, alerts: Sequence[Alert], *, keep_states: bool = False) -> None:
+        """Commit alerts; one with the same id replaces what was stored.
+
+        With `keep_states`, what a person has said of a stored alert stays: the engine saves so,
+        because it does not know what people did meanwhile.
+        """
         with self._write() as connection:
+            if keep_states:
+                alerts = [self._with_stored_state(a) for a in alerts]
             newest = connection.execute("SELECT coalesce(max(changed), 0) FROM alert").fetchone()[0]
             connection.executemany(
                 "INSERT OR REPLACE INTO alert VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -99,6 +106,14 @@ class Store:
                     for n, a in enumerate(alerts, 1)
                 ],
             )  # fmt: skip
+
+    def _with_stored_state(self, alert: Alert) -> Alert:
+        stored = self.alert(alert.id)
+        if stored is None or stored.state == "new":
+            return alert
+        return replace(
+            alert, state=stored.state, state_reason=stored.state_reason, state_by=stored.state_by
+        )
 
     def alert(self, alert_id: str) -> Alert | None:
         rows = self._read("SELECT told FROM alert WHERE id = ?", (alert_id,))

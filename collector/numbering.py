@@ -1,4 +1,4 @@
-"""Numba loops shared by the engine: numbering addresses."""
+"""Numbers for addresses, given in the order in which they are first seen."""
 
 from typing import Any
 
@@ -36,3 +36,11 @@ def number_addresses(
                 break
             slot = (slot + 1) & mask
     return numbers, count
+
+
+def unique_addresses(addresses: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Any]:
+    """Distinct rows of (n, 2) addresses in order of first sight, and each row's index in them."""
+    slots = 1 << max(4, (2 * len(addresses)).bit_length())
+    known = np.zeros((max(1, len(addresses)), 2), np.uint64)
+    numbers, count = number_addresses(np.ascontiguousarray(addresses), known, 0, empty_index(slots))
+    return known[:count], numbers

@@ -1,0 +1,147 @@
+"""The flow lake: flows kept as Parquet, one folder a day, searched with DuckDB."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from collector.flows import FlowBatch
+
+_DAY_NS = 86_400_000_000_000
+
+
+class Lake:
+    """Appends flows to `folder/day=YYYY-MM-DD/` and answers hunts.
+
+    Rows wait in memory until `rows_a_file` are there, or until `flush`. A file is written under
+    another name and then renamed, so that a reader or a crash never meets half a file; its name
+    comes from what is in it, so that writing the same flows again changes nothing.
+    """
+
+    def __init__(self, folder: Path, rows_a_file: int = 500_000) -> None:
+        self._folder = folder
+        self._rows_a_file = rows_a_file
+        self._waiting: list[FlowBatch] = []
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def append(self, flows: FlowBatch) -> None:
+        """Keep flows; OSError if the disk refuses (the rows stay in memory for the next try)."""
+        if len(flows):
+            self._waiting.append(flows)
+            self._count += len(flows)
+        if self._count >= self._rows_a_file:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            if not self._count:
+                return
+            flows = FlowBatch.join(self._waiting)
+            days = flows.reported_ns // _DAY_NS
+            for day in np.unique(days).tolist():
+                self._write(flows.take(days == day), day)
+            self._waiting, self._count = [], 0
+
+    def _write(self, flows: FlowBatch, day: int) -> None:
+        import pyarrow.parquet as pq
+
+        from collector.arrow import to_table
+
+        name = datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
+        folder = self._folder / f"day={name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        span = f"{int(flows.reported_ns[0])}-{int(flows.reported_ns[-1])}-{len(flows)}"
+        part = folder / f".{span}.part"
+        pq.write_table(to_table(flows), part, compression="zstd")
+        part.rename(folder / f"flows-{span}.parquet")
+
+    def remove_before(self, oldest_ns: int) -> int:
+        """Delete whole days that ended before `oldest_ns`; returns how many."""
+        removed = 0
+        for folder in sorted(self._folder.glob("day=*")):
+            day = datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC)
+            if (day + timedelta(days=1)).timestamp() * 1e9 <= oldest_ns:
+                for file in folder.iterdir():
+                    file.unlink()
+                folder.rmdir()
+                removed += 1
+        return removed
+
+    def hunt(
+        self,
+        *,
+        host: str = "",
+        peer: str = "",
+        port: int = 0,
+        app: str = "",
+        since_ns: int = 0,
+        until_ns: int = 1 << 62,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Flows of a host, newest first; each as an object with the column names as keys."""
+        tests = ["last_ns >= ?", "first_ns <= ?"]
+        values: list[Any] = [since_ns, until_ns]
+        for address in (host, peer):
+            if address:
+                tests.append("(source = ? OR destination = ?)")
+                values += [address, address]
+        if port:
+            tests.append("(source_port = ? OR destination_port = ?)")
+            values += [port, port]
+        if app:
+            tests.append("app = ?")
+            values.append(app)
+        where = " AND ".join(tests)
+        query = f"SELECT * EXCLUDE (day) FROM flows WHERE {where} ORDER BY last_ns DESC LIMIT ?"  # noqa: S608 - fixed tests
+        found = self._ask(query, [*values, limit], since_ns, until_ns)
+        return [dict(zip(found[0], row, strict=True)) for row in found[1]]
+
+    def tally(self, host: str, since_ns: int, until_ns: int) -> list[Any]:
+        """(peer, app, service port, hour UTC, day, flows, last_ns) of answered flows of a host."""
+        return self._ask(
+            """
+            SELECT CASE WHEN source = ? THEN destination ELSE source END AS peer, app,
+                   destination_port, hour(to_timestamp(first_ns / 1e9) AT TIME ZONE 'UTC'),
+                   CAST(day AS VARCHAR), count(*), max(last_ns)
+            FROM flows
+            WHERE (source = ? OR destination = ?) AND last_ns >= ? AND first_ns <= ?
+              AND part = 0 AND (reply_packets > 0 OR one_way = 1)
+            GROUP BY ALL ORDER BY ALL
+            """,
+            [host, host, host, since_ns, until_ns],
+            since_ns,
+            until_ns,
+        )[1]
+
+    def _ask(
+        self, query: str, values: Sequence[Any], since_ns: int, until_ns: int
+    ) -> tuple[list[str], list[Any]]:
+        """Run a query over the days of a span (a flow is stored on the day it was reported)."""
+        import duckdb
+
+        self.flush()
+        earliest = min(max(since_ns, 0), 1 << 62) // _DAY_NS
+        latest = min(max(until_ns, 0), 1 << 62) // _DAY_NS + 2
+        files = [
+            str(file)
+            for folder in sorted(self._folder.glob("day=*"))
+            if earliest
+            <= datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC).timestamp() // 86400
+            <= latest
+            for file in sorted(folder.glob("flows-*.parquet"))
+        ]
+        if not files:
+            return [], []
+        with duckdb.connect(config={"threads": 2, "memory_limit": "1GB"}) as connection:
+            connection.execute("SET autoinstall_known_extensions=false")
+            flows = connection.read_parquet(files, hive_partitioning=True)  # noqa: F841 - read by name
+            answer = connection.execute(query, list(values))
+            names = [column[0] for column in answer.description]
+            return names, answer.fetchall()

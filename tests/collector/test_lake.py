@@ -1,0 +1,73 @@
+"""The flow lake keeps flows by day and finds them again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collector.apps import APP_CODE
+from collector.flows import FLOW_DTYPE, STATE_CODE, FlowBatch, address_number
+from collector.lake import Lake
+
+DAY_NS = 86_400_000_000_000
+NOON = 20_000 * DAY_NS + DAY_NS // 2
+
+
+def flows_of(*rows: tuple[str, str, int, int]) -> FlowBatch:
+    """(source, destination, port, first_ns) a row."""
+    table = np.zeros(len(rows), FLOW_DTYPE)
+    for row, (source, destination, port, first_ns) in zip(table, rows, strict=True):
+        row["source"], row["destination"] = address_number(source), address_number(destination)
+        row["destination_port"], row["first_ns"] = port, first_ns
+        row["last_ns"] = row["reported_ns"] = first_ns + 1_000_000_000
+        row["packets"] = row["reply_packets"] = 3
+        row["state"], row["app"] = STATE_CODE["SF"], APP_CODE["smb"]
+    return FlowBatch(table)
+
+
+def test_finds_a_hosts_flows_newest_first(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append(
+        flows_of(("10.0.0.1", "10.0.0.2", 445, NOON), ("10.0.0.3", "10.0.0.1", 80, NOON + 5))
+    )
+    lake.append(flows_of(("10.0.0.9", "2001:db8::1", 443, NOON + DAY_NS)))
+    found = lake.hunt(host="10.0.0.1")
+    assert [(f["source"], f["destination_port"]) for f in found] == [
+        ("10.0.0.3", 80),
+        ("10.0.0.1", 445),
+    ]
+    assert found[0]["app"] == "smb"
+    assert found[0]["state"] == "SF"
+    assert lake.hunt(host="2001:db8::1")[0]["source"] == "10.0.0.9"
+    assert len(list(tmp_path.glob("day=*"))) == 2
+
+
+def test_writing_the_same_flows_again_changes_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        lake = Lake(tmp_path)
+        lake.append(flows_of(("10.0.0.1", "10.0.0.2", 445, NOON)))
+        lake.flush()
+    assert len(Lake(tmp_path).hunt(host="10.0.0.1")) == 1
+
+
+def test_days_past_their_time_are_removed(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append(
+        flows_of(("10.0.0.1", "10.0.0.2", 445, NOON), ("10.0.0.1", "10.0.0.2", 445, NOON + DAY_NS))
+    )
+    lake.flush()
+    assert lake.remove_before(NOON + DAY_NS) == 1
+    assert len(lake.hunt(host="10.0.0.1")) == 1
+
+
+def test_a_hunt_in_an_empty_lake_finds_nothing(tmp_path: Path) -> None:
+    assert Lake(tmp_path).hunt(host="10.0.0.1") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "count"), [("port", 445, 1), ("peer", "10.0.0.2", 1), ("app", "rdp", 0)]
+)
+def test_hunts_narrow_down(tmp_path: Path, field: str, value: object, count: int) -> None:
+    lake = Lake(tmp_path)
+    lake.append(flows_of(("10.0.0.1", "10.0.0.2", 445, NOON), ("10.0.0.1", "10.0.0.3", 80, NOON)))
+    assert len(lake.hunt(host="10.0.0.1", **{field: value})) == count  # type: ignore[arg-type]
