@@ -1,7 +1,349 @@
-"""Edge memory (baseline B1): who has spoken to whom by which service, and on how many days."""
+"""Edge memory (baseline B1): who has spoken to whom by which service, and on how many days.
+
+Days count, flows do not: volume cannot buy familiarity. An edge is pending until it was active on
+three days that span a week; edges of remote administration, to the outside or from a vendor's
+landing host wait for a person. Surprise follows B3: familiarity smoothed by what peers do.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.apps import APP_CODE
+from collector.flows import STATE_CODE, FlowBatch
+from detector.addresses import in_networks, inside_flags, is_one_host
+from detector.landing import landing_networks
+
+if TYPE_CHECKING:
+    from detector.detection import Window
+    from detector.hosts import HostTable
+
+DAY_NS: Final = 86_400_000_000_000
+HOUR_NS: Final = 3_600_000_000_000
+PENDING, ACCEPTED, STALE, RETIRED = 1, 2, 3, 4  # 0 = never seen
+
+#: Services by which one host controls another; their edges never accept themselves.
+ADMIN_APPS: Final = (
+    "rdp", "vnc", "ssh", "winrm", "telnet", "smb", "dcerpc", "mssql", "oracle", "postgres", "mysql",
+    "intersystems", "radmin", "ftp",
+)  # fmt: skip
+
+EDGE_DTYPE: Final = np.dtype(
+    [
+        ("key", "u8"),  # source << 40 | destination << 16 | service
+        ("first_ns", "i8"),
+        ("last_ns", "i8"),
+        ("last_day", "i4"),  # local day number since 1970
+        ("active_days", "u2"),  # distinct days
+        ("days", "f4"),  # the same, halved every 30 days
+        ("hours", "u1", (21,)),  # 168 bits: hour of the local week in which it was active
+        ("waits", "?"),  # never accepts itself
+        ("approved", "?"),  # a person accepted it
+    ]
+)
+_HALF_LIFE_DAYS: Final = 30.0
+_VERSION: Final = 1
+_MAX_HOST: Final = 1 << 24
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge as a person reads it."""
+
+    first_ns: int
+    last_ns: int
+    active_days: int
+    state: int
+    approved: bool
+
 
 class EdgeMemory:
-    """Counts active days per (source, destination, service): volume cannot buy familiarity."""
+    """Counts active days per (source, destination, service); bounded, saved by address.
+
+    Lookups take arrays of host numbers (uint32) and services (uint16, `service_of`) of one
+    length and answer with one value for each.
+    """
+
+    def __init__(self, capacity: int = 1_000_000) -> None:
+        self.forgotten = 0  # edges dropped because the memory was full
+        self._capacity = capacity
+        self._edges: NDArray[Any] = np.zeros(0, EDGE_DTYPE)
+        self._hosts: HostTable | None = None
+        self._days: set[int] = set()
+        self._now_ns = 0
+
+    def __len__(self) -> int:
+        return len(self._edges)
+
+    @property
+    def active_days(self) -> int:
+        """Distinct local days on which anything was observed."""
+        return len(self._days)
+
+    @property
+    def warmth(self) -> float:
+        """0 cold … 1 after four weeks."""
+        return min(1.0, self.active_days / 28)
+
+    def observe(self, window: Window, watched: NDArray[np.uint32] | None = None) -> None:
+        """Learn the answered conversations of a window; hosts in an incident do not teach."""
+        self._hosts = window.hosts
+        self._now_ns = max(self._now_ns, window.end_ns)
+        if len(window.flows) == 0:
+            return
+        offset_ns = _utc_offset_ns(window)
+        teaches = _is_answered(window.flows) & is_one_host(window.flows.destination)
+        teaches &= (window.source < _MAX_HOST) & (window.destination < _MAX_HOST)
+        if watched is not None and len(watched):
+            teaches &= ~np.isin(window.source, watched) & ~np.isin(window.destination, watched)
+        self._days.update(np.unique((window.flows.last_ns + offset_ns) // DAY_NS).tolist())
+        if teaches.any():
+            self._merge(_edges_of(window, teaches, offset_ns))
+
+    def knows(
+        self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        """Has this conversation been seen before."""
+        return self._at(source, destination, service) >= 0
+
+    def has_spoken(self, source: NDArray[Any], destination: NDArray[Any]) -> NDArray[np.bool_]:
+        """Has this pair ever spoken in this direction, by whatever service."""
+        pair = _pack(source, destination, np.zeros(len(source), np.uint16)) >> np.uint64(16)
+        keys = self._edges["key"] >> np.uint64(16)
+        at = np.searchsorted(keys, pair)
+        found = np.zeros(len(pair), bool)
+        within = at < len(keys)
+        found[within] = keys[at[within]] == pair[within]
+        return found
+
+    def state(
+        self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
+    ) -> NDArray[np.uint8]:
+        """0 never seen, PENDING, ACCEPTED, STALE or RETIRED."""
+        at = self._at(source, destination, service)
+        state = np.zeros(len(at), np.uint8)
+        state[at >= 0] = self._state_of(self._edges[at[at >= 0]])
+        return state
+
+    def surprise(self, source: int, destination: int, service: int) -> float:
+        """How unexpected the edge is, in bits: -log2 of its smoothed probability (B3)."""
+        edges = self._edges
+        if len(edges) == 0 or self._hosts is None:
+            return 0.0
+        its_source = edges["key"] >> np.uint64(40)
+        its_service = edges["key"] & np.uint64(0xFFFF)
+        its_target = (edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
+        of_service = its_service == service
+        own = of_service & (its_source == source)
+        c = float(edges["days"][own & (its_target == destination)].sum())
+        whole = float(edges["days"][own].sum())
+        k, n, g = self._peers(source, destination, its_source[of_service], its_target[of_service])
+        q = (k + 4 * g) / (n + 4)
+        return float(-np.log2(max((c + 5 * q) / (whole + 5), 1e-9)))
+
+    def find(self, source_ip: str, destination_ip: str, service: int) -> Edge | None:
+        """One edge by address."""
+        at = self._index_of(source_ip, destination_ip, service)
+        if at < 0:
+            return None
+        row = self._edges[at]
+        state = int(self._state_of(self._edges[at : at + 1])[0])
+        return Edge(
+            int(row["first_ns"]),
+            int(row["last_ns"]),
+            int(row["active_days"]),
+            state,
+            bool(row["approved"]),
+        )
+
+    def approve(self, source_ip: str, destination_ip: str, service: int) -> None:
+        """A person says that this edge is right; KeyError if it was never seen."""
+        at = self._index_of(source_ip, destination_ip, service)
+        if at < 0:
+            raise KeyError(f"no edge {source_ip} → {destination_ip} by service {service}")
+        self._edges["approved"][at] = True
+
+    def save(self, path: Path) -> None:
+        """Write the memory, by address, replacing the file only once it is whole."""
+        source = self._edges["key"] >> np.uint64(40)
+        target = (self._edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
+        addresses = np.zeros((0, 2), np.uint64)
+        if self._hosts is not None and len(source):
+            addresses = self._hosts.addresses(
+                np.concatenate([source, target]).astype(np.uint32)
+            ).reshape(2, -1, 2)
+        head = {"version": _VERSION, "days": sorted(self._days), "now_ns": self._now_ns}
+        part = path.with_suffix(path.suffix + ".part")
+        with part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                head=np.frombuffer(json.dumps(head).encode(), np.uint8),
+                edges=self._edges,
+                addresses=addresses,
+            )
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, hosts: HostTable, capacity: int = 1_000_000) -> EdgeMemory:
+        """Read a saved memory into this run's host numbers; ValueError if the file is not one."""
+        with np.load(path, allow_pickle=False) as saved:
+            head = json.loads(saved["head"].tobytes())
+            if head["version"] != _VERSION:
+                raise ValueError(
+                    f"{path}: edge memory of version {head['version']}, this program reads "
+                    f"{_VERSION}; move the file away to start learning again"
+                )
+            edges, addresses = saved["edges"].copy(), saved["addresses"]
+        memory = cls(capacity)
+        memory._hosts, memory._days, memory._now_ns = hosts, set(head["days"]), head["now_ns"]
+        if len(edges):
+            service = (edges["key"] & np.uint64(0xFFFF)).astype(np.uint16)
+            edges["key"] = _pack(hosts.number(addresses[0]), hosts.number(addresses[1]), service)
+            memory._edges = edges[np.argsort(edges["key"])]
+        return memory
+
+    def _at(
+        self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
+    ) -> NDArray[np.int64]:
+        wanted = _pack(source, destination, service)
+        at = np.searchsorted(self._edges["key"], wanted).astype(np.int64)
+        at[at == len(self._edges)] = -1
+        hit = at >= 0
+        at[hit] = np.where(self._edges["key"][at[hit]] == wanted[hit], at[hit], -1)
+        return at
+
+    def _index_of(self, source_ip: str, destination_ip: str, service: int) -> int:
+        if self._hosts is None:
+            return -1
+        source, target = self._hosts.number_of(source_ip), self._hosts.number_of(destination_ip)
+        return int(self._at(np.array([source]), np.array([target]), np.array([service]))[0])
+
+    def _state_of(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
+        known = rows["approved"] | (
+            ~rows["waits"]
+            & (rows["active_days"] >= 3)
+            & (rows["last_ns"] - rows["first_ns"] >= 7 * DAY_NS)
+        )
+        quiet = self._now_ns - rows["last_ns"]
+        state = np.where(known, ACCEPTED, PENDING).astype(np.uint8)
+        state[quiet > 60 * DAY_NS] = STALE
+        state[quiet > 400 * DAY_NS] = RETIRED
+        return state
+
+    def _peers(
+        self, source: int, destination: int, sources: NDArray[Any], targets: NDArray[Any]
+    ) -> tuple[int, int, float]:
+        """k of n peers that use the service towards the target's role, and the hospital's share."""
+        hosts = self._hosts
+        assert hosts is not None
+        every = np.unique(self._edges["key"] >> np.uint64(40))
+        role = hosts.get(source).role
+        peers = [int(s) for s in every if s != source and hosts.get(int(s)).role == role]
+        if len(peers) < 5:
+            peers = [int(s) for s in every if s != source]
+        target_role = hosts.get(destination).role
+        roles = {int(t): hosts.get(int(t)).role for t in np.unique(targets)}
+        alike = np.array([roles[int(t)] == target_role for t in targets], bool)
+        users = np.unique(sources[alike])
+        return (
+            int(np.isin(users, peers).sum()),
+            len(peers),
+            len(users) / max(len(every), 1),
+        )
+
+    def _merge(self, fresh: NDArray[Any]) -> None:
+        at = np.searchsorted(self._edges["key"], fresh["key"])
+        known = np.zeros(len(fresh), bool)
+        within = at < len(self._edges)
+        known[within] = self._edges["key"][at[within]] == fresh["key"][within]
+        self._renew(at[known], fresh[known])
+        if (~known).any():
+            self._edges = np.insert(self._edges, at[~known], fresh[~known])
+            self._forget()
+
+    def _renew(self, at: NDArray[Any], fresh: NDArray[Any]) -> None:
+        rows = self._edges[at]
+        later = fresh["last_day"] > rows["last_day"]
+        aged = np.exp2(-(fresh["last_day"] - rows["last_day"]) / _HALF_LIFE_DAYS)
+        rows["days"] = np.where(later, rows["days"] * aged + 1, rows["days"])
+        rows["active_days"] += later
+        rows["last_day"] = np.maximum(rows["last_day"], fresh["last_day"])
+        rows["last_ns"] = np.maximum(rows["last_ns"], fresh["last_ns"])
+        rows["first_ns"] = np.minimum(rows["first_ns"], fresh["first_ns"])
+        rows["hours"] |= fresh["hours"]
+        self._edges[at] = rows
+
+    def _forget(self) -> None:
+        kept = self._edges[self._now_ns - self._edges["last_ns"] <= 400 * DAY_NS]
+        if len(kept) > self._capacity:  # people's approvals go last, then what is most familiar
+            order = np.lexsort((kept["last_ns"], kept["active_days"], kept["approved"]))
+            self.forgotten += len(kept) - self._capacity
+            kept = kept[np.sort(order[-self._capacity :])]
+        self._edges = kept
+
+
+def service_of(flows: FlowBatch) -> NDArray[np.uint16]:
+    """Service class of each flow: its application, or its protocol and port where unknown."""
+    port = np.minimum(flows.destination_port, 0x3FFF).astype(np.uint16)
+    service = np.where(flows.protocol == 6, 0x4000 | port, 0xC000 | flows.protocol)
+    service = np.where(flows.protocol == 17, 0x8000 | port, service)
+    named = (flows.app != APP_CODE["unknown"]) & (flows.app < 0x4000)
+    return np.where(named, flows.app, service).astype(np.uint16)
+
+
+def _pack(
+    source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
+) -> NDArray[np.uint64]:
+    wide = np.uint64
+    packed: NDArray[np.uint64] = (
+        (source.astype(wide) << wide(40)) | (destination.astype(wide) << wide(16))
+    ) | service.astype(wide)
+    return packed
+
+
+def _is_answered(flows: FlowBatch) -> NDArray[np.bool_]:
+    """A scan's knocks teach nothing: the other side must have taken part."""
+    refused = np.isin(flows.state, [STATE_CODE[s] for s in ("S0", "REJ", "RSTOS0", "SH", "RSTRH")])
+    one_way = (flows.one_way == 1) & ((flows.protocol != 6) | (flows.packets > 3))
+    answered: NDArray[np.bool_] = ((flows.reply_packets > 0) | one_way) & ~(
+        (flows.protocol == 6) & refused
+    )
+    return answered
+
+
+def _edges_of(window: Window, teaches: NDArray[np.bool_], offset_ns: int) -> NDArray[Any]:
+    """One row per edge of the window, sorted by key."""
+    flows = window.flows.take(teaches)
+    service = service_of(flows)
+    keys = _pack(window.source[teaches], window.destination[teaches], service)
+    source_in, target_in = inside_flags(window)
+    waits = np.isin(service, [APP_CODE[a] for a in ADMIN_APPS])
+    waits |= ~(source_in & target_in)[teaches]
+    waits |= in_networks(flows.source, landing_networks(window.hospital.lines))
+    order = np.argsort(keys, kind="stable")
+    unique, start = np.unique(keys[order], return_index=True)
+    rows = np.zeros(len(unique), EDGE_DTYPE)
+    rows["key"] = unique
+    rows["first_ns"] = np.minimum.reduceat(flows.first_ns[order], start)
+    rows["last_ns"] = np.maximum.reduceat(flows.last_ns[order], start)
+    rows["last_day"] = (rows["last_ns"] + offset_ns) // DAY_NS
+    rows["active_days"] = rows["days"] = 1
+    rows["waits"] = np.logical_or.reduceat(waits[order], start)
+    hour = ((rows["last_ns"] + offset_ns) // HOUR_NS + 72) % 168  # 1970-01-01 was a Thursday
+    rows["hours"][np.arange(len(rows)), hour // 8] = 1 << (hour % 8).astype(np.uint8)
+    return rows
+
+
+def _utc_offset_ns(window: Window) -> int:
+    zone = ZoneInfo(window.hospital.timezone)
+    at = datetime.fromtimestamp(window.start_ns // 1_000_000_000, UTC).astimezone(zone)
+    offset = at.utcoffset()
+    return int(offset.total_seconds()) * 1_000_000_000 if offset else 0

@@ -1,0 +1,1 @@
+"""Detectors of lateral movement: scans, admin connections, remote execution, credentials."""

@@ -1,0 +1,201 @@
+"""Host scan (LM-1): one host tries many others, found by a sequential test on first contacts."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from collector.apps import APP_CODE
+from detector.addresses import inside_flags, is_one_host
+from detector.detection import Category, Detector, Finding, Window
+from detector.edges import DAY_NS
+from detector.lateral.contacts import ANSWERED, FAILED, flow_keys, outcomes, texts
+from detector.words import Text, Wording
+
+ADMIN_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 5986})
+_NEXT_STEP = Text(
+    ja="情報システム担当は、{source} が何の機器か台帳で確認し、設置部署に「今この端末で何をしているか」"
+    "を電話で聞いてください。脆弱性診断や資産管理ソフトの予定がなければ、この端末を LAN から外すことを"
+    "検討し、応答のあった相手（{answered}）に不審なログオンがないか確認してください。",
+    en="IT on duty: look {source} up in the ledger and phone its department to ask what the machine "
+    "is doing right now. If no vulnerability scan or asset inventory is planned, consider taking it "
+    "off the LAN, and check the hosts that answered ({answered}) for unexpected logons.",
+)
+
+
+@dataclass
+class _Walk:
+    """The random walk of one source since its last reset."""
+
+    height: float = 0.0
+    failed: OrderedDict[int, int] = field(default_factory=OrderedDict)  # target → row of evidence
+    answered: list[int] = field(default_factory=list)
+    ports: set[int] = field(default_factory=set)
+    first_ns: int = 0
+
+
+@dataclass
+class _Memory:
+    contacts: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    contacts_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    walks: dict[int, _Walk] = field(default_factory=dict)
+    failing: dict[int, set[int]] = field(default_factory=dict)  # target → sources it failed for
+
+
+class HostScan(Detector):
+    """One host tries to reach many others that it never spoke to, and most do not answer.
+
+    Threshold random walk after Jung, Paxson, Berger and Balakrishnan (IEEE S&P 2004): every
+    *first* contact of a source moves a sum up if it fails and down if it succeeds; the sum decides
+    between "harmless" (success 80 %) and "scanner" (success 20 %). TCP without answer, refused, or
+    reset before any data; UDP and ping without answer. Nine net failures raise the alarm.
+
+    Why it matters: looking for the next host is the first thing that ransomware operators and
+    worms do after they are in; it is seen minutes to days before encryption starts.
+
+    False alarms: vulnerability scanners and asset inventories (give them the role `scanner`),
+    print drivers that look for moved printers, monitoring after a network change. A server that
+    fails for five or more clients is taken for dead and does not count. Sampled flow exports
+    are not used; of one-way exports only lone SYNs count.
+    """
+
+    id = "host_scan"
+    category: ClassVar[Category] = "reconnaissance"
+    techniques = ("T1046", "T1018")
+    wordings = {
+        "": Wording(
+            title=Text(
+                ja="{source} が {targets} 台の機器を次々に探索しています（応答なし・拒否 {failed} 件）",
+                en="{source} is probing {targets} hosts one after another ({failed} failed)",
+            ),
+            why=Text(
+                ja="これまで通信のなかった相手に続けて接続を試み、ほとんどが失敗しています。侵入者や"
+                "ワームが次の標的を探すときの動きです。放置すると他の部門システムへ広がるおそれがあります。",
+                en="It keeps trying hosts it never spoke to and most attempts fail: this is how an "
+                "intruder or a worm looks for its next target before moving to other systems.",
+            ),
+            next_step=_NEXT_STEP,
+        ),
+    }
+
+    success_harmless: float = Field(0.8, gt=0.5, lt=1, description="θ0: a harmless host's success")
+    success_scanner: float = Field(0.2, gt=0, lt=0.5, description="θ1: a scanner's success")
+    alarm_height: float = Field(11.5, gt=0, description="ln Λ that raises the alarm")
+    reset_height: float = Field(math.log(0.01), lt=0, description="ln Λ that clears a source")
+    dead_sources: int = Field(5, ge=2, description="sources a dead server fails for")
+    contacts_kept: int = Field(2_000_000, ge=1000, description="pairs remembered for 30 days")
+
+    def remember(self) -> _Memory:
+        return _Memory()
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        outcome = outcomes(window.flows)
+        ours, theirs = inside_flags(window)
+        chosen = (outcome > 0) & ours & theirs & is_one_host(window.flows.destination)
+        chosen &= window.flows.app != APP_CODE["printer"]
+        rows = self._first_contacts(window, memory, np.flatnonzero(chosen))
+        touched: dict[int, None] = {}
+        for row in rows:
+            source, target = int(window.source[row]), int(window.destination[row])
+            if self._step(window, memory, source, target, int(row), int(outcome[row])):
+                touched[source] = None
+        for source in touched:
+            walk = memory.walks[source]
+            if walk.height >= self.alarm_height and window.hosts.get(source).role != "scanner":
+                yield self._finding(window, source, walk, rows)
+
+    def _first_contacts(
+        self, window: Window, memory: _Memory, rows: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """One row per pair that never met before, in time order; an answer outweighs a failure."""
+        flows, outcome = window.flows, outcomes(window.flows)
+        pairs = (window.source[rows].astype(np.uint64) << np.uint64(32)) | window.destination[rows]
+        order = np.lexsort((flows.first_ns[rows], outcome[rows], pairs))
+        rows, pairs = rows[order], pairs[order]
+        unique, start = np.unique(pairs, return_index=True)
+        rows = rows[start]
+        at = np.searchsorted(memory.contacts, unique)
+        met = np.zeros(len(unique), bool)
+        within = at < len(memory.contacts)
+        met[within] = memory.contacts[at[within]] == unique[within]
+        memory.contacts_ns[at[met]] = window.end_ns
+        new = ~met
+        memory.contacts = np.insert(memory.contacts, at[new], unique[new])
+        memory.contacts_ns = np.insert(memory.contacts_ns, at[new], window.end_ns)
+        self._forget(memory, window.end_ns)
+        new &= ~window.edges.has_spoken(window.source[rows], window.destination[rows])
+        rows = rows[new]
+        return rows[np.argsort(flows.first_ns[rows], kind="stable")]
+
+    def _forget(self, memory: _Memory, now_ns: int) -> None:
+        if len(memory.contacts) <= self.contacts_kept:
+            return
+        kept = now_ns - memory.contacts_ns <= 30 * DAY_NS
+        if kept.sum() > self.contacts_kept // 2:
+            kept &= memory.contacts_ns >= np.median(memory.contacts_ns[kept])
+        memory.contacts, memory.contacts_ns = memory.contacts[kept], memory.contacts_ns[kept]
+
+    def _step(
+        self, window: Window, memory: _Memory, source: int, target: int, row: int, outcome: int
+    ) -> bool:
+        """Move the source's walk; True if it went up."""
+        walk = memory.walks.get(source)
+        if walk is None:
+            if len(memory.walks) >= 65536:
+                memory.walks.pop(next(iter(memory.walks)))
+            walk = memory.walks[source] = _Walk(first_ns=int(window.flows.first_ns[row]))
+        if outcome == ANSWERED:
+            walk.height += math.log(self.success_scanner / self.success_harmless)
+            walk.answered.append(target)
+            if walk.height <= self.reset_height:
+                memory.walks[source] = _Walk(first_ns=int(window.flows.first_ns[row]))
+            return False
+        if outcome != FAILED or self._is_dead(memory, source, target):
+            return False
+        walk.height += math.log((1 - self.success_scanner) / (1 - self.success_harmless))
+        walk.failed[target] = row
+        walk.ports.add(int(window.flows.destination_port[row]))
+        while len(walk.failed) > 4096:
+            walk.failed.popitem(last=False)
+        return True
+
+    def _is_dead(self, memory: _Memory, source: int, target: int) -> bool:
+        if len(memory.failing) > 65536:
+            memory.failing.clear()
+        sources = memory.failing.setdefault(target, set())
+        if len(sources) < self.dead_sources:
+            sources.add(source)
+        return len(sources) >= self.dead_sources
+
+    def _finding(
+        self, window: Window, source: int, walk: _Walk, rows: NDArray[np.int64]
+    ) -> Finding:
+        step = math.log((1 - self.success_scanner) / (1 - self.success_harmless))
+        extra = (walk.height - self.alarm_height) / step
+        admin = bool(walk.ports & ADMIN_PORTS)
+        mine = rows[window.source[rows] == source]
+        ip = window.hosts.ip(source)
+        return Finding(
+            source=ip,
+            targets=texts(window, walk.failed),
+            score=min(85.0, 60 + 3 * extra + (15 if admin else 0)),
+            confidence=0.9,
+            first_ns=walk.first_ns,
+            last_ns=int(window.flows.last_ns[mine].max()),
+            facts={
+                "source": ip,
+                "targets": len(walk.failed) + len(walk.answered),
+                "failed": len(walk.failed),
+                "answered": texts(window, walk.answered, 5) or "-",
+                "ports": sorted(walk.ports)[:20],
+            },
+            key=ip,
+            flows=flow_keys(window.flows, mine),
+        )
