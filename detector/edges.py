@@ -175,7 +175,7 @@ class EdgeMemory:
         """Write the memory, by address, replacing the file only once it is whole."""
         source = self._edges["key"] >> np.uint64(40)
         target = (self._edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
-        addresses = np.zeros((0, 2), np.uint64)
+        addresses: NDArray[np.uint64] = np.zeros((2, 0, 2), np.uint64)
         if self._hosts is not None and len(source):
             addresses = self._hosts.addresses(
                 np.concatenate([source, target]).astype(np.uint32)
@@ -293,17 +293,19 @@ class EdgeMemory:
 def service_of(flows: FlowBatch) -> NDArray[np.uint16]:
     """Service class of each flow: its application, or its protocol and port where unknown."""
     port = np.minimum(flows.destination_port, 0x3FFF).astype(np.uint16)
-    service = np.where(flows.protocol == 6, 0x4000 | port, 0xC000 | flows.protocol)
-    service = np.where(flows.protocol == 17, 0x8000 | port, service)
-    named = (flows.app != APP_CODE["unknown"]) & (flows.app < 0x4000)
-    return np.where(named, flows.app, service).astype(np.uint16)
+    service = np.where(
+        flows.protocol == 6, 0x4000 | port, 0xC000 | flows.protocol.astype(np.uint16)
+    )
+    service = np.where(flows.protocol == 17, 0x8000 | port, service).astype(np.uint16)
+    app: NDArray[Any] = flows.app
+    named = (app != APP_CODE["unknown"]) & (app < 0x4000)
+    chosen: NDArray[np.uint16] = np.where(named, flows.app, service).astype(np.uint16)
+    return chosen
 
 
-def _pack(
-    source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
-) -> NDArray[np.uint64]:
+def _pack(source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]) -> NDArray[Any]:
     wide = np.uint64
-    packed: NDArray[np.uint64] = (
+    packed: NDArray[Any] = (
         (source.astype(wide) << wide(40)) | (destination.astype(wide) << wide(16))
     ) | service.astype(wide)
     return packed

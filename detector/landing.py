@@ -25,7 +25,7 @@ def line_networks(line: RegisteredLine) -> tuple[Network, ...]:
 @lru_cache(maxsize=4096)
 def allowed_targets(line: RegisteredLine) -> tuple[tuple[Network, int], ...]:
     """(prefix, port) pairs that the contract allows; port 0 = any."""
-    allowed = []
+    allowed: list[tuple[Network, int]] = []
     for text in line.allowed_targets:
         where, port = _split_port(text)
         allowed.extend((network, port) for network in networks_of((where,)))
@@ -34,7 +34,7 @@ def allowed_targets(line: RegisteredLine) -> tuple[tuple[Network, int], ...]:
 
 def networks_of(texts: tuple[str, ...]) -> list[Network]:
     """Addresses and prefixes as networks; names are left out, they are matched elsewhere."""
-    networks = []
+    networks: list[Network] = []
     for text in texts:
         try:
             networks.append(ip_network(text.strip(), strict=False))

@@ -48,8 +48,9 @@ def outcomes(flows: FlowBatch) -> NDArray[np.uint8]:
 def is_half_open(flows: FlowBatch) -> NDArray[np.bool_]:
     """SYN, SYN-ACK, then the originator resets without a byte of data: a port was only tried."""
     header_only = (flows.bytes <= flows.packets * 60) & (flows.reply_bytes <= 240)
-    reset: NDArray[np.bool_] = (flows.protocol == 6) & (flows.state == STATE_CODE["RSTO"])
-    return reset & header_only & (flows.packets <= 4) & (flows.reply_packets <= 3)
+    short = (flows.packets <= 4) & (flows.reply_packets <= 3) & (flows.protocol == 6)
+    half: NDArray[np.bool_] = short & (flows.state == STATE_CODE["RSTO"]) & header_only
+    return half
 
 
 def has_odd_flags(flows: FlowBatch) -> NDArray[np.bool_]:
@@ -57,7 +58,8 @@ def has_odd_flags(flows: FlowBatch) -> NDArray[np.bool_]:
     whole = (flows.protocol == 6) & (flows.one_way == 0) & (flows.packets > 0)
     silent = (flows.flags & (ACK | RST)) == 0
     odd: NDArray[np.bool_] = (flows.flags & (FIN | PSH | URG) != 0) | (flows.flags == 0)
-    return whole & silent & odd
+    found: NDArray[np.bool_] = whole & silent & odd
+    return found
 
 
 def flow_keys(flows: FlowBatch, at: Iterable[int], limit: int = 20) -> tuple[FlowKey, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -21,11 +21,15 @@ from detector.words import Text, Wording
 
 ADMIN_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 5986})
 _NEXT_STEP = Text(
-    ja="情報システム担当は、{source} が何の機器か台帳で確認し、設置部署に「今この端末で何をしているか」"
-    "を電話で聞いてください。脆弱性診断や資産管理ソフトの予定がなければ、この端末を LAN から外すことを"
+    ja="情報システム担当は、{source} が何の機器か台帳で確認し、"
+    "設置部署に「今この端末で何をしているか」"
+    "を電話で聞いてください。脆弱性診断や資産管理ソフトの予定がなければ、この端末を LAN "
+    "から外すことを"
     "検討し、応答のあった相手（{answered}）に不審なログオンがないか確認してください。",
-    en="IT on duty: look {source} up in the ledger and phone its department to ask what the machine "
-    "is doing right now. If no vulnerability scan or asset inventory is planned, consider taking it "
+    en="IT on duty: look {source} up in the ledger and phone its department to ask what the "
+    "machine "
+    "is doing right now. If no vulnerability scan or asset inventory is planned, consider taking "
+    "it "
     "off the LAN, and check the hosts that answered ({answered}) for unexpected logons.",
 )
 
@@ -72,12 +76,15 @@ class HostScan(Detector):
     wordings = {
         "": Wording(
             title=Text(
-                ja="{source} が {targets} 台の機器を次々に探索しています（応答なし・拒否 {failed} 件）",
-                en="{source} is probing {targets} hosts one after another ({failed} failed)",
+                ja="{source} が {tried} 台の機器を次々に探索しています（応答なし・拒否 {failed} "
+                "件）",
+                en="{source} is probing {tried} hosts one after another ({failed} failed)",
             ),
             why=Text(
-                ja="これまで通信のなかった相手に続けて接続を試み、ほとんどが失敗しています。侵入者や"
-                "ワームが次の標的を探すときの動きです。放置すると他の部門システムへ広がるおそれがあります。",
+                ja="これまで通信のなかった相手に続けて接続を試み、ほとんどが失敗しています。"
+                "侵入者や"
+                "ワームが次の標的を探すときの動きです。放置すると他の部門システムへ広がるおそれが"
+                "あります。",
                 en="It keeps trying hosts it never spoke to and most attempts fail: this is how an "
                 "intruder or a worm looks for its next target before moving to other systems.",
             ),
@@ -85,12 +92,18 @@ class HostScan(Detector):
         ),
     }
 
-    success_harmless: float = Field(0.8, gt=0.5, lt=1, description="θ0: a harmless host's success")
-    success_scanner: float = Field(0.2, gt=0, lt=0.5, description="θ1: a scanner's success")
-    alarm_height: float = Field(11.5, gt=0, description="ln Λ that raises the alarm")
-    reset_height: float = Field(math.log(0.01), lt=0, description="ln Λ that clears a source")
-    dead_sources: int = Field(5, ge=2, description="sources a dead server fails for")
-    contacts_kept: int = Field(2_000_000, ge=1000, description="pairs remembered for 30 days")
+    success_harmless: float = Field(
+        default=0.8, gt=0.5, lt=1, description="θ0: a harmless host's success"
+    )
+    success_scanner: float = Field(default=0.2, gt=0, lt=0.5, description="θ1: a scanner's success")
+    alarm_height: float = Field(default=11.5, gt=0, description="ln Λ that raises the alarm")
+    reset_height: float = Field(
+        default=math.log(0.01), lt=0, description="ln Λ that clears a source"
+    )
+    dead_sources: int = Field(default=5, ge=2, description="sources a dead server fails for")
+    contacts_kept: int = Field(
+        default=2_000_000, ge=1000, description="pairs remembered for 30 days"
+    )
 
     def remember(self) -> _Memory:
         return _Memory()
@@ -121,12 +134,12 @@ class HostScan(Detector):
         rows, pairs = rows[order], pairs[order]
         unique, start = np.unique(pairs, return_index=True)
         rows = rows[start]
-        at = np.searchsorted(memory.contacts, unique)
+        at: NDArray[Any] = np.asarray(np.searchsorted(memory.contacts, unique))
         met = np.zeros(len(unique), bool)
         within = at < len(memory.contacts)
         met[within] = memory.contacts[at[within]] == unique[within]
         memory.contacts_ns[at[met]] = window.end_ns
-        new = ~met
+        new: NDArray[np.bool_] = ~met
         memory.contacts = np.insert(memory.contacts, at[new], unique[new])
         memory.contacts_ns = np.insert(memory.contacts_ns, at[new], window.end_ns)
         self._forget(memory, window.end_ns)
@@ -190,8 +203,7 @@ class HostScan(Detector):
             first_ns=walk.first_ns,
             last_ns=int(window.flows.last_ns[mine].max()),
             facts={
-                "source": ip,
-                "targets": len(walk.failed) + len(walk.answered),
+                "tried": len(walk.failed) + len(walk.answered),
                 "failed": len(walk.failed),
                 "answered": texts(window, walk.answered, 5) or "-",
                 "ports": sorted(walk.ports)[:20],
