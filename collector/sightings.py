@@ -63,6 +63,23 @@ class Dhcp(Sighting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dhcpv6(Sighting):
+    """RFC 8415; `client_mac` and `server_mac` are what their DUIDs tell , relays unwrapped."""
+
+    kind: ClassVar[str] = "dhcpv6"
+    message: str  # solicit, advertise, request, confirm, renew, rebind, reply, release, decline …
+    client_id: str = ""  # DUID, hex
+    client_mac: str = ""
+    server_id: str = ""
+    server_mac: str = ""
+    addresses: tuple[str, ...] = ()  # leased or asked for
+    dns_servers: tuple[str, ...] = ()  # option 23
+    domain: str = ""  # option 24
+    host_name: str = ""  # option 39
+    vendor_class: str = ""  # option 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterAdvertisement(Sighting):
     """RFC 4861 §4.2; prefixes as text with length; RDNSS of RFC 8106."""
 
@@ -80,6 +97,15 @@ class NeighborAdvertisement(Sighting):
     kind: ClassVar[str] = "neighbor_advertisement"
     target_ip: str
     target_mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect(Sighting):
+    """An ICMP redirect (RFC 792, RFC 4861 §4.5): reach `destination_ip` through `router_ip`."""
+
+    kind: ClassVar[str] = "redirect"
+    router_ip: str
+    destination_ip: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +321,7 @@ class Hl7(Sighting):
 
 
 SIGHTINGS: tuple[type[Sighting], ...] = (
-    Arp, Dhcp, RouterAdvertisement, NeighborAdvertisement, Dns, DnsUpdate, NameAnnouncement, Ssdp,
-    TlsClientHello, TlsCertificate, Http, SshBanner, RdpRequest, SwitchNeighbor, Smb, Dcerpc, Ntlm,
-    Kerberos, Ldap, Dicom, Hl7,
+    Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
+    NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, SshBanner, RdpRequest,
+    SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
 )  # fmt: skip
