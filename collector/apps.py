@@ -25,6 +25,8 @@ APPS: Final[tuple[str, ...]] = (
     "netflow", "sflow", "tftp", "dtls", "upnp", "bgp", "ospf", "igmp", "vrrp",
     # remote-maintenance tools known only by name (see collector/data/remote_tools.tsv)
     "remote_tool",
+    # IP in IP and other carriers, met beside those above
+    "ah", "teredo", "ip_in_ip", "nat_pmp", "sctp",
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}

@@ -1,0 +1,295 @@
+"""VPNs and tunnels: IKE, ESP in UDP, OpenVPN, WireGuard and others, by their own headers.
+
+A false label here becomes a false alarm, so that each check asks for all that the header fixes.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# (numba's njit carries no types)
+
+from __future__ import annotations
+
+from numba import njit
+
+from collector.apps import APP_CODE
+from collector.identify.wire import (
+    LIKELY,
+    NAMED,
+    NOTHING,
+    SHAPED,
+    SURE,
+    Bytes,
+    find,
+    is_text,
+    is_zero,
+    looks_random,
+    on,
+    starts,
+    u16,
+    u32,
+)
+
+IKEV1, IKEV2 = APP_CODE["ikev1"], APP_CODE["ikev2"]
+NAT_T, OPENVPN = APP_CODE["nat_t"], APP_CODE["openvpn"]
+WIREGUARD, TAILSCALE = APP_CODE["wireguard"], APP_CODE["tailscale"]
+ZEROTIER, L2TP, PPTP = APP_CODE["zerotier"], APP_CODE["l2tp"], APP_CODE["pptp"]
+SOFTETHER, FRP, CLOUDFLARED = APP_CODE["softether"], APP_CODE["frp"], APP_CODE["cloudflared"]
+SOCKS, TEREDO = APP_CODE["socks"], APP_CODE["teredo"]
+GLOBALPROTECT = APP_CODE["globalprotect"]
+
+#: OpenVPN hard resets with key id 0: client v2, server v2, client v3 (opcode << 3).
+_CLIENT_V2, _SERVER_V2, _CLIENT_V3 = 0x38, 0x40, 0x50
+
+
+@njit(cache=True, nogil=True)
+def tunnel_udp(
+    buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
+) -> tuple[int, int]:
+    size = end - start
+    on_ike_port = on(source_port, destination_port, 500) or on(source_port, destination_port, 4500)
+    app = ike(buffer, start, end, on_ike_port)
+    if app:
+        return app, SURE
+    if on(source_port, destination_port, 4500) and size > 32 and is_zero(buffer, start, start + 4):
+        app = ike(buffer, start + 4, end, True)
+        if app:
+            return app, SURE
+    if starts(buffer, start, end, b"TS\xf0\x9f\x92\xac") and size >= 62:
+        return TAILSCALE, SURE
+    confidence = wireguard(buffer, start, end, source_port, destination_port)
+    if confidence:
+        on_tailscale = on(source_port, destination_port, 41641)
+        return (TAILSCALE if on_tailscale else WIREGUARD), confidence
+    confidence = openvpn(buffer, start, end, on(source_port, destination_port, 1194))
+    if confidence:
+        return OPENVPN, confidence
+    confidence = l2tp(buffer, start, end, on(source_port, destination_port, 1701))
+    if confidence:
+        return L2TP, confidence
+    return _tunnel_udp_on_port(buffer, start, end, source_port, destination_port)
+
+
+@njit(cache=True, nogil=True)
+def _tunnel_udp_on_port(
+    buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
+) -> tuple[int, int]:
+    """Weaker headers that count only on their registered port."""
+    size = end - start
+    if on(source_port, destination_port, 9993) and zerotier(buffer, start, end):
+        return ZEROTIER, NAMED
+    if starts(buffer, start, end, b"IP=") and find(buffer, start, end, b",PORT=") > 0:
+        return SOFTETHER, NAMED
+    if size == 1 and buffer[start] == 0x41 and on(source_port, destination_port, 5004):
+        return SOFTETHER, LIKELY
+    if on(source_port, destination_port, 4500):
+        if size == 1 and buffer[start] == 0xFF:
+            return NAT_T, SHAPED
+        if size >= 28 and u32(buffer, start) > 255 and u32(buffer, start + 4) < 1 << 28:
+            return NAT_T, LIKELY
+    if on(source_port, destination_port, 7844) and size >= 1200 and buffer[start] & 0xC0 == 0xC0:
+        return CLOUDFLARED, SHAPED
+    if on(source_port, destination_port, 4501) and size >= 28 and u32(buffer, start + 4) < 1 << 28:
+        return GLOBALPROTECT, LIKELY
+    if on(source_port, destination_port, 3544) and size >= 40:
+        at = start
+        if starts(buffer, start, end, b"\x00\x01"):  # authentication first, RFC 4380 §5.1.1
+            at += 4 + buffer[start + 2] + buffer[start + 3] + 9
+        if at + 8 <= end and starts(buffer, at, end, b"\x00\x00"):  # then origin indication
+            at += 8
+        if at + 40 <= end and buffer[at] >> 4 == 6 and u16(buffer, at + 4) == end - at - 40:
+            return TEREDO, SURE
+    return NOTHING
+
+
+@njit(cache=True, nogil=True)
+def tunnel_tcp(
+    buffer: Bytes, start: int, end: int, source_port: int, destination_port: int, is_reply: bool
+) -> tuple[int, int]:
+    size = end - start
+    if size >= 12 and u16(buffer, start + 2) == 1 and u32(buffer, start + 4) == 0x1A2B3C4D:
+        return PPTP, SURE
+    if size >= 16 and 14 <= u16(buffer, start) <= size - 2:
+        # On TCP a two-byte length stands before each OpenVPN packet.
+        stop = start + 2 + u16(buffer, start)
+        confidence = openvpn(
+            buffer, start + 2, stop, on(source_port, destination_port, 1194) and stop == end
+        )
+        if confidence:
+            return OPENVPN, confidence
+    if frp(buffer, start, end, on(source_port, destination_port, 7000)):
+        return FRP, NAMED
+    confidence = socks(buffer, start, end, source_port, destination_port, is_reply)
+    if confidence:
+        return SOCKS, confidence
+    return NOTHING
+
+
+@njit(cache=True, nogil=True)
+def ike(buffer: Bytes, at: int, end: int, on_ike_port: bool) -> int:
+    """RFC 2408 §3.1 and RFC 7296 §3.1: the header fixes version, exchange, flags and length."""
+    size = end - at
+    if size < 28 or is_zero(buffer, at, at + 8):
+        return 0
+    length = u32(buffer, at + 24)
+    if length < 28 or length > 65535 or (length != size and not (on_ike_port and length > size)):
+        return 0
+    next_payload, version = buffer[at + 16], buffer[at + 17]
+    exchange, flags = buffer[at + 18], buffer[at + 19]
+    if version == 0x10 and flags & 0xF8 == 0 and (1 <= exchange <= 6 or 32 <= exchange <= 33):
+        known = next_payload <= 33 or next_payload >= 128
+        return IKEV1 if known and (on_ike_port or exchange != 5) else 0
+    if version == 0x20 and flags & 0xC7 == 0 and (34 <= exchange <= 38 or 43 <= exchange <= 44):
+        return IKEV2 if next_payload == 0 or 33 <= next_payload <= 54 else 0
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def wireguard(buffer: Bytes, start: int, end: int, source_port: int, destination_port: int) -> int:
+    """WireGuard white paper §5.4: type, three zero bytes, and a length fixed by the type."""
+    size = end - start
+    if size < 32 or not is_zero(buffer, start + 1, start + 4):
+        return 0
+    kind = buffer[start]
+    if kind == 1 and size == 148 and looks_random(buffer, start + 8, start + 132):
+        return SURE
+    if kind == 2 and size == 92 and looks_random(buffer, start + 12, start + 76):
+        return SURE
+    known = on(source_port, destination_port, 51820) or on(source_port, destination_port, 41641)
+    if kind == 3 and size == 64 and looks_random(buffer, start + 8, start + 64):
+        return SURE if known else LIKELY
+    if kind == 4 and size % 16 == 0 and u32(buffer, start + 4) != 0:
+        counter_is_low = is_zero(buffer, start + 12, start + 16)
+        if counter_is_low and looks_random(buffer, start + 16, end):
+            return SURE if known else LIKELY
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def openvpn(buffer: Bytes, at: int, end: int, on_openvpn_port: bool) -> int:
+    """A hard reset by its shape; later control and data packets only on port 1194."""
+    size = end - at
+    if size < 14:
+        return 0
+    first = buffer[at]
+    if first in (_CLIENT_V2, _SERVER_V2, _CLIENT_V3):
+        if not looks_random(buffer, at + 1, at + 9):
+            return 0
+        if _is_plain_reset(buffer, at, end) or _is_wrapped_reset(buffer, at, end):
+            return SURE
+    if on_openvpn_port and size >= 22:
+        opcode, key = first >> 3, first & 7
+        if (opcode in (4, 5) and looks_random(buffer, at + 1, at + 9)) or opcode == 9:
+            return LIKELY
+        if opcode == 6 and key <= 1 and looks_random(buffer, at + 1, end):
+            return LIKELY
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _is_plain_reset(buffer: Bytes, at: int, end: int) -> bool:
+    """Without tls-auth: session id, acknowledged packets, packet id 0."""
+    size, acks = end - at, buffer[at + 9]
+    if buffer[at] == _CLIENT_V2:
+        return size == 14 and acks == 0 and u32(buffer, at + 10) == 0
+    if buffer[at] == _SERVER_V2 and acks == 1 and size >= 26:
+        return u32(buffer, at + 10) == 0 and u32(buffer, at + 22) == 0
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _is_wrapped_reset(buffer: Bytes, at: int, end: int) -> bool:
+    """With tls-auth (HMAC, then packet id and time) or tls-crypt (packet id and time, HMAC)."""
+    size = end - at
+    for hmac in (0, 16, 20, 28, 32, 48, 64):
+        if size < 9 + hmac + 8:
+            return False
+        number, time_s = u32(buffer, at + 9 + hmac), u32(buffer, at + 13 + hmac)
+        # Early negotiation sets the top byte to 0x0f; a resent reset counts up.
+        number &= 0x00FFFFFF if number >> 24 == 0x0F else 0xFFFFFFFF
+        if not (1 <= number <= 64 and 1_000_000_000 < time_s < 1 << 31):
+            continue
+        if hmac == 0:  # tls-crypt: a 32-byte tag and at least 5 encrypted bytes follow
+            return size >= 54
+        tail = at + 17 + hmac
+        if buffer[at] == _CLIENT_V2:
+            return size == 22 + hmac and is_zero(buffer, tail, end)
+        return buffer[at] == _SERVER_V2 and size >= 34 + hmac and buffer[tail] == 1
+    return False
+
+
+@njit(cache=True, nogil=True)
+def l2tp(buffer: Bytes, start: int, end: int, on_l2tp_port: bool) -> int:
+    """RFC 2661 §3.1: control messages set T, L and S; data messages only on port 1701."""
+    size = end - start
+    if size < 8:
+        return 0
+    flags = u16(buffer, start)
+    if flags == 0xC802 and size >= 12 and u16(buffer, start + 2) == size:
+        if size == 12:  # a zero-length body acknowledges
+            return SURE if on_l2tp_port else 0
+        has_message_type = size >= 20 and u16(buffer, start + 12) & 0x3FF == 8
+        return SURE if has_message_type and u32(buffer, start + 14) == 0 else 0
+    if flags == 0xC803 and size >= 12 and u16(buffer, start + 2) == size:
+        return SURE if on_l2tp_port else 0
+    if on_l2tp_port and flags & 0xBCF0 == 0 and flags & 15 in (2, 3):
+        return SHAPED
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def zerotier(buffer: Bytes, start: int, end: int) -> bool:
+    """Two 5-byte addresses after the packet id; a HELLO (verb 1) travels in clear."""
+    size = end - start
+    if size < 28 or buffer[start + 8] == 0xFF or buffer[start + 13] == 0xFF:
+        return False
+    if is_zero(buffer, start + 8, start + 13) or is_zero(buffer, start + 13, start + 18):
+        return False
+    cipher = buffer[start + 18] >> 3 & 7
+    if cipher == 0:
+        return buffer[start + 27] & 31 == 1 and size > 31 and 4 <= buffer[start + 28] <= 20
+    return cipher in (1, 3) and looks_random(buffer, start + 19, end)
+
+
+@njit(cache=True, nogil=True)
+def frp(buffer: Bytes, start: int, end: int, on_frp_port: bool) -> bool:
+    """A 0x17 before the TLS hello (default before 0.50), a clear login, or yamux on port 7000."""
+    if starts(buffer, start, end, b"\x17\x16\x03") and end - start > 10:
+        return buffer[start + 6] == 1
+    if starts(buffer, start, end, b"o\x00\x00\x00\x00\x00\x00"):
+        return starts(buffer, start + 9, end, b'{"version":"')
+    if on_frp_port and end - start >= 12:
+        return starts(buffer, start, end, b"\x00\x01\x00\x01\x00\x00\x00\x01")
+    return False
+
+
+@njit(cache=True, nogil=True)
+def socks(
+    buffer: Bytes, start: int, end: int, source_port: int, destination_port: int, is_reply: bool
+) -> int:
+    """RFC 1928 §3 greeting, or a SOCKS4 request: short, and complete to the last byte."""
+    size = end - start
+    on_proxy_port = on(source_port, destination_port, 1080)
+    if size >= 2 and buffer[start] == 5 and not is_reply:
+        count = buffer[start + 1]
+        if size == 2 + count and 1 <= count <= 8:
+            for i in range(start + 2, end):
+                if buffer[i] > 9 and buffer[i] < 0x80:
+                    return 0
+            return NAMED if on_proxy_port or buffer[start + 2] in (0, 2) else LIKELY
+    if size == 2 and buffer[start] == 5 and is_reply and on_proxy_port:
+        return SHAPED if buffer[start + 1] in (0, 1, 2, 0xFF) else 0
+    if size >= 9 and buffer[start] == 4 and buffer[start + 1] in (1, 2) and not is_reply:
+        return _socks4(buffer, start, end)
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _socks4(buffer: Bytes, start: int, end: int) -> int:
+    """Port, address, then a user's name (and in 4a a host's) that ends with zero."""
+    address = u32(buffer, start + 4)
+    if buffer[end - 1] != 0 or u16(buffer, start + 2) == 0 or address == 0:
+        return 0
+    stop = start + 8
+    while buffer[stop] != 0:
+        stop += 1
+    is_whole = stop == end - 1 or address < 256
+    return SHAPED if is_whole and is_text(buffer, start + 8, stop) else 0
