@@ -1,0 +1,58 @@
+"""Use cases of outside lines: what was observed beside the register, in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.people import Language, Person
+from api.services.gate import Gate
+from api.services.tables import FileKind, Table
+from detector.hospital import RegisteredLine
+from detector.store import Store
+
+
+class LineService:
+    """Look at outside lines; import and export the register (外部接続台帳)."""
+
+    def __init__(self, store: Store, gate: Gate, table: Table[RegisteredLine]) -> None:
+        self._store = store
+        self._gate = gate
+        self._table = table
+
+    def observed(self, person: Person | None) -> list[Mapping[str, Any]]:
+        """Lines that traffic showed, newest first. Needs lines.read."""
+        self._gate.look(person, "lines.read", "lines.list")
+        return list(self._store.observed_lines())
+
+    def register(self, person: Person | None) -> list[RegisteredLine]:
+        """Lines that the hospital has registered. Needs lines.read."""
+        self._gate.look(person, "lines.read", "register.list")
+        return self._store.register()
+
+    def import_register(self, person: Person | None, content: bytes, file_name: str = "") -> int:
+        """Replace the register by a CSV or XLSX file; with any fault nothing changes.
+
+        Needs lines.write. Returns how many lines are registered now.
+        """
+        with self._gate.act(
+            person, "lines.write", "register.import", "register",
+            file=file_name, bytes=len(content),
+        ):  # fmt: skip
+            lines = self._table.parse(content)
+            self._store.replace_register(lines)
+            return len(lines)
+
+    def export_register(
+        self, person: Person | None, kind: FileKind = "csv", language: Language = "ja"
+    ) -> bytes:
+        """The register as a file. Needs lines.read."""
+        with self._gate.act(person, "lines.read", "register.export", "register", kind=kind):
+            return self._table.render(self._store.register(), kind, language)
+
+    def template(
+        self, person: Person | None, kind: FileKind = "csv", language: Language = "ja"
+    ) -> bytes:
+        """An empty register to fill in. Needs lines.read."""
+        self._gate.look(person, "lines.read", "register.template")
+        return self._table.render([], kind, language)
