@@ -26,6 +26,8 @@ def care_class(role: str, listed: Asset | None) -> CareClass:
     """The care class of an asset: the ledger's word, else its role's default."""
     if listed is not None and listed.care_class is not None:
         return listed.care_class
+    if listed is not None and listed.role != "unknown":
+        role = listed.role
     return CLASS_OF_ROLE.get(role, "C1")
 
 

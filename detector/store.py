@@ -166,13 +166,27 @@ class Store:
 
     # incidents and plans
 
-    def save_incidents(self, incidents: Sequence[Incident]) -> None:
-        """Replace the incidents that hold the same alerts; a person's words on them stay."""
+    def save_incidents(self, incidents: Sequence[Incident], *, keep_states: bool = False) -> None:
+        """Commit incidents; one with the same id replaces what was stored.
+
+        With `keep_states` (the engine), one that a person closed stays closed until it holds an
+        alert that it did not hold then.
+        """
         with self._write() as connection:
+            if keep_states:
+                incidents = [self._with_stored_closure(i) for i in incidents]
             connection.executemany(
                 "INSERT OR REPLACE INTO incident VALUES (?,?,?,?,?)",
                 [(i.id, i.last_ns, i.priority, i.state, _dump(i.to_json())) for i in incidents],
             )
+
+    def _with_stored_closure(self, incident: Incident) -> Incident:
+        stored = self.incident(incident.id)
+        if stored is None or stored.state != "closed":
+            return incident
+        if not set(incident.alert_ids) <= set(stored.alert_ids):
+            return incident
+        return replace(incident, state="closed", owner=stored.owner, note=stored.note)
 
     def remove_incidents(self, ids: Sequence[str]) -> None:
         """Forget incidents that have been joined into others."""

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Kernels compile inside the first example; a deadline would measure the compiler.
+settings.register_profile("mimawari", deadline=None, derandomize=True)
+settings.load_profile("mimawari")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -225,8 +225,8 @@ class Planner:
         shown = f" (TCP {port})" if port else ""
         between = [
             stop
-            for stop in self._dependencies(target.ip, at_ns)
-            if alert.source.ip in stop.peers or _name(alert.source) in stop.peers
+            for stop in self._dependencies(alert.source.ip, at_ns)
+            if target.ip in stop.peers or _name(target) in stop.peers
         ]
         return Step(
             level=3,

@@ -1,0 +1,39 @@
+# Two commands: `make run` shows the sample hospital, `make test` checks everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: run test lint bench lock clean setup
+
+run: $(STAMP)
+	$(BIN)/mimawari demo
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python -m bench
+
+setup: $(STAMP)
+
+# Debian packages (when root), Python packages by hash, the console's one script, compiled kernels.
+$(STAMP): requirements.lock pyproject.toml dashboards/package-lock.json deploy/setup.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) sh deploy/setup.sh
+	touch $(STAMP)
+
+# Write requirements.lock anew. It holds hashes and no index address.
+lock:
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra dev \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) node_modules dashboards/node_modules dashboards/static/vendor state

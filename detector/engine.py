@@ -1,0 +1,200 @@
+"""The engine: cuts event time into windows, asks every detector, and keeps alerts and incidents.
+
+Windows are cut by the time packets carry, never by the clock, so that the same input gives the
+same alerts whether it is live or replayed and however it is cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from collector.flows import FlowBatch
+from collector.observations import Observations
+from collector.sightings import Sighting
+from detector.alerts import Alert, make_alert
+from detector.assets import AssetLog
+from detector.care import care_impact
+from detector.detection import Detector, Window
+from detector.edges import EdgeMemory
+from detector.hospital import Hospital
+from detector.hosts import HostTable
+from detector.incidents import Incident, join_alerts
+from detector.roles import RoleInference
+
+_DAY_NS = 86_400_000_000_000
+
+
+class EngineSettings(BaseModel):
+    """How event time is cut and what is kept in memory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_s: int = Field(30, ge=1, le=3600, description="seconds of event time in one window")
+    remember_days: int = Field(30, ge=1, le=400, description="days for which alerts are joined")
+    most_alerts: int = Field(
+        2000, ge=10, description="alerts one detector may raise a day; more are counted as shed"
+    )
+
+
+class Engine:
+    """Feed it observations in event-time order; it returns the alerts that are new or changed."""
+
+    def __init__(
+        self,
+        hospital: Hospital,
+        detectors: Sequence[Detector],
+        settings: EngineSettings,
+        hosts: HostTable,
+        edges: EdgeMemory,
+    ) -> None:
+        self.hospital = hospital
+        self.hosts = hosts
+        self.assets = AssetLog(self.hosts, hospital)
+        self.edges = edges
+        self.alerts: dict[str, Alert] = {}
+        self.shed: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self._detectors = [(d, d.remember()) for d in detectors]
+        self._settings = settings
+        self._roles = RoleInference()
+        self._raised: Counter[tuple[str, int]] = Counter()
+        self._flows: list[FlowBatch] = []
+        self._sightings: list[tuple[int, Sighting]] = []
+        self._sighted_ns = 0
+        self._next_ns = 0  # start of the first window that has not been cut
+        self._changed: dict[str, Alert] = {}
+
+    def remember_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Take over what an earlier run had stored, so that work goes on where it was."""
+        self.alerts.update({a.id: a for a in alerts})
+
+    @property
+    def detectors(self) -> list[tuple[Detector, Any]]:
+        """Each detector with its memory."""
+        return self._detectors
+
+    def feed(self, seen: Observations) -> list[Alert]:
+        """Take in a stretch of event time; return alerts that are new or changed."""
+        if len(seen.flows):
+            self._flows.append(seen.flows)
+        for sighting in seen.sightings:
+            # A packet that carries an older time than the one before counts when it came.
+            self._sighted_ns = max(self._sighted_ns, sighting.time_ns)
+            self._sightings.append((self._sighted_ns, sighting))
+        self._run(seen.watermark_ns)
+        return self._take_changed()
+
+    def finish(self) -> list[Alert]:
+        """Look at what is still waiting; the input has ended."""
+        self._run(None)
+        return self._take_changed()
+
+    def incidents(self) -> list[Incident]:
+        """All remembered alerts, joined; most urgent first."""
+        impact = {
+            h: care_impact(self.hosts.at(h).role, self.hospital.asset_by_ip.get(h))
+            for a in self.alerts.values()
+            for h in (a.source.ip, *(t.ip for t in a.targets))
+            if h and self.hospital.is_inside(h)
+        }
+        return join_alerts(list(self.alerts.values()), impact)
+
+    def _run(self, watermark_ns: int | None) -> None:
+        """Cut all windows that end at or before the watermark (None: all that is left)."""
+        if not self._flows and not self._sightings:
+            return
+        size = self._settings.window_s * 1_000_000_000
+        if watermark_ns is not None and watermark_ns < self._next_ns + size and self._next_ns:
+            return
+        flows = FlowBatch.join(self._flows)
+        reported = flows.reported_ns
+        sighted = np.array([t for t, _ in self._sightings], np.int64)
+        f = s = 0
+        while f < len(flows) or s < len(sighted):
+            first = min(
+                int(reported[f]) if f < len(flows) else np.iinfo(np.int64).max,
+                int(sighted[s]) if s < len(sighted) else np.iinfo(np.int64).max,
+            )
+            start = max(first // size * size, self._next_ns - size if self._next_ns else 0)
+            end = start + size
+            if watermark_ns is not None and end > watermark_ns:
+                break
+            f_end = f + int(np.searchsorted(reported[f:], end))
+            s_end = s + int(np.searchsorted(sighted[s:], end))
+            self._look(start, end, flows.take(slice(f, f_end)), self._sightings[s:s_end])
+            f, s, self._next_ns = f_end, s_end, end
+        self._flows = [flows.take(slice(f, None))] if f < len(flows) else []
+        self._sightings = self._sightings[s:]
+
+    def _look(
+        self, start: int, end: int, flows: FlowBatch, sighted: Sequence[tuple[int, Sighting]]
+    ) -> None:
+        """One window: assets, roles, detectors, then the memory of edges."""
+        kinds: dict[type[Sighting], list[Sighting]] = {}
+        for _, sighting in sighted:
+            kinds.setdefault(type(sighting), []).append(sighting)
+        window = Window(
+            start_ns=start,
+            end_ns=end,
+            flows=flows,
+            source=self.hosts.number(flows.source),
+            destination=self.hosts.number(flows.destination),
+            sightings={kind: tuple(several) for kind, several in kinds.items()},
+            hosts=self.hosts,
+            edges=self.edges,
+            hospital=self.hospital,
+        )
+        self.assets.observe(window)
+        self._roles.observe(window)
+        for detector, memory in self._detectors:
+            for alert in self._ask(detector, memory, window):
+                self._raise(alert)
+        self.edges.observe(window)
+        self._forget(end)
+
+    def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
+        """One detector on one window; a fault in it is counted and never stops the others."""
+        try:
+            for finding in detector.find(window, memory):
+                yield make_alert(detector, finding, self.hosts)
+        except Exception as fault:
+            self.failures[f"{detector.id}: {type(fault).__name__}: {fault}"] += 1
+
+    def _raise(self, alert: Alert) -> None:
+        known = self.alerts.get(alert.id)
+        if known is not None:
+            alert = known.merge(alert)
+            if alert == known:
+                return
+        else:
+            day = (alert.detector, alert.first_ns // _DAY_NS)
+            self._raised[day] += 1
+            if self._raised[day] > self._settings.most_alerts:
+                self.shed[f"alerts of {alert.detector}"] += 1
+                return
+        self.alerts[alert.id] = alert
+        self._changed[alert.id] = alert
+
+    def _forget(self, now_ns: int) -> None:
+        if len(self.alerts) > 100:
+            oldest = now_ns - self._settings.remember_days * _DAY_NS
+            self.alerts = {i: a for i, a in self.alerts.items() if a.last_ns >= oldest}
+
+    def _take_changed(self) -> list[Alert]:
+        if not self._changed:
+            return []
+        changed, self._changed = self._changed, {}
+        of_alert = {a: i.id for i in self.incidents() for a in i.alert_ids}
+        moved = [
+            replace(a, incident=of_alert[i])
+            for i, a in self.alerts.items()
+            if i in of_alert and (i in changed or a.incident != of_alert[i])
+        ]
+        self.alerts.update({a.id: a for a in moved})
+        return moved

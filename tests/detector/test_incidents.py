@@ -1,0 +1,54 @@
+"""Incidents join what belongs together and rank it by care."""
+
+from detector.alerts import Alert, Party
+from detector.incidents import join_alerts
+from detector.words import Text
+
+HOUR = 3_600_000_000_000
+WORD = Text("あ", "a")
+
+
+def alert(
+    name: str, source: str, target: str = "", hour: int = 0, category: str = "reconnaissance",
+    line: str = "", score: float = 60,
+) -> Alert:  # fmt: skip
+    return Alert(
+        id=name, detector=name, variant="", category=category,  # type: ignore[arg-type]
+        techniques=(), severity="medium", score=score, confidence=1, first_ns=hour * HOUR,
+        last_ns=hour * HOUR, source=Party(source), targets=(Party(target),) if target else (),
+        title=WORD, why=WORD, next_step=WORD, line=line,
+    )  # fmt: skip
+
+
+def test_a_pivot_over_two_hosts_is_one_incident() -> None:
+    first = alert("rdp", "10.0.7.10", "10.0.5.10", category="lateral_movement")
+    second = alert("psexec", "10.0.5.10", "10.0.1.10", hour=2, category="lateral_movement")
+    (incident,) = join_alerts([second, first], {"10.0.1.10": 1.0})
+    assert incident.alert_ids == ("rdp", "psexec")
+    assert incident.stages == ("lateral_movement",)
+
+
+def test_two_hosts_far_apart_stay_apart() -> None:
+    apart = join_alerts([alert("a", "10.0.0.1"), alert("b", "10.0.0.2")], {})
+    later = join_alerts([alert("a", "10.0.0.1"), alert("b", "10.0.0.1", hour=80)], {})
+    assert len(apart) == len(later) == 2
+
+
+def test_a_line_joins_for_a_month() -> None:
+    joined = join_alerts(
+        [alert("a", "10.0.0.1", line="V-1"), alert("b", "10.0.0.2", hour=500, line="V-1")], {}
+    )
+    assert len(joined) == 1
+
+
+def test_a_scans_targets_do_not_chain_the_hospital_together() -> None:
+    scan = alert("scan", "10.0.0.1", "10.0.0.9")
+    other = alert("other", "10.0.0.9")
+    assert len(join_alerts([scan, other], {})) == 2
+
+
+def test_care_ranks_first() -> None:
+    office, icu = alert("a", "10.0.0.1"), alert("b", "10.0.0.2")
+    ranked = join_alerts([office, icu], {"10.0.0.1": 0.6, "10.0.0.2": 1.2})
+    assert ranked[0].hosts == ("10.0.0.2",)
+    assert ranked[0].priority == 72.0

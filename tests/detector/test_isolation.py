@@ -1,0 +1,111 @@
+"""Isolation plans: least harm first, with undo, and only people move them on."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.alerts import Alert, Party
+from detector.detection import FlowKey
+from detector.hospital import Asset, Hospital, RegisteredLine
+from detector.incidents import join_alerts
+from detector.isolation.plan import IsolationPlan, Stop
+from detector.isolation.planner import Planner
+from detector.isolation.responders import Cut, render_all
+from detector.words import Text
+
+WORD = Text("あ", "a")
+HOSPITAL = Hospital(
+    assets=(
+        Asset(
+            ip="10.0.5.10", name="NUT-SV1", role="server", department="栄養科", contact="内線 2345",
+            switch="SW-5F", switch_port="Gi1/0/12",
+        ),
+        Asset(ip="10.0.9.1", name="VENT-3", role="medical_device", department="ICU"),
+        Asset(ip="10.0.8.8", name="BKUP", role="backup", switch_port="Gi1/0/1"),
+    ),
+    lines=(
+        RegisteredLine(id="V-1", vendor="給食会社", line_type="拠点間VPN", device_ip="10.0.7.1"),
+    ),
+)  # fmt: skip
+
+
+def depends(ip: str, at_ns: int) -> tuple[Stop, ...]:
+    return (Stop("HL7連携", ("EMR-AP1", "10.0.1.10"), 14, True),)
+
+
+def plan_for(
+    source: str, target: str, category: str = "lateral_movement", line: str = ""
+) -> IsolationPlan:
+    flow = FlowKey(0, source, 50000, target, 3389, 6)
+    alert = Alert(
+        id="a", detector="d", variant="", category=category,  # type: ignore[arg-type]
+        techniques=(), severity="critical", score=90, confidence=1, first_ns=0, last_ns=0,
+        source=Party(source), targets=(Party(target),), title=WORD, why=WORD, next_step=WORD,
+        line=line, flows=(flow,),
+    )  # fmt: skip
+    (incident,) = join_alerts([alert], {})
+    return Planner(HOSPITAL, depends).plan(incident, [alert])
+
+
+def test_a_pivot_is_watched_called_about_then_cut_edge_before_host() -> None:
+    plan = plan_for("10.0.5.10", "10.0.1.10", line="V-1")
+    assert [s.level for s in plan.steps] == [0, 1, 2, 3, 5]
+    assert "内線 2345" in plan.steps[1].title.ja
+    edge = plan.steps[3]
+    assert "1 deny tcp host 10.0.5.10 host 10.0.1.10 eq 3389" in edge.commands[0].do
+    assert edge.stops[0].flows_8h == 14
+    host = plan.steps[4]
+    assert "interface Gi1/0/12" in host.commands[0].do
+
+
+def test_every_command_has_an_undo() -> None:
+    for step in plan_for("10.0.5.10", "10.0.1.10", line="V-1").steps:
+        assert all(c.undo for c in step.commands)
+
+
+def test_without_a_known_switch_port_nothing_is_rendered_for_it() -> None:
+    host = plan_for("10.0.6.6", "10.0.1.10").steps[-1]
+    assert host.level == 5
+    assert host.commands == ()
+    assert "現地で確かめて" in host.title.ja
+
+
+def test_life_critical_devices_are_decided_at_the_bedside() -> None:
+    host = plan_for("10.0.9.1", "10.0.1.10").steps[-1]
+    assert "ベッドサイド" in host.approver.ja
+
+
+def test_spreading_ransomware_saves_the_backups_first() -> None:
+    plan = plan_for("10.0.5.10", "10.0.1.10", category="impact")
+    assert [s.level for s in plan.steps][2] == 8
+    assert "shutdown" in plan.steps[2].commands[0].do
+
+
+def test_a_step_moves_only_in_order() -> None:
+    plan = plan_for("10.0.5.10", "10.0.1.10")
+    with pytest.raises(ValueError, match="proposed can become approved, rejected, not done"):
+        plan.move(3, "done", "sato", 1)
+    done = (
+        plan.move(3, "approved", "sato", 1).move(3, "done", "sato", 2).move(3, "undone", "sato", 3)
+    )
+    assert done.steps[3].state == "undone"
+    assert plan.steps[3].state == "proposed"
+    with pytest.raises(IndexError, match="not 99"):
+        plan.move(99, "approved", "sato", 1)
+
+
+def test_a_plan_survives_storage() -> None:
+    plan = plan_for("10.0.5.10", "10.0.1.10", line="V-1")
+    assert IsolationPlan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("port", ["Gi1/0/1\nreload", "x; reload", "`id`"])
+def test_nothing_breaks_out_of_a_command(port: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand"):
+        render_all(Cut("port_down", switch_port=port))
+
+
+def test_devices_are_told_in_their_own_words() -> None:
+    devices = {c.device: c for c in render_all(Cut("host", source="10.0.5.10"))}
+    assert set(devices) == {"Cisco IOS", "Yamaha RTX", "FortiGate"}
+    assert devices["FortiGate"].undo == ("diagnose user banned-ip delete src4 10.0.5.10",)
