@@ -63,6 +63,9 @@ class Asset(BaseModel):
     switch: str = ""
     switch_port: str = ""
     private_nics: tuple[str, ...] = Field((), description="known second NICs, e.g. CT to detector")
+    os: str = ""
+    maintenance: str = Field("", description="who maintains it, and whether from afar")
+    note: str = ""
 
 
 class RegisteredLine(BaseModel):

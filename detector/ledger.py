@@ -1,0 +1,142 @@
+"""The asset ledger (機器台帳): CSV or Excel in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, get_args
+
+from pydantic import ValidationError
+
+from detector.cells import read_address, read_mac, read_macs, write_list
+from detector.hospital import Asset, CareClass, Role
+from detector.sheet import (
+    Column,
+    Fault,
+    Form,
+    Language,
+    plain,
+    read_records,
+    refused,
+    write_records,
+)
+from detector.words import Text
+
+_ROLES: Final[dict[str, Role]] = {
+    "端末": "terminal", "pc": "terminal", "クライアント": "terminal", "電子カルテ端末": "terminal",
+    "ノートpc": "terminal", "サーバ": "server", "サーバー": "server", "部門サーバ": "server",
+    "電子カルテ": "emr_server", "電子カルテサーバ": "emr_server", "データベース": "database",
+    "db": "database", "dbサーバ": "database", "ドメインコントローラ": "domain_controller",
+    "ad": "domain_controller", "dc": "domain_controller", "adサーバ": "domain_controller",
+    "dnsサーバ": "dns", "dhcpサーバ": "dhcp", "ファイルサーバ": "file_server",
+    "ファイルサーバー": "file_server", "nas": "file_server", "pacsサーバ": "pacs",
+    "モダリティ": "modality", "撮影装置": "modality", "ct": "modality", "mri": "modality",
+    "mr": "modality", "超音波": "modality", "内視鏡": "modality", "ビューア": "viewer",
+    "読影端末": "viewer", "連携サーバ": "hl7_engine", "hl7": "hl7_engine", "分析装置": "analyser",
+    "検査装置": "analyser", "薬剤": "pharmacy", "調剤": "pharmacy", "プリンタ": "printer",
+    "プリンター": "printer", "複合機": "printer", "カメラ": "camera", "監視カメラ": "camera",
+    "生体情報モニタ": "monitor", "セントラルモニタ": "monitor", "モニタ": "monitor",
+    "ネットワーク機器": "network_device", "スイッチ": "network_device", "hub": "network_device",
+    "ap": "network_device", "無線ap": "network_device", "ルータ": "gateway", "ルーター": "gateway",
+    "ファイアウォール": "gateway", "fw": "gateway", "ゲートウェイ": "gateway",
+    "踏み台": "bastion", "踏み台サーバ": "bastion", "脆弱性診断": "scanner",
+    "バックアップ": "backup", "バックアップサーバ": "backup", "管理端末": "admin",
+    "保守端末": "vendor_landing", "リモート保守端末": "vendor_landing",
+    "保守ルータ": "vendor_router", "保守用ルータ": "vendor_router", "vpnルータ": "vendor_router",
+    "医療機器": "medical_device", "不明": "unknown",
+}  # fmt: skip
+
+
+def read_role(text: str) -> Role:
+    """One of the roles, or what people call it."""
+    folded = plain(text).casefold()
+    found = _ROLES.get(folded) or next((r for r in get_args(Role) if r == folded), None)
+    if found is None:
+        raise ValueError(
+            "役割は 端末、サーバ、モダリティ、プリンタ、ネットワーク機器、医療機器 などから選び、"
+            "分からなければ空欄にしてください。"
+            f" / Choose one of {', '.join(get_args(Role))}, or leave it empty."
+        )
+    return found
+
+
+def read_care_class(text: str) -> CareClass:
+    folded = plain(text).upper()
+    for name in get_args(CareClass):
+        if folded == name:
+            return name  # type: ignore[no-any-return]
+    raise ValueError("C0 から C4 で書いてください。 / Write C0 to C4.")
+
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    Column("ip", "IPアドレス", "IP address", ("IP", "IPv4", "IPv4アドレス", "アドレス"),
+           read=read_address, is_required=True),
+    Column("mac", "MACアドレス", "MAC address", ("MAC", "物理アドレス"), read=read_mac),
+    Column("name", "ホスト名", "Host name",
+           ("機器名", "コンピュータ名", "端末名", "名称", "機器名称", "hostname", "装置名")),
+    Column("role", "役割", "Role", ("種別", "機器種別", "機器分類", "分類", "用途", "type"),
+           read=read_role, write=str),
+    Column("department", "部署", "Department", ("部門", "所属", "設置部署", "診療科", "管理部署")),
+    Column("vendor", "ベンダ", "Vendor",
+           ("ベンダー", "メーカー", "メーカ", "製造元", "製造販売業者")),
+    Column("place", "設置場所", "Place", ("場所", "設置", "フロア", "部屋", "location")),
+    Column("contact", "連絡先", "Contact", ("電話", "内線", "担当者", "管理者", "電話番号")),
+    Column("care_class", "ケア影響度", "Care class", ("重要度", "影響度"), read=read_care_class,
+           write=lambda value: value or ""),
+    Column("switch", "接続スイッチ", "Switch", ("スイッチ", "収容スイッチ", "HUB名")),
+    Column("switch_port", "スイッチポート", "Switch port", ("ポート", "収容ポート", "port")),
+    Column("private_nics", "既知の第2NIC", "Known second NICs",
+           ("第2NIC", "プライベートNIC", "内部NIC"), read=lambda text: _second_nics(text),
+           write=write_list),
+    Column("os", "OS", "OS", ("OS名", "OSバージョン", "基本ソフト", "operating system")),
+    Column("maintenance", "保守", "Maintenance",
+           ("保守業者", "保守契約", "リモート保守", "保守ベンダ", "リモートメンテナンス")),
+    Column("note", "備考", "Note", ("メモ", "特記事項", "remarks", "notes")),
+)  # fmt: skip
+
+
+def _second_nics(text: str) -> tuple[str, ...]:
+    """MACs or addresses of second network cards."""
+    nics: list[str] = []
+    for part in filter(None, (p.strip() for p in plain(text).replace("、", ";").split(";"))):
+        try:
+            nics.append(read_address(part))
+        except ValueError:
+            nics.extend(read_macs(part))
+    return tuple(nics)
+
+
+def read_ledger(source: Path | bytes) -> tuple[list[Asset], list[Fault]]:
+    """Read the ledger; rows that are not whole come back as faults, with their text."""
+    records, faults = read_records(source, COLUMNS)
+    assets: dict[str, Asset] = {}
+    for record in records:
+        values = dict(record.values)
+        extra = [f"{heading}: {cell}" for heading, cell in record.others.items()]
+        values["note"] = " / ".join(filter(None, [values.get("note", ""), *extra]))
+        if values["ip"] in assets:
+            faults.append(_duplicate(record.row, values["ip"], record.raw))
+            continue
+        try:
+            assets[values["ip"]] = Asset(**values)
+        except ValidationError as error:
+            faults.append(refused(record, error, COLUMNS))
+    return list(assets.values()), sorted(faults, key=lambda f: f.row)
+
+
+def write_ledger(assets: Iterable[Asset], language: Language = "ja", form: Form = "csv") -> bytes:
+    """Write the ledger so that `read_ledger` gives the same assets."""
+    return write_records((asset.model_dump() for asset in assets), COLUMNS, language, form)
+
+
+def _duplicate(row: int, ip: str, raw: str) -> Fault:
+    return Fault(
+        row=row,
+        column="IPアドレス",
+        what=Text(ja=f"{ip} は既に別の行にあります。", en=f"{ip} is already in another row."),
+        to_do=Text(
+            ja="どちらが正しいか確かめ、片方を直すか消してください。",
+            en="Find out which is right, and correct or delete the other.",
+        ),
+        raw=raw,
+    )
