@@ -12,8 +12,17 @@ from sample_pcaps.hospital import HOSTS
 from sample_pcaps.wire import Span
 
 FOLDER = Path(__file__).resolve().parent
-_HEADERS = ("機器名", "IPアドレス", "MACアドレス", "役割", "部署", "ベンダ", "設置場所", "連絡先",
-            "重要度", "スイッチ", "ポート")  # fmt: skip
+_HEADERS = ("ホスト名", "IPアドレス", "MACアドレス", "役割", "部署", "ベンダ", "設置場所", "連絡先",
+            "ケア影響度", "接続スイッチ", "スイッチポート")  # fmt: skip
+_ROLES = {
+    "terminal": "電子カルテ端末", "server": "部門サーバ", "emr_server": "電子カルテサーバ",
+    "database": "DBサーバ", "domain_controller": "ADサーバ", "dhcp": "DHCPサーバ",
+    "file_server": "ファイルサーバ", "pacs": "PACSサーバ", "modality": "モダリティ",
+    "viewer": "読影端末", "hl7_engine": "連携サーバ", "analyser": "分析装置", "pharmacy": "調剤",
+    "printer": "プリンタ", "gateway": "ファイアウォール", "scanner": "脆弱性診断",
+    "backup": "バックアップサーバ", "admin": "管理端末", "vendor_landing": "保守端末",
+    "vendor_router": "保守用ルータ", "wsus": "WSUS",
+}  # fmt: skip
 
 
 def scripts() -> list[Path]:
@@ -38,11 +47,9 @@ def asset_ledger() -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_HEADERS)
     for number, host in enumerate(HOSTS.values(), start=1):
-        contact = f"内線{7000 + number}"
-        writer.writerow(
-            (host.name, host.ip, host.mac, host.role, host.department, host.vendor, host.place,
-             contact, host.care_class, host.switch, host.switch_port)
-        )  # fmt: skip
+        row = (host.name, host.ip, host.mac, _ROLES[host.role], host.department, host.vendor)
+        row += (host.place, f"内線{7000 + number}", host.care_class, host.switch, host.switch_port)
+        writer.writerow(row)
     return out.getvalue()
 
 

@@ -46,7 +46,7 @@ def test_every_line_names_a_listed_device() -> None:
     by_ip = {h.ip: h for h in HOSTS.values()}
     for line in rows("register.csv"):
         assert line["回線種別"] in get_args(LineType)
-        assert by_ip[line["装置IP"]].mac == line["装置MAC"]
+        assert by_ip[line["接続機器IPアドレス"]].mac == line["接続機器MACアドレス"]
 
 
 @pytest.mark.parametrize("script", scripts(), ids=lambda path: path.name)
