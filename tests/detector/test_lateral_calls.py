@@ -1,0 +1,177 @@
+"""Remote calls, administrative shares and SMB exploits, from hand-made packets."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from collector.apps import APP_CODE
+from collector.sightings import Dcerpc, Ntlm, Smb
+from detector.lateral import rpc_rules as rpc
+from detector.lateral.remote_calls import RemoteCalls
+from detector.lateral.shares import AdminShares
+from detector.lateral.smb_exploit import SmbExploit
+from tests.detector.windows import START_NS, S, World, flow
+
+CLIENT, SERVER = "10.0.1.7", "10.0.2.9"
+
+
+def packet(kind: type, at: float = 0.0, answer: bool = False, **fields: object):
+    ends = {"ip": CLIENT, "port": 50000, "peer_ip": SERVER, "peer_port": 445}
+    if answer:
+        ends = {"ip": SERVER, "port": 445, "peer_ip": CLIENT, "peer_port": 50000}
+    return kind(time_ns=START_NS + int(at * S), **{**ends, **fields})
+
+
+def call(interface: str, operation: int, at: float = 0.0, **fields: object) -> Dcerpc:
+    return packet(
+        Dcerpc, at, packet="request", interface=interface, operation=operation, **fields
+    )
+
+
+def smb(command: int, at: float = 0.0, answer: bool = False, **fields: object) -> Smb:
+    fields.setdefault("dialect", 2)
+    return packet(Smb, at, answer, command=command, is_response=answer, **fields)
+
+
+def found(sightings: list, world: World | None = None) -> dict[str, float]:
+    """Variant → score of what the remote-call detector finds."""
+    world = world or World()
+    return {
+        f.variant: f.score for f in world.run(RemoteCalls(), world.window([], sightings))
+    }
+
+
+@pytest.mark.parametrize(
+    ("interface", "operation", "variant", "technique"),
+    [
+        (rpc.SVCCTL, 12, "service", "T1569.002"),
+        (rpc.ATSVC, 0, "task", "T1053.002"),
+        (rpc.TASKS, 1, "task", "T1053.005"),
+        (rpc.WBEM_SERVICES, 24, "wmi", "T1047"),
+        (rpc.WBEM_SERVICES, 14, "wmi_subscription", "T1546.003"),
+        (rpc.DRSUAPI, 3, "dcsync", "T1003.006"),
+        (rpc.WINREG, 20, "hive", "T1003.002"),
+        (rpc.SPOOLSS, 89, "print_nightmare", "T1210"),
+        (rpc.SPOOLSS, 65, "printer_bug", "T1187"),
+        (rpc.EFSR, 0, "coercion", "T1187"),
+        (rpc.NETDFS, 13, "coercion", "T1187"),
+        (rpc.EVENTLOG, 0, "log_clear", "T1070.001"),
+        (rpc.EVENT_SERVICE, 6, "log_clear", "T1070.001"),
+        (rpc.SAMR, 58, "password_reset", "T1098"),
+        (rpc.ACTIVATOR, 4, "dcom", "T1021.003"),
+    ],
+)
+def test_one_call_tells(interface: str, operation: int, variant: str, technique: str) -> None:
+    world = World()
+    (finding,) = world.run(RemoteCalls(), world.window([], [call(interface, operation)]))
+    assert (finding.variant, finding.source, finding.targets) == (variant, CLIENT, (SERVER,))
+    assert technique in finding.techniques
+    assert finding.flows[0].destination_port == 445
+
+
+@pytest.mark.parametrize(
+    ("interface", "operation"),
+    [(rpc.DRSUAPI, 12), (rpc.NETLOGON, 45), (rpc.EPM, 3), (rpc.WINREG, 2), (rpc.SAMR, 5),
+     (rpc.LSARPC, 77), (rpc.EVENTLOG, 7), (rpc.SPOOLSS, 1)],
+)  # fmt: skip
+def test_everyday_calls_are_silent(interface: str, operation: int) -> None:
+    assert found([call(interface, operation)]) == {}
+
+
+def test_the_pipe_names_the_interface_when_the_bind_was_missed() -> None:
+    assert "service" in found([call("", 12, pipe="\\PIPE\\svcctl")])
+
+
+def test_domain_controllers_replicate() -> None:
+    world = World()
+    world.hosts.at(CLIENT).role = "domain_controller"
+    assert found([call(rpc.DRSUAPI, 3)], world) == {}
+
+
+def test_a_write_to_admin_share_makes_an_execution_graver() -> None:
+    write = smb(9, tree=f"\\\\{SERVER}\\ADMIN$", file="abc.tmp", write_length=100)
+    assert found([write, call(rpc.SVCCTL, 12, 5)])["service"] == 90
+    assert found([call(rpc.SVCCTL, 12)])["service"] == 70
+
+
+def test_what_a_person_approved_counts_less_but_dcsync_never() -> None:
+    world = World()
+    world.age(1, flow(CLIENT, SERVER, 445, app="smb"))
+    world.edges.approve(CLIENT, SERVER, APP_CODE["smb"])
+    assert found([call(rpc.SVCCTL, 12)], world)["service"] == pytest.approx(21)
+    assert found([call(rpc.DRSUAPI, 3)], world)["dcsync"] == 98
+
+
+def test_wmi_is_not_taken_for_other_dcom() -> None:
+    calls = [call(rpc.ACTIVATOR, 4), call(rpc.WBEM_LOGIN, 6, 1), call(rpc.WBEM_SERVICES, 24, 2)]
+    assert set(found(calls)) == {"wmi", "wmi_query"}
+
+
+def test_zerologon_is_a_burst_of_challenges() -> None:
+    tries = [call(rpc.NETLOGON, op, i / 10) for i in range(60) for op in (4, 15)]
+    assert found(tries)["zerologon"] == 95
+    slow = [call(rpc.NETLOGON, 4, i * 60) for i in range(60)]
+    assert found(slow) == {}
+
+
+def test_a_log_service_that_dies_of_a_clear() -> None:
+    broken = smb(46, 1, answer=True, dialect=1, status=0xC000014B)
+    assert set(found([call(rpc.EVENTLOG, 0), broken])) == {"log_clear", "log_crash"}
+
+
+def test_service_managers_of_several_hosts_add_up() -> None:
+    calls = [call(rpc.SVCCTL, 15, i, peer_ip=f"10.0.2.{i}") for i in range(1, 4)]
+    assert found(calls)["service_manager"] == 70
+    assert found(calls[:1])["service_manager"] == 30
+
+
+def test_the_user_is_named() -> None:
+    world = World()
+    logon = packet(Ntlm, message="authenticate", user="yamada")
+    (finding,) = world.run(RemoteCalls(), world.window([], [logon, call(rpc.SVCCTL, 12, 1)]))
+    assert finding.facts["user"] == "yamada"
+
+
+def shares(sightings: list) -> dict[str, float]:
+    world = World()
+    return {f.variant: f.score for f in world.run(AdminShares(), world.window([], sightings))}
+
+
+def test_only_writes_to_admin_shares_tell() -> None:
+    public, admin = f"\\\\{SERVER}\\public", f"\\\\{SERVER}\\C$"
+    assert shares([smb(3, tree=admin)]) == {}
+    assert shares([smb(9, tree=public, file="a.exe", write_length=9)]) == {}
+    assert shares([smb(9, tree=admin, file="a.txt", write_length=9)]) == {"write": 55}
+    assert shares([smb(9, tree=admin, file="a.exe", write_length=9)]) == {"program": 75}
+    assert shares([smb(9, tree=admin, file="a", magic="MZ", write_length=9)]) == {"program": 75}
+
+
+@pytest.mark.parametrize("name", ["PSEXESVC", "RemCom_communicaton", "winexesvc.exe", "__output"])
+def test_tool_names(name: str) -> None:
+    assert shares([smb(5, tree=f"\\\\{SERVER}\\IPC$", file=name)]) == {"tool": 85}
+
+
+def test_three_hosts_in_an_hour() -> None:
+    opens = [smb(3, i, peer_ip=f"10.0.2.{i}", tree=f"\\\\10.0.2.{i}\\C$") for i in range(1, 4)]
+    assert shares(opens) == {"many": 65}
+    assert shares(opens[:2]) == {}
+
+
+def exploits(sightings: list) -> Iterator[tuple[str, float]]:
+    world = World()
+    for finding in world.run(SmbExploit(), world.window([], sightings)):
+        yield finding.variant, finding.score
+
+
+def test_doublepulsar_knock_and_answer() -> None:
+    knock = smb(0x32, dialect=1, trans2=0x0E, multiplex=65)
+    clean = smb(0x32, 1, answer=True, dialect=1, multiplex=65)
+    implant = smb(0x32, 1, answer=True, dialect=1, multiplex=81)
+    assert list(exploits([knock, clean])) == [("doublepulsar", 90)]
+    assert list(exploits([knock, implant])) == [("doublepulsar", 98)]
+
+
+def test_eternalblue_is_many_secondaries() -> None:
+    secondaries = [smb(0x33, i, dialect=1, multiplex=65) for i in range(31)]
+    assert list(exploits(secondaries)) == [("eternalblue", 98)]
+    assert list(exploits(secondaries[:3])) == []
