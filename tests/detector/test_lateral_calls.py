@@ -23,9 +23,7 @@ def packet(kind: type, at: float = 0.0, answer: bool = False, **fields: object):
 
 
 def call(interface: str, operation: int, at: float = 0.0, **fields: object) -> Dcerpc:
-    return packet(
-        Dcerpc, at, packet="request", interface=interface, operation=operation, **fields
-    )
+    return packet(Dcerpc, at, packet="request", interface=interface, operation=operation, **fields)
 
 
 def smb(command: int, at: float = 0.0, answer: bool = False, **fields: object) -> Smb:
@@ -36,9 +34,7 @@ def smb(command: int, at: float = 0.0, answer: bool = False, **fields: object) -
 def found(sightings: list, world: World | None = None) -> dict[str, float]:
     """Variant → score of what the remote-call detector finds."""
     world = world or World()
-    return {
-        f.variant: f.score for f in world.run(RemoteCalls(), world.window([], sightings))
-    }
+    return {f.variant: f.score for f in world.run(RemoteCalls(), world.window([], sightings))}
 
 
 @pytest.mark.parametrize(
