@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from functools import cached_property
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -21,7 +22,11 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=2)
         self._turns = BoundedSemaphore(2)
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What an unknown login is checked against, so that it takes as long as a known one."""
+        return self._hasher.hash(secrets.token_hex(16))
 
     def hash(self, password: str) -> str:
         with self._turns:

@@ -22,9 +22,7 @@ from api.services.isolation import IsolationService, Planner
 from api.services.lines import LineService
 from api.services.login import LoginService
 from api.services.people import PeopleService
-from api.services.tables import Table
 from api.settings import ApiSettings
-from detector.hospital import Asset, RegisteredLine
 from detector.store import Store
 
 
@@ -50,8 +48,6 @@ class Sources:
     """What the use cases work on."""
 
     store: Store
-    ledger: Table[Asset]
-    register: Table[RegisteredLine]
     lake: FlowLake | None = None
     planner: Planner | None = None
     now_ns: Callable[[], int] = time.time_ns
@@ -68,8 +64,8 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         alerts=AlertService(store, gate),
         incidents=IncidentService(store, gate),
         isolation=IsolationService(store, database, gate, sources.planner, now_ns),
-        assets=AssetService(store, gate, sources.ledger),
-        lines=LineService(store, gate, sources.register),
+        assets=AssetService(store, gate),
+        lines=LineService(store, gate),
         flows=FlowService(sources.lake, gate),
         evidence=EvidenceService(store, gate, settings),
         health=HealthService(store, database, gate, now_ns),

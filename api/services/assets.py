@@ -12,8 +12,9 @@ from api.faults import NotFound, Unacceptable
 from api.paging import Page, check_limit, read_cursor, write_cursor
 from api.people import Language, Person
 from api.services.gate import Gate
-from api.services.tables import FileKind, Table
+from api.services.ledger_files import check_form, read_whole
 from detector.hospital import Asset
+from detector.ledger import read_ledger, write_ledger
 from detector.store import Store
 
 #: unlisted = seen, not in the ledger · missing = in the ledger, not seen · mismatch = they differ.
@@ -35,10 +36,9 @@ class AssetRow:
 class AssetService:
     """Compare, import and export the asset ledger."""
 
-    def __init__(self, store: Store, gate: Gate, table: Table[Asset]) -> None:
+    def __init__(self, store: Store, gate: Gate) -> None:
         self._store = store
         self._gate = gate
-        self._table = table
 
     def find(
         self,
@@ -88,24 +88,24 @@ class AssetService:
         """
         with self._gate.act(
             person, "assets.write", "assets.import", "ledger", file=file_name, bytes=len(content)
-        ):
-            assets = self._table.parse(content)
+        ) as importer:
+            assets = read_whole(read_ledger, content, importer.language)
             self._store.replace_ledger(assets)
             return len(assets)
 
     def export_ledger(
-        self, person: Person | None, kind: FileKind = "csv", language: Language = "ja"
+        self, person: Person | None, form: str = "csv", language: Language = "ja"
     ) -> bytes:
         """The ledger as a file. Needs assets.read."""
-        with self._gate.act(person, "assets.read", "assets.export", "ledger", kind=kind):
-            return self._table.render(self._store.ledger(), kind, language)
+        with self._gate.act(person, "assets.read", "assets.export", "ledger", form=form):
+            return write_ledger(self._store.ledger(), language, check_form(form))
 
     def template(
-        self, person: Person | None, kind: FileKind = "csv", language: Language = "ja"
+        self, person: Person | None, form: str = "csv", language: Language = "ja"
     ) -> bytes:
         """An empty ledger to fill in. Needs assets.read."""
         self._gate.look(person, "assets.read", "assets.template")
-        return self._table.render([], kind, language)
+        return write_ledger([], language, check_form(form))
 
     def _rows(self) -> list[AssetRow]:
         seen = {str(asset["ip"]): asset for asset in self._store.seen_assets()}

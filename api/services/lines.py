@@ -7,18 +7,18 @@ from typing import Any
 
 from api.people import Language, Person
 from api.services.gate import Gate
-from api.services.tables import FileKind, Table
+from api.services.ledger_files import check_form, read_whole
 from detector.hospital import RegisteredLine
+from detector.register import read_register, write_register
 from detector.store import Store
 
 
 class LineService:
     """Look at outside lines; import and export the register (外部接続台帳)."""
 
-    def __init__(self, store: Store, gate: Gate, table: Table[RegisteredLine]) -> None:
+    def __init__(self, store: Store, gate: Gate) -> None:
         self._store = store
         self._gate = gate
-        self._table = table
 
     def observed(self, person: Person | None) -> list[Mapping[str, Any]]:
         """Lines that traffic showed, newest first. Needs lines.read."""
@@ -38,21 +38,21 @@ class LineService:
         with self._gate.act(
             person, "lines.write", "register.import", "register",
             file=file_name, bytes=len(content),
-        ):  # fmt: skip
-            lines = self._table.parse(content)
+        ) as importer:  # fmt: skip
+            lines = read_whole(read_register, content, importer.language)
             self._store.replace_register(lines)
             return len(lines)
 
     def export_register(
-        self, person: Person | None, kind: FileKind = "csv", language: Language = "ja"
+        self, person: Person | None, form: str = "csv", language: Language = "ja"
     ) -> bytes:
         """The register as a file. Needs lines.read."""
-        with self._gate.act(person, "lines.read", "register.export", "register", kind=kind):
-            return self._table.render(self._store.register(), kind, language)
+        with self._gate.act(person, "lines.read", "register.export", "register", form=form):
+            return write_register(self._store.register(), language, check_form(form))
 
     def template(
-        self, person: Person | None, kind: FileKind = "csv", language: Language = "ja"
+        self, person: Person | None, form: str = "csv", language: Language = "ja"
     ) -> bytes:
         """An empty register to fill in. Needs lines.read."""
         self._gate.look(person, "lines.read", "register.template")
-        return self._table.render([], kind, language)
+        return write_register([], language, check_form(form))

@@ -1,0 +1,33 @@
+"""Routes under /api/v1: thin; the use cases in `api.services` decide."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.routes import (
+    alerts,
+    assets,
+    audit,
+    flows,
+    health,
+    incidents,
+    isolation,
+    lines,
+    login,
+    people,
+    stream,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    login.router,
+    alerts.router,
+    incidents.router,
+    isolation.router,
+    assets.router,
+    lines.router,
+    flows.router,
+    health.router,
+    people.router,
+    audit.router,
+    stream.router,
+)
