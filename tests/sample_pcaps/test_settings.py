@@ -1,6 +1,5 @@
 """What stands beside the captures is valid and speaks of the same hospital."""
 
-import csv
 import json
 import re
 import tomllib
@@ -10,7 +9,9 @@ from typing import get_args
 import pytest
 
 from detector.detection import Category
-from detector.hospital import Asset, Hospital, LineType
+from detector.hospital import Hospital
+from detector.ledger import read_ledger
+from detector.register import read_register
 from sample_pcaps.build import FOLDER, scripts
 from sample_pcaps.hospital import CORE_MAC, HOSTS, vlan_of
 
@@ -22,10 +23,6 @@ def hospital() -> Hospital:
     return Hospital.model_validate(tomllib.loads((FOLDER / "hospital.toml").read_text("utf-8")))
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((FOLDER / name).read_text("utf-8").splitlines()))
-
-
 def test_every_host_stands_in_its_segment(hospital: Hospital) -> None:
     for host in HOSTS.values():
         segment = hospital.segment_of(host.ip)
@@ -34,19 +31,24 @@ def test_every_host_stands_in_its_segment(hospital: Hospital) -> None:
         assert CORE_MAC in segment.gateway_macs
 
 
-def test_every_host_is_an_asset() -> None:
-    for host in HOSTS.values():
-        Asset.model_validate(
-            {"ip": host.ip, "mac": host.mac, "role": host.role, "care_class": host.care_class}
-        )
-    assert len({h.ip for h in HOSTS.values()}) == len({h.mac for h in HOSTS.values()}) == len(HOSTS)
+def test_the_ledger_lists_every_host() -> None:
+    assets, faults = read_ledger(FOLDER / "assets.csv")
+    assert faults == []
+    assert [(a.ip, a.mac, a.role) for a in assets] == [
+        (h.ip, h.mac, h.role) for h in HOSTS.values()
+    ]
+    assert len({a.ip for a in assets}) == len({a.mac for a in assets}) == len(HOSTS)
 
 
-def test_every_line_names_a_listed_device() -> None:
+def test_the_register_names_listed_devices_and_targets(hospital: Hospital) -> None:
+    lines, faults = read_register(FOLDER / "register.csv")
+    assert faults == []
     by_ip = {h.ip: h for h in HOSTS.values()}
-    for line in rows("register.csv"):
-        assert line["回線種別"] in get_args(LineType)
-        assert by_ip[line["接続機器IPアドレス"]].mac == line["接続機器MACアドレス"]
+    for line in lines:
+        assert by_ip[line.device_ip].mac == line.device_mac
+        assert line.protocols
+        for target in (*line.landing, *line.allowed_targets):
+            assert hospital.is_inside(target.split(":")[0].split("/")[0])
 
 
 @pytest.mark.parametrize("script", scripts(), ids=lambda path: path.name)
