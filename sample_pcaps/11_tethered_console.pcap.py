@@ -9,7 +9,7 @@ the phone is unplugged, and lists both adapters to a viewer that opens its expor
 import struct
 
 from sample_pcaps import clinical, day, links, names
-from sample_pcaps.hospital import HOSTS, WINDOWS_UPDATE, Host
+from sample_pcaps.hospital import HOSTS, NEWS_SITE, Host
 from sample_pcaps.smb2 import FSCTL_QUERY_NETWORK_INTERFACE_INFO, NO_FILE, Smb2, interface_info
 from sample_pcaps.tcp import Tcp
 from sample_pcaps.wire import SECOND, Span, checksum, ip_bytes
@@ -29,7 +29,7 @@ def record() -> Span:
         links.arp_ask(span, moment, console, PHONE, sender_ip=TETHERED)
     clinical.store(span, start + 60 * SECOND, console, HOSTS["PACS1"], 1, 80_000)
     share(span, start + 110 * SECOND, HOSTS["VIEW-301"], console)
-    unplugged(span, start + 170 * SECOND, console, WINDOWS_UPDATE)
+    unplugged(span, start + 170 * SECOND, console, NEWS_SITE)
     return span
 
 

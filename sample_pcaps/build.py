@@ -47,9 +47,9 @@ def asset_ledger() -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_HEADERS)
     for number, host in enumerate(HOSTS.values(), start=1):
-        row = (host.name, host.ip, host.mac, _ROLES[host.role], host.department, host.vendor)
-        row += (host.place, f"内線{7000 + number}", host.care_class, host.switch, host.switch_port)
-        writer.writerow(row)
+        who = (host.name, host.ip, host.mac, _ROLES[host.role], host.department, host.vendor)
+        where = (host.place, f"内線{7000 + number}", host.care_class, host.switch, host.switch_port)
+        writer.writerow(who + where)
     return out.getvalue()
 
 

@@ -48,6 +48,7 @@ def bustle(span: Span, at: int, minutes: float, share: float = 1.0) -> None:
         (0.35, _study), (0.7, _print), (0.4, _document), (0.5, _result), (0.8, _clock),
         (1.5, _arp), (0.5, _outside_name), (0.3, _poll), (0.3, _view), (0.25, _updates),
         (0.15, _old_name),
+        (0.5, _shouting),
     )  # fmt: skip
     for rate, happen in rates:
         moment = at
@@ -152,6 +153,14 @@ def _old_name(span: Span, at: int) -> None:
     at = names.ask(span, at, client, f"prtsv-old.{DOMAIN}")
     names.llmnr_query(span, at, client, "prtsv-old")
     names.netbios_query(span, at, client, "PRTSV-OLD", "10.20.21.255")
+
+
+def _shouting(span: Span, at: int) -> None:
+    """What Windows calls into the LAN by itself."""
+    client = span.random.choice((*TERMINALS, HOSTS["NUTRI-PC1"], HOSTS["VIEW-302"]))
+    links.dhcpv6_solicit(span, at, client)
+    at = names.mdns_query(span, at, client)
+    names.ssdp_search(span, at, client)
 
 
 def _order(span: Span, at: int) -> None:

@@ -30,10 +30,7 @@ class Host:
     switch_port: str = ""
     listed: bool = True  # in the asset ledger
     hops: int = 0  # routers passed before the packet reaches the core
-
-    @property
-    def is_inside(self) -> bool:
-        return self.ip.startswith(("10.20.", "224.", "239."))
+    vlan: int = 0  # where it hangs, if its address does not tell
 
     @property
     def fqdn(self) -> str:
@@ -47,6 +44,8 @@ VLANS = {10: "10.20.10.", 20: "10.20.20.", 30: "10.20.30.", 40: "10.20.40.", 50:
 
 def vlan_of(host: Host) -> int:
     """The VLAN a host hangs on; outside hosts enter on the firewall's, 90."""
+    if host.vlan:
+        return host.vlan
     for vlan, prefix in VLANS.items():
         if host.ip.startswith(prefix):
             return vlan
@@ -149,6 +148,7 @@ FIREWALL = HOSTS["FW1"]
 CT_VENDOR_GATEWAY = Host("ct-vendor", "203.0.113.20", system="linux", hops=11)
 CATERING_GATEWAY = Host("catering", "198.51.100.40", system="linux", hops=9)
 WINDOWS_UPDATE = Host("update", "192.0.2.80", system="windows", hops=12)
+NEWS_SITE = Host("news", "192.0.2.33", system="linux", hops=13)
 ANYDESK_RELAY = Host("relay", "198.51.100.77", system="linux", hops=14)
 WIREGUARD_PEER = Host("wg", "203.0.113.151", system="linux", hops=10)
 

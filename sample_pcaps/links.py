@@ -6,7 +6,7 @@ import struct
 
 from sample_pcaps.asn1 import der, integer, octets, oid, sequence
 from sample_pcaps.hospital import CORE_MAC, DOMAIN, HOSTS, Host, group, vlan_of
-from sample_pcaps.wire import BROADCAST_MAC, Span, ip_bytes, mac_bytes
+from sample_pcaps.wire import BROADCAST_MAC, Span, checksum, ip_bytes, mac_bytes
 
 MILLI = 1_000_000
 LLDP_MAC = "01:80:c2:00:00:0e"
@@ -146,3 +146,20 @@ def snmp_get(span: Span, at: int, poller: Host, device: Host) -> int:
     span.udp(at, poller, port, device, 161, message(0xA0, b"\x05\0"))
     span.udp(at + 2 * MILLI, device, 161, poller, port, message(0xA2, integer(3)))
     return at + 3 * MILLI
+
+
+def dhcpv6_solicit(span: Span, at: int, client: Host) -> None:
+    """Windows also asks for an IPv6 address (RFC 8415); nobody answers."""
+    mac = mac_bytes(client.mac)
+    own = b"\xfe\x80" + b"\0" * 6 + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+    everyone = bytes.fromhex("ff020000000000000000000000010002")
+    identity = struct.pack("!HHHHI", 1, 14, 1, 1, 0x2C000000) + mac
+    body = b"\x01" + span.random.randbytes(3) + struct.pack("!HHH", 8, 2, 0) + identity
+    body += struct.pack("!HHIII", 3, 12, 0x0C000000 | mac[5], 0, 0)
+    body += struct.pack("!HHHH", 6, 4, 23, 24)
+    datagram = struct.pack("!HHHH", 546, 547, 8 + len(body), 0) + body
+    pseudo = own + everyone + struct.pack("!IxxxB", len(datagram), 17)
+    datagram = datagram[:6] + struct.pack("!H", checksum(pseudo + datagram)) + datagram[8:]
+    head = struct.pack("!IHBB", 0x60000000, len(datagram), 17, 1) + own + everyone
+    group_mac = "33:33:00:01:00:02"
+    span.ethernet(at, client.mac, group_mac, 0x86DD, head + datagram, vlan_of(client))

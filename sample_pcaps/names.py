@@ -11,6 +11,8 @@ MILLI = 1_000_000
 A, NS, SOA, SRV, ANY_CLASS = 1, 2, 6, 33, 255
 SERVER_FAILURE = 2
 ALL_LLMNR = group("llmnr", "224.0.0.252")
+ALL_MDNS = group("mdns", "224.0.0.251")
+ALL_SSDP = group("ssdp", "239.255.255.250")
 
 
 def encoded(name: str) -> bytes:
@@ -71,18 +73,17 @@ def _netbios(name: str, suffix: int) -> bytes:
     return b"\x20" + letters + b"\0"
 
 
-def netbios_register(span: Span, at: int, client: Host, broadcast: str, from_ip: str = "") -> int:
+def netbios_register(span: Span, at: int, client: Host, broadcast: str) -> int:
     """NBNS name registration by broadcast, three times as Windows does."""
     everyone = group("broadcast", broadcast)
     for suffix in (0x00, 0x20):
         number = span.random.randrange(65536)
         body = struct.pack("!6H", number, 0x2910, 1, 0, 0, 1) + _netbios(client.name, suffix)
         body += struct.pack("!HH", 32, 1) + b"\xc0\x0c" + struct.pack("!HHIHH", 32, 1, 300000, 6, 0)
-        body += ip_bytes(from_ip or client.ip)
+        body += ip_bytes(client.ip)
         for again in range(3):
             moment = at + again * 750 * MILLI
-            hop = "ff:ff:ff:ff:ff:ff"
-            span.udp(moment, client, 137, everyone, 137, body, from_ip=from_ip, next_hop=hop)
+            span.udp(moment, client, 137, everyone, 137, body)
     return at + 2 * SECOND
 
 
@@ -103,3 +104,20 @@ def llmnr_query(span: Span, at: int, client: Host, name: str) -> int:
     for again in range(2):
         span.udp(at + again * 410 * MILLI, client, port, ALL_LLMNR, 5355, body)
     return at + SECOND
+
+
+def mdns_query(span: Span, at: int, client: Host) -> int:
+    """Windows 10 looks for printers by multicast DNS (RFC 6762)."""
+    body = struct.pack("!6H", 0, 0, 1, 0, 0, 0) + encoded("_ipp._tcp.local")
+    span.udp(at, client, 5353, ALL_MDNS, 5353, body + struct.pack("!HH", 12, 1))
+    return at + MILLI
+
+
+def ssdp_search(span: Span, at: int, client: Host) -> int:
+    """Windows looks for UPnP devices, four times a second apart."""
+    lines = ("M-SEARCH * HTTP/1.1", "Host:239.255.255.250:1900", 'Man:"ssdp:discover"', "MX:3",
+             "ST:urn:schemas-upnp-org:device:InternetGatewayDevice:1", "", "")  # fmt: skip
+    port = span.ephemeral(client)
+    for again in range(4):
+        span.udp(at + again * SECOND, client, port, ALL_SSDP, 1900, "\r\n".join(lines).encode())
+    return at + 4 * SECOND

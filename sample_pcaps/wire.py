@@ -101,7 +101,7 @@ class Span:
         head += ip_bytes(from_ip or source.ip) + ip_bytes(destination.ip)
         head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
         next_hop = next_hop or self._next_hop(destination, vlan)
-        source_mac = source.mac if source.is_inside else FIREWALL.mac
+        source_mac = source.mac or FIREWALL.mac
         ethernet = mac_bytes(next_hop) + mac_bytes(source_mac)
         ethernet += struct.pack("!HHH", 0x8100, vlan, 0x0800)
         kept = payload[:cut] if cut else payload

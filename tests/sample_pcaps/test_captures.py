@@ -76,8 +76,8 @@ def test_tshark_finds_nothing_malformed(capture: Path) -> None:
 
 
 PROTOCOLS = {
-    "01_quiet_days": "arp dhcp lldp dns nbns llmnr ntp snmp kerberos ldap smb2 ntlmssp tls pgsql "
-    "http ipp dicom hl7 rdp isakmp esp",
+    "01_quiet_days": "arp dhcp dhcpv6 lldp dns mdns ssdp nbns llmnr ntp snmp kerberos ldap smb2 "
+    "ntlmssp tls pgsql http ipp dicom hl7 rdp isakmp esp",
     "10_vendor_pivot": "rdp smb2 dcerpc isakmp udpencap",
     "13_remote_tools": "wg tls",
 }
