@@ -1,0 +1,270 @@
+"""Choose the packets that the sighting and deep lanes get to see, within budgets.
+
+What is chosen depends on the packet's bytes, its ports and its place in the flow; how much, on a
+budget per kind and second of event time, so that the same capture always yields the same picks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from collector.apps import APP_CODE
+from collector.fastlane.wire import Buffer, read16, read32
+from collector.packet import Pick
+
+# Bits of a flow row's `marks`.
+IS_TLS, IS_DEEP = 1, 2
+
+#: Rows of the budget table are Pick kinds; these are its columns.
+LIMIT, USED, SHED = range(3)
+
+_ARP, _DHCP, _DHCPV6, _ND = int(Pick.ARP), int(Pick.DHCP), int(Pick.DHCPV6), int(Pick.ND)
+_DNS, _MDNS, _LLMNR, _NBNS = int(Pick.DNS), int(Pick.MDNS), int(Pick.LLMNR), int(Pick.NBNS)
+_SSDP, _TLS, _HTTP, _SSH = int(Pick.SSDP), int(Pick.TLS), int(Pick.HTTP), int(Pick.SSH)
+_RDP, _QUIC, _DEEP, _EXPORT = int(Pick.RDP), int(Pick.QUIC), int(Pick.DEEP), int(Pick.EXPORT)
+
+_DEEP_APPS = tuple(
+    APP_CODE[name] for name in ("smb", "dcerpc", "kerberos", "ldap", "winrm", "dicom", "hl7")
+)
+#: Payload packets of each direction in which a hello or a certificate may still come.
+_HELLO_PACKETS = 4
+#: Requests and answers picked of one HTTP connection.
+_HTTP_MESSAGES = 16
+#: No NBSS or DICOM data unit is longer; a "length" beyond it is not one.
+_LONGEST_UNIT = 0x1000000
+
+
+@njit(cache=True, nogil=True)
+def choose_udp(buffer: Buffer, head: Any, row: Any, nth: int) -> int:
+    """Pick of a UDP datagram with payload; `nth` counts the payloads of its direction from 1."""
+    source, destination = np.int64(head.source_port), np.int64(head.destination_port)
+    low, high = min(source, destination), max(source, destination)
+    if source == 53 or destination == 53:
+        return _DNS
+    if source == 5353 or destination == 5353:
+        return _MDNS
+    if low == 67 or low == 68:
+        return _DHCP
+    if low == 546 or low == 547:
+        return _DHCPV6
+    if low == 137:
+        return _NBNS
+    if source == 5355 or destination == 5355:
+        return _LLMNR
+    if source == 1900 or destination == 1900:
+        return _SSDP
+    if (low == 88 or low == 389) and high >= 88:
+        row.marks |= IS_DEEP
+        return 0
+    at, end = head.payload_at, head.payload_end
+    if nth <= 3 and end - at >= 1000 and buffer[at] & 0xC0 == 0xC0:
+        version = read32(buffer, at + 1)
+        if (version == 1 and buffer[at] & 0x30 == 0) or (
+            version == 0x6B3343CF and buffer[at] & 0x30 == 0x10
+        ):
+            return _QUIC
+    if end - at >= 20 and is_export(buffer, at, end):
+        return _EXPORT
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def is_export(buffer: Buffer, at: int, end: int) -> bool:
+    """Is this NetFlow v5 or v9, IPFIX or sFlow v5, by what their headers must agree with?"""
+    version, size = read16(buffer, at), end - at
+    if version == 5:
+        count = read16(buffer, at + 2)
+        return 1 <= count <= 30 and size == 24 + 48 * count
+    if version == 9:
+        if size < 28:
+            return False
+        flow_set, length = read16(buffer, at + 20), read16(buffer, at + 22)
+        is_known = flow_set <= 1 or flow_set >= 256
+        count = read16(buffer, at + 2)
+        return is_known and 4 <= length <= size - 20 and 1 <= count <= 400
+    if version == 10:
+        flow_set, length = read16(buffer, at + 16), read16(buffer, at + 18)
+        is_known = flow_set == 2 or flow_set == 3 or flow_set >= 256
+        return read16(buffer, at + 2) == size and is_known and 4 <= length <= size - 16
+    if version == 0 and size >= 28 and read16(buffer, at + 2) == 5:
+        family = read32(buffer, at + 4)
+        samples = read32(buffer, at + (24 if family == 1 else 36)) if size >= 40 else 0
+        return 1 <= family <= 2 and samples <= 1000
+    return False
+
+
+@njit(cache=True, nogil=True)
+def choose_icmp(head: Any) -> int:
+    kind = head.source_port
+    if head.protocol == 58:
+        return _ND if kind == 134 or kind == 136 or kind == 137 else 0
+    return _ND if kind == 5 else 0
+
+
+@njit(cache=True, nogil=True)
+def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) -> int:
+    """Pick of a TCP segment with payload; marks the flow where it turns out to be TLS or deep."""
+    source, destination = np.int64(head.source_port), np.int64(head.destination_port)
+    if source == 53 or destination == 53:
+        return _DNS
+    if nth <= _HELLO_PACKETS and not row.marks & IS_DEEP:
+        if _is_deep_port(source) or _is_deep_port(destination):
+            row.marks |= IS_DEEP
+        elif row.app_confidence >= 80 and _is_deep_app(row.app):
+            row.marks |= IS_DEEP
+    at, size = head.payload_at, head.payload_end - head.payload_at
+    if size < 4:
+        return 0
+    word = read32(buffer, at)
+    if row.marks & IS_TLS:
+        return _TLS if nth <= (_HELLO_PACKETS if is_reply else 2) else 0
+    if nth <= _HELLO_PACKETS:
+        if word >> 8 in (0x160300, 0x160301, 0x160302, 0x160303) and size >= 6:
+            if buffer[at + 5] == 1 or buffer[at + 5] == 2:
+                row.marks |= IS_TLS
+                return _TLS
+        elif word == 0x5353482D and nth <= 2:  # SSH-
+            return _SSH
+        elif (
+            word >> 16 == 0x0300
+            and size >= 7
+            and nth <= 2
+            and (buffer[at + 5] == 0xE0 or buffer[at + 5] == 0xD0)
+        ):
+            return _RDP
+        elif not row.marks & IS_DEEP and _starts_deep(buffer, at, size, word):
+            row.marks |= IS_DEEP
+    if row.http_messages < _HTTP_MESSAGES and _starts_http(word):
+        row.http_messages += 1
+        return _HTTP
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _is_deep_port(port: int) -> bool:
+    return port in (445, 139, 135, 88, 389, 3268, 5985, 47001, 104, 11112)
+
+
+@njit(cache=True, nogil=True)
+def _is_deep_app(app: int) -> bool:
+    for deep in _DEEP_APPS:
+        if app == deep:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _starts_deep(buffer: Buffer, at: int, size: int, word: int) -> bool:
+    """DCERPC, SMB, DICOM association or HL7 by their first bytes, on any port."""
+    if word >> 16 == 0x0500 or word >> 16 == 0x0501:  # DCERPC: a type, first and last fragment
+        return size >= 16 and (word >> 8 & 0xFF) <= 20 and word & 0xFC == 0
+    if size >= 8 and word >> 24 == 0 and read32(buffer, at + 4) & 0x00FFFFFF == 0x534D42:
+        return buffer[at + 4] >= 0xFD
+    if word >> 16 == 0x0100 and size >= 10:
+        return read16(buffer, at + 6) == 1 and 68 <= read32(buffer, at + 2) < 0x100000
+    return word == 0x0B4D5348  # vertical tab, MSH
+
+
+@njit(cache=True, nogil=True)
+def _starts_http(word: int) -> bool:
+    return word in (
+        0x47455420, 0x504F5354, 0x48454144, 0x50555420, 0x4F505449, 0x434F4E4E, 0x48545450,
+        0x44454C45, 0x50415443, 0x50524F50, 0x4D2D5345, 0x4E4F5449, 0x54524143, 0x5243504F,
+        0x52445020, 0x5353545F,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def take_deep(
+    buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes: int, flow_bytes: int
+) -> int:
+    """Does this payload packet of a deep flow go to dissection?
+
+    1 yes, 0 no because it is inside bulk data, -1 no because the flow's budget is spent.
+    """
+    if row.protocol == 6:
+        side = 2 if is_reply else 1
+        sequence, size = np.int64(head.sequence), head.payload_wire
+        if row.skips & side:
+            skip_to = np.int64(row.reply_skip_to if is_reply else row.skip_to)
+            left = (skip_to - sequence) & 0xFFFFFFFF
+            if 0 < left <= _LONGEST_UNIT + 8:
+                if size <= left:
+                    return 0
+            else:
+                row.skips &= ~side & 0xFF
+        unit = bulk_length(buffer, head.payload_at, head.payload_end)
+        if unit > bulk_bytes and unit > size:
+            row.skips |= side
+            skip_to = (sequence + unit) & 0xFFFFFFFF
+            if is_reply:
+                row.reply_skip_to = skip_to
+            else:
+                row.skip_to = skip_to
+    used = row.reply_deep_bytes if is_reply else row.deep_bytes
+    used = np.int64(used) + np.int64(head.frame_captured)
+    if used > flow_bytes:
+        return -1
+    if is_reply:
+        row.reply_deep_bytes = used
+    else:
+        row.deep_bytes = used
+    return 1
+
+
+@njit(cache=True, nogil=True)
+def bulk_length(buffer: Buffer, at: int, end: int) -> int:
+    """Bytes of the SMB read or write, or DICOM data unit, that starts here; 0 if none does."""
+    size = end - at
+    if size < 12:
+        return 0
+    if buffer[at] == 0 and read32(buffer, at + 4) & 0x00FFFFFF == 0x534D42:
+        length = 4 + (read32(buffer, at) & 0xFFFFFF)
+        kind = buffer[at + 4]
+        if kind == 0xFD:  # encrypted: all of it is as opaque as bulk
+            return length
+        if kind == 0xFE and size >= 18:
+            command = buffer[at + 16]
+            return length if command == 8 or command == 9 else 0
+        if kind == 0xFF:
+            command = buffer[at + 8]
+            return length if command == 0x2E or command == 0x2F else 0
+        return 0
+    if buffer[at] == 4 and buffer[at + 1] == 0:  # P-DATA-TF, and its first item inside it
+        length, item = read32(buffer, at + 2), read32(buffer, at + 6)
+        if item + 4 <= length < _LONGEST_UNIT:
+            return 6 + length
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def write_pick(head: Any, kind: int, budget: Any, picks: Any, count: int) -> int:
+    """Write the pick if its kind's budget allows; returns the new count."""
+    if budget[kind, USED] >= budget[kind, LIMIT]:
+        budget[kind, SHED] += 1
+        return count
+    budget[kind, USED] += 1
+    pick = picks[count]
+    pick.time_ns = head.time_ns
+    pick.kind = kind
+    pick.link_type = head.link_type
+    pick.frame_offset = head.frame_at
+    pick.frame_length = head.frame_captured
+    pick.wire_length = head.frame_wire
+    pick.payload_offset = head.payload_at
+    pick.payload_length = max(0, head.payload_end - head.payload_at)
+    pick.vlan = head.vlan
+    pick.protocol = head.protocol
+    pick.ttl = head.ttl
+    pick.source_mac = head.source_mac
+    pick.destination_mac = head.destination_mac
+    pick.source_high = head.source_high
+    pick.source_low = head.source_low
+    pick.destination_high = head.destination_high
+    pick.destination_low = head.destination_low
+    pick.source_port = head.source_port
+    pick.destination_port = head.destination_port
+    return count + 1

@@ -1,0 +1,331 @@
+"""The flow table: find a packet's flow, know when flows end, write their records.
+
+Open addressing over 64-bit slots (32 bits of hash, 32 of row number + 1). Every live flow hangs in
+one bucket of a wheel of one-second ticks, by the earliest moment it could end; a packet does not
+move it, the bucket looks again when its tick has passed. Only packet time drives the wheel.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from collector.fastlane import layout, tcp
+from collector.identify.kernels import identify_by_port
+
+#: Ticks of the wheel (2^30 ns each): a little more than the longest time-out.
+WHEEL: Final = 4096
+_TICK_SHIFT: Final = 30
+
+LINK_DTYPE: Final = np.dtype([("next", "i4"), ("previous", "i4"), ("bucket", "i4")])
+
+# Cells of Table.clock.
+NOW, TICK, FRESH, FREE, LIVE, EARLIEST, IS_STARTED = range(7)
+# Cells of Table.limits, times in ns.
+(TCP_IDLE, SESSION_IDLE, UDP_IDLE, ICMP_IDLE, OTHER_IDLE, ATTEMPT, LINGER, ACTIVE, MAX_FLOWS) = (
+    range(9)
+)
+# Indexes into END_REASONS.
+IDLE, ACTIVE_END, END, FORCED, RESOURCES = 1, 2, 3, 4, 5
+
+_LOW: Final = np.uint64(0xFFFF_FFFF)
+_32: Final = np.uint64(32)
+_NONE: Final = np.uint64(0)
+
+
+class Table(NamedTuple):
+    """Arrays of one flow table; a kernel takes them as one argument."""
+
+    slots: NDArray[np.uint64]  # power of two, more than twice the flows
+    rows: NDArray[Any]  # FLOW_ROW_DTYPE
+    links: NDArray[Any]  # LINK_DTYPE, one per row; `next` also chains the free rows
+    heads: NDArray[np.int32]  # first row of each bucket, -1 if empty
+    clock: NDArray[np.int64]
+    limits: NDArray[np.int64]
+    counters: NDArray[np.int64]
+
+
+def new_table(limits: NDArray[np.int64]) -> Table:
+    """Empty table; its memory is only touched as flows come."""
+    flows = int(limits[MAX_FLOWS])
+    slots = 1 << (2 * flows).bit_length()
+    clock = np.zeros(7, np.int64)
+    clock[FREE] = -1
+    return Table(
+        np.zeros(slots, np.uint64),
+        layout.zeros_aligned(flows + 1, layout.FLOW_ROW_DTYPE),
+        np.zeros(flows + 1, LINK_DTYPE),
+        np.full(WHEEL, -1, np.int32),
+        clock,
+        limits,
+        np.zeros(len(layout.COUNTERS), np.int64),
+    )
+
+
+@njit(cache=True, nogil=True)
+def find(table: Table, head: Any) -> int:
+    """Row of the packet's flow, -1 if it has none."""
+    slots, rows = table.slots, table.rows
+    mask = np.uint64(len(slots) - 1)
+    tag = head.hash >> _32
+    place = tag & mask
+    while True:
+        slot = slots[np.int64(place)]
+        if slot == _NONE:
+            return -1
+        if slot >> _32 == tag:
+            number = np.int64(slot & _LOW) - 1
+            if direction(rows[number], head) >= 0:
+                return number
+        place = (place + np.uint64(1)) & mask
+
+
+@njit(cache=True, nogil=True)
+def direction(row: Any, head: Any) -> int:
+    """0 if the packet goes the originator's way, 1 the responder's, -1 if it is not this flow's."""
+    if row.protocol != head.protocol or row.one_way != head.one_way:
+        return -1
+    if (
+        row.source_low == head.source_low
+        and row.source_port == head.source_port
+        and row.destination_low == head.destination_low
+        and row.destination_port == head.destination_port
+        and row.source_high == head.source_high
+        and row.destination_high == head.destination_high
+    ):
+        return 0
+    if (
+        row.source_low == head.destination_low
+        and row.source_port == head.destination_port
+        and row.destination_low == head.source_low
+        and row.destination_port == head.source_port
+        and row.source_high == head.destination_high
+        and row.destination_high == head.source_high
+        and row.one_way == 0
+    ):
+        return 1
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def insert(table: Table, head: Any) -> int:
+    """A zeroed row for the packet's flow, in the slots but not yet in the wheel."""
+    clock = table.clock
+    number = clock[FREE]
+    if number >= 0:
+        clock[FREE] = table.links[number].next
+    else:
+        number = clock[FRESH]
+        clock[FRESH] += 1
+    mask = np.uint64(len(table.slots) - 1)
+    tag = head.hash >> _32
+    place = tag & mask
+    while table.slots[np.int64(place)] != _NONE:
+        place = (place + np.uint64(1)) & mask
+    table.slots[np.int64(place)] = tag << _32 | np.uint64(number + 1)
+    table.rows[number].hash = head.hash
+    clock[LIVE] += 1
+    return number
+
+
+@njit(cache=True, nogil=True)
+def remove(table: Table, number: int) -> None:
+    """Take the row out of slots and wheel, and free it."""
+    unschedule(table, number)
+    slots = table.slots
+    mask = np.uint64(len(slots) - 1)
+    tag = table.rows[number].hash >> _32
+    wanted = tag << _32 | np.uint64(number + 1)
+    place = tag & mask
+    while slots[np.int64(place)] != wanted:
+        place = (place + np.uint64(1)) & mask
+    # Pull later entries of the run back, so that no search ever meets a hole.
+    hole = place
+    while True:
+        place = (place + np.uint64(1)) & mask
+        slot = slots[np.int64(place)]
+        if slot == _NONE:
+            break
+        home = (slot >> _32) & mask
+        if ((place - home) & mask) >= ((place - hole) & mask):
+            slots[np.int64(hole)] = slot
+            hole = place
+    slots[np.int64(hole)] = _NONE
+    table.links[number].next = table.clock[FREE]
+    table.clock[FREE] = number
+    table.clock[LIVE] -= 1
+
+
+@njit(cache=True, nogil=True)
+def schedule(table: Table, number: int, when_ns: int) -> None:
+    """Hang the row into the bucket of `when_ns`."""
+    clock = table.clock
+    tick = max(clock[TICK], min(when_ns >> _TICK_SHIFT, clock[TICK] + WHEEL - 2))
+    clock[EARLIEST] = min(clock[EARLIEST], tick)
+    bucket = tick & (WHEEL - 1)
+    following = table.heads[bucket]
+    link = table.links[number]
+    link.next = following
+    link.previous = -1
+    link.bucket = bucket
+    if following >= 0:
+        table.links[following].previous = number
+    table.heads[bucket] = number
+
+
+@njit(cache=True, nogil=True)
+def unschedule(table: Table, number: int) -> None:
+    link = table.links[number]
+    if link.previous >= 0:
+        table.links[link.previous].next = link.next
+    else:
+        table.heads[link.bucket] = link.next
+    if link.next >= 0:
+        table.links[link.next].previous = link.previous
+
+
+@njit(cache=True, nogil=True)
+def ends_at(row: Any, limits: Any) -> int:
+    """When the flow ends if no further packet comes."""
+    if row.closed & tcp.ALL_CLOSED:
+        return row.closed_ns + limits[LINGER]
+    if row.protocol == 6:
+        if (
+            row.source_state == tcp.SYN_SENT or row.source_state == tcp.SYN_ACK_SENT
+        ) and row.destination_state == tcp.INACTIVE:
+            return row.start_ns + limits[ATTEMPT]
+        port = row.destination_port
+        if 21 <= port <= 23 or port == 513:
+            return row.last_ns + limits[SESSION_IDLE]
+        return row.last_ns + limits[TCP_IDLE]
+    if row.protocol == 17:
+        return row.last_ns + limits[UDP_IDLE]
+    if row.protocol == 1 or row.protocol == 58:
+        return row.last_ns + limits[ICMP_IDLE]
+    return row.last_ns + limits[OTHER_IDLE]
+
+
+@njit(cache=True, nogil=True)
+def looks_at(row: Any, limits: Any) -> int:
+    """When the wheel must look at the flow again: its end, or its next report in part."""
+    when = ends_at(row, limits)
+    if limits[ACTIVE] > 0 and row.packets + row.reply_packets > 0:
+        when = min(when, row.first_ns + limits[ACTIVE])
+    return when
+
+
+@njit(cache=True, nogil=True)
+def advance(table: Table, now_ns: int, out: Any, count: int) -> int:
+    """Bring the clock to `now_ns` (never back), write what ended on the way; returns the count."""
+    clock = table.clock
+    if not clock[IS_STARTED]:
+        clock[IS_STARTED] = 1
+        clock[NOW] = now_ns
+        clock[TICK] = now_ns >> _TICK_SHIFT
+        clock[EARLIEST] = clock[TICK]
+        return count
+    if now_ns <= clock[NOW]:
+        return count
+    clock[NOW] = now_ns
+    target = now_ns >> _TICK_SHIFT
+    while clock[TICK] < target:
+        if clock[LIVE] == 0:
+            clock[TICK] = target
+            break
+        bucket = clock[TICK] & (WHEEL - 1)
+        clock[TICK] += 1
+        boundary = clock[TICK] << _TICK_SHIFT
+        while table.heads[bucket] >= 0:
+            number = np.int64(table.heads[bucket])
+            row = table.rows[number]
+            if ends_at(row, table.limits) < boundary:
+                reason = END if row.closed & tcp.ALL_CLOSED else IDLE
+                count = write_record(row, boundary, reason, out, count)
+                remove(table, number)
+            else:
+                if table.limits[ACTIVE] > 0 and looks_at(row, table.limits) < boundary:
+                    count = write_part(row, boundary, out, count)
+                unschedule(table, number)
+                schedule(table, number, looks_at(row, table.limits))
+    clock[EARLIEST] = max(clock[EARLIEST], clock[TICK])
+    return count
+
+
+@njit(cache=True, nogil=True)
+def evict(table: Table, out: Any, count: int) -> int:
+    """Report and forget the flow that is nearest to its end, to make room for another."""
+    clock = table.clock
+    while table.heads[clock[EARLIEST] & (WHEEL - 1)] < 0:
+        clock[EARLIEST] += 1
+    number = np.int64(table.heads[clock[EARLIEST] & (WHEEL - 1)])
+    count = write_record(table.rows[number], clock[NOW], RESOURCES, out, count)
+    remove(table, number)
+    table.counters[layout.EVICTED] += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def write_part(row: Any, now_ns: int, out: Any, count: int) -> int:
+    """Report what the flow did since its last record, and start the next one."""
+    if row.packets + row.reply_packets == 0:
+        return count
+    count = write_record(row, now_ns, ACTIVE_END, out, count)
+    row.part += 1
+    row.packets = 0
+    row.bytes = 0
+    row.reply_packets = 0
+    row.reply_bytes = 0
+    return count
+
+
+@njit(cache=True, nogil=True)
+def write_record(row: Any, now_ns: int, reason: int, out: Any, count: int) -> int:
+    """Write one flow record; nothing if an earlier part already told all."""
+    if row.part > 0 and row.packets + row.reply_packets == 0:
+        return count
+    app, confidence = np.int64(row.app), np.int64(row.app_confidence)
+    if app == 0:
+        app, confidence = identify_by_port(
+            np.int64(row.protocol), np.int64(row.source_port), np.int64(row.destination_port)
+        )
+    flow = out[count]
+    flow.first_ns = row.first_ns
+    flow.last_ns = max(row.first_ns, row.last_ns)
+    flow.reported_ns = now_ns
+    flow.sensor = 0
+    flow.vlan = row.vlan
+    flow.family = row.family
+    flow.protocol = row.protocol
+    flow.source_high = row.source_high
+    flow.source_low = row.source_low
+    flow.destination_high = row.destination_high
+    flow.destination_low = row.destination_low
+    flow.source_port = row.source_port
+    flow.destination_port = row.destination_port
+    flow.source_mac = row.source_mac
+    flow.destination_mac = row.destination_mac
+    flow.packets = row.packets
+    flow.bytes = row.bytes
+    flow.reply_packets = row.reply_packets
+    flow.reply_bytes = row.reply_bytes
+    flow.flags = row.flags
+    flow.reply_flags = row.reply_flags
+    flow.state = tcp.connection_state(row)
+    flow.ttl_min = row.ttl_min
+    flow.ttl_max = row.ttl_max
+    flow.reply_ttl_min = row.reply_ttl_min
+    flow.reply_ttl_max = row.reply_ttl_max
+    flow.syn_window = row.syn_window
+    flow.syn_mss = row.syn_mss
+    flow.syn_wscale = row.syn_wscale
+    flow.syn_layout = row.syn_layout
+    flow.app = app
+    flow.app_confidence = confidence
+    flow.sampling = 1
+    flow.one_way = 0
+    flow.end_reason = reason
+    flow.part = row.part
+    return count + 1
