@@ -1,4 +1,4 @@
-"""What every packet source hands to the fast lane: a buffer of bytes and an index of its packets."""
+"""What every packet source hands to the fast lane: a buffer, and an index of its packets."""
 
 from __future__ import annotations
 

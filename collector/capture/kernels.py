@@ -4,6 +4,9 @@ Formats: pcap as in draft-ietf-opsawg-pcap, pcapng as in draft-ietf-opsawg-pcapn
 guarded by `filled`; a length that passes MAX_RECORD is corrupt, because no capture tool writes it.
 """
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 from typing import Any
@@ -115,7 +118,7 @@ def walk_pcapng(
                 return count, at, CORRUPT
             _describe_interface(buffer, at + 8, end, big, interfaces[section[INTERFACES]])
             section[INTERFACES] += 1
-        elif kind == _ENHANCED or kind == _PACKET or kind == _SIMPLE:
+        elif kind in (_ENHANCED, _PACKET, _SIMPLE):
             if not _index_packet(buffer, at, end, kind, section, interfaces, index[count]):
                 return count, at, CORRUPT
             count += 1
@@ -187,7 +190,7 @@ def _to_ns(ticks: Any, interface: Any) -> int:
             fraction = np.int64(part * (np.uint64(1_000_000_000) // per_s))
     seconds += interface[OFFSET_S]
     if seconds < 0 or seconds > 9_000_000_000:  # past the year 2255: 64-bit ns end in 2262
-        seconds = 0 if seconds < 0 else 9_000_000_000
+        seconds = np.int64(0 if seconds < 0 else 9_000_000_000)
     return seconds * 1_000_000_000 + fraction
 
 
@@ -212,7 +215,7 @@ def _describe_interface(buffer: Buffer, at: int, end: int, big: bool, interface:
                 interface[TICKS_PER_S] = exponent
                 interface[IS_POWER_OF_TWO] = 1
             elif not buffer[value] & 0x80 and exponent <= 18:
-                ticks = 1
+                ticks = np.int64(1)
                 for _ in range(exponent):
                     ticks *= 10
                 interface[TICKS_PER_S] = ticks

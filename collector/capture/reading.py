@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self, cast
+from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 
 from collector.capture import kernels
 from collector.capture.chunk import INDEX_DTYPE, CaptureError, Chunk
-from collector.capture.windows import MappedWindows, StreamedWindows, Windows
+from collector.capture.windows import GzipStream, MappedWindows, StreamedWindows, Windows
 
 #: Packets in one chunk, at most.
 CHUNK_PACKETS: Final = 65_536
@@ -129,7 +128,9 @@ class Capture:
             self.notes.append(f"{self.path}: cut off at byte {end}{f' ({fault})' if fault else ''}")
 
     def _note(self, what: str) -> None:
-        self.notes.append(f"{self.path}: {what} at byte {self._base + self._at}; the rest is unread")
+        self.notes.append(
+            f"{self.path}: {what} at byte {self._base + self._at}; the rest is unread"
+        )
 
     def _choose_walk(self, head: bytes) -> Any:
         """Read the file's header and return the kernel, bound to what the header says."""
@@ -168,10 +169,10 @@ def _choose_windows(path: Path, file: BinaryIO, size: int) -> Windows:
     except OSError as error:
         raise CaptureError(path, 0, error.strerror or str(error)) from error
     if magic.startswith(_GZIP):
-        return StreamedWindows(file, cast(BinaryIO, gzip.GzipFile(fileobj=file)))
+        return StreamedWindows(file, GzipStream(file))
     if magic == _ZSTD:
         import zstandard
 
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return StreamedWindows(file, cast(BinaryIO, reader), (zstandard.ZstdError,))
+        return StreamedWindows(file, reader, (zstandard.ZstdError,))
     return MappedWindows(file, size)

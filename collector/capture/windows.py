@@ -62,13 +62,50 @@ class MappedWindows:
         self._file.close()
 
 
+class GzipStream:
+    """Members of a gzip file; unlike gzip.GzipFile it gives all that a cut file still holds."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._inflater = zlib.decompressobj(wbits=31)
+        self._pending = b""
+
+    def read(self, size: int) -> bytes:
+        while True:
+            if self._inflater.eof:
+                self._pending = self._inflater.unused_data or self._file.read(1 << 16)
+                if not self._pending.startswith(b"\x1f\x8b"):
+                    return b""  # the end, or padding after it
+                self._inflater = zlib.decompressobj(wbits=31)
+            elif not self._pending:
+                self._pending = self._file.read(1 << 16)
+                if not self._pending:
+                    raise EOFError("the gzip stream does not end")
+            piece = self._inflater.decompress(self._pending, size)
+            self._pending = self._inflater.unconsumed_tail
+            if piece:
+                return piece
+
+    def close(self) -> None:
+        self._pending = b""
+
+
+class Stream(Protocol):
+    """A decompressor: up to `size` bytes at a time, none at the end."""
+
+    def read(self, size: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class StreamedWindows:
     """Windows of a compressed file; `start` counts decompressed bytes and only moves forward."""
 
     def __init__(
-        self, file: BinaryIO, stream: BinaryIO, faults: tuple[type[Exception], ...] = ()
+        self, file: BinaryIO, stream: Stream, faults: tuple[type[Exception], ...] = ()
     ) -> None:
-        self._file, self._stream, self._faults = file, stream, faults
+        self._file, self._stream = file, stream
+        self._faults: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, *faults)
         self._kept = np.zeros(0, np.uint8)
         self._base = 0
         self._ended = False
@@ -80,14 +117,13 @@ class StreamedWindows:
         buffer = np.empty(size, np.uint8)
         buffer[: len(kept)] = kept
         filled = len(kept)
-        view = memoryview(buffer)
         while filled < size and not self._ended:
             try:
                 piece = self._stream.read(min(size - filled, 1 << 20))
-            except (OSError, EOFError, zlib.error, *self._faults) as error:
+            except self._faults as error:
                 self._fault, piece = str(error), b""
             self._ended = not piece
-            view[filled : filled + len(piece)] = piece
+            buffer[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
             filled += len(piece)
         self._kept, self._base = buffer[:filled], start
         return buffer, 0, filled, self._ended

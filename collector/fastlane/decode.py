@@ -5,6 +5,9 @@ Every read is guarded by `end`, the end of what was captured; lengths that heade
 compared with what the frame had on the wire.
 """
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 from typing import Any
@@ -402,7 +405,7 @@ def _read_ip(
         return _IP, next_at, 0, end, wire_end, (1 if keep_outer else 0)
     if protocol == 47:
         step, inner_at, ether_type = _read_gre(buffer, next_at, end)
-        is_kept = keep_outer or step == _STOP or step == _PPP
+        is_kept = keep_outer or step in (_STOP, _PPP)
         if is_kept:
             row.hash = hash_pair(row, seed)
         return step, inner_at, ether_type, end, wire_end, (1 if is_kept else 0)
@@ -417,10 +420,11 @@ def _read_ip(
 
 
 @njit(cache=True, nogil=True)
-def _skip_extensions(
-    buffer: Buffer, at: int, end: int, protocol: int
-) -> tuple[int, int, int, int]:
-    """Walk IPv6 extension headers: (transport offset or -1, protocol, fragment id or -1, offset)."""
+def _skip_extensions(buffer: Buffer, at: int, end: int, protocol: int) -> tuple[int, int, int, int]:
+    """Walk IPv6 extension headers.
+
+    Returns (transport offset or -1, protocol, fragment id or -1, fragment offset and flags).
+    """
     identity, fragment = np.int64(-1), np.int64(0)
     for _ in range(16):
         if protocol == 0 or protocol == 43 or protocol == 60 or protocol == 135:

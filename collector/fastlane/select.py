@@ -4,6 +4,9 @@ What is chosen depends on the packet's bytes, its ports and its place in the flo
 budget per kind and second of event time, so that the same capture always yields the same picks.
 """
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 from typing import Any
@@ -111,9 +114,8 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
     if source == 53 or destination == 53:
         return _DNS
     if nth <= _HELLO_PACKETS and not row.marks & IS_DEEP:
-        if _is_deep_port(source) or _is_deep_port(destination):
-            row.marks |= IS_DEEP
-        elif row.app_confidence >= 80 and _is_deep_app(row.app):
+        by_app = row.app_confidence >= 80 and _is_deep_app(row.app)
+        if by_app or _is_deep_port(source) or _is_deep_port(destination):
             row.marks |= IS_DEEP
     at, size = head.payload_at, head.payload_end - head.payload_at
     if size < 4:
@@ -150,7 +152,7 @@ def _is_deep_port(port: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _is_deep_app(app: int) -> bool:
-    for deep in _DEEP_APPS:
+    for deep in _DEEP_APPS:  # noqa: SIM110 (numba knows no generators)
         if app == deep:
             return True
     return False

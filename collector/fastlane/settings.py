@@ -24,7 +24,10 @@ class FastLaneSettings(BaseModel):
         5, gt=0, le=3600, description="Seconds that a closed connection still takes packets"
     )
     active_s: float = Field(
-        0, ge=0, le=3600, description="Seconds after which a living flow is reported in part; 0 never"
+        0,
+        ge=0,
+        le=3600,
+        description="Seconds after which a living flow is reported in part; 0 never",
     )
     max_flows: int = Field(
         2_000_000,
@@ -55,5 +58,5 @@ class FastLaneSettings(BaseModel):
     bulk_bytes: int = Field(
         8192,
         ge=1024,
-        description="A longer SMB read or write, or DICOM data unit, is cut after its first segment",
+        description="Longer SMB reads and writes and DICOM units keep only their first segment",
     )

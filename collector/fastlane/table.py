@@ -5,6 +5,9 @@ one bucket of a wheel of one-second ticks, by the earliest moment it could end; 
 move it, the bucket looks again when its tick has passed. Only packet time drives the wheel.
 """
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple

@@ -4,6 +4,9 @@ Each end is inactive, has sent a SYN (or SYN+ACK), is partial (data without hand
 closed (FIN) or reset; the pair of both ends' states gives the connection's (conn.log `conn_state`).
 """
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 from typing import Any, Final
@@ -26,7 +29,13 @@ _RSTOS0, _RSTRH, _SH, _SHR = (STATE_CODE[name] for name in ("RSTOS0", "RSTRH", "
 
 @njit(cache=True, nogil=True)
 def step_end(
-    own: int, own_before: int, peer: int, peer_before: int, is_originator: bool, flags: int, size: int
+    own: int,
+    own_before: int,
+    peer: int,
+    peer_before: int,
+    is_originator: bool,
+    flags: int,
+    size: int,
 ) -> tuple[int, int, bool]:
     """Next states of the sending end and of its peer, and whether this packet closes the end.
 
@@ -35,9 +44,9 @@ def step_end(
     closes = flags & (FIN | RST) != 0
     if own == INACTIVE:
         own, peer = _leave_inactive(own, peer, is_originator, flags, size)
-    elif own == SYN_SENT or own == SYN_ACK_SENT:
+    elif own in (SYN_SENT, SYN_ACK_SENT):
         own = RESET if flags & RST else CLOSED if flags & FIN else own
-    elif own == ESTABLISHED or own == PARTIAL:
+    elif own in (ESTABLISHED, PARTIAL):
         if flags & SYN and own == PARTIAL and peer == INACTIVE and not flags & ACK:
             own = SYN_SENT
         if flags & RST:
@@ -95,10 +104,10 @@ def connection_state(row: Any) -> int:
 @njit(cache=True, nogil=True)
 def tcp_state(source: int, destination: int, has_payload: bool) -> int:
     """Index into STATES for the states of originator and responder."""
-    is_source_silent = source == INACTIVE or source == PARTIAL
-    is_destination_silent = destination == INACTIVE or destination == PARTIAL
+    is_source_silent = source in (INACTIVE, PARTIAL)
+    is_destination_silent = destination in (INACTIVE, PARTIAL)
     if destination == RESET:
-        if source == SYN_SENT or source == SYN_ACK_SENT or (source == RESET and not has_payload):
+        if source in (SYN_SENT, SYN_ACK_SENT) or (source == RESET and not has_payload):
             return _REJ
         return _RSTRH if is_source_silent else _RSTR
     if source == RESET:

@@ -1,5 +1,8 @@
 """Bring each decoded packet to its flow: who began, which state, which application, which picks."""
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple

@@ -4,13 +4,16 @@ With NUMBA_BOUNDSCHECK=1 (and a NUMBA_CACHE_DIR of its own) every read is checke
 how the tests prove the callers right.
 """
 
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
 from __future__ import annotations
 
 import os
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic

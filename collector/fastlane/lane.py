@@ -1,0 +1,134 @@
+"""The fast lane as one object: chunks of packets in, finished flows and picked packets out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.capture.chunk import Chunk
+from collector.fastlane import layout, select, table, track
+from collector.fastlane.ports import likely_servers
+from collector.fastlane.settings import FastLaneSettings
+from collector.flows import FLOW_DTYPE, FlowBatch
+from collector.packet import PICK_DTYPE, Pick
+
+#: Flow records and picks that one header row can cause.
+_RECORDS_PER_ROW, _PICKS_PER_ROW = 3, 2
+
+
+@dataclass(frozen=True, slots=True)
+class FastLaneOutput:
+    """What a chunk yielded: flows that are complete, picks into the chunk's buffer.
+
+    No later record will be reported before `watermark_ns`.
+    """
+
+    flows: FlowBatch
+    picks: NDArray[Any]  # PICK_DTYPE
+    watermark_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FastLaneCounters:
+    """What the lane has seen so far; `malformed` and `shed` by kind."""
+
+    packets: int
+    wire_bytes: int
+    not_ip: int
+    flows: int
+    live_flows: int
+    evicted_flows: int
+    bulk_bytes_skipped: int
+    malformed: dict[str, int]
+    shed: dict[str, int]
+
+
+class FastLane:
+    """Turns chunks of packets into flows and picks; event time only, the same for any chunking."""
+
+    def __init__(
+        self,
+        settings: FastLaneSettings | None = None,
+        sensor: str = "local",
+        names: NDArray[Any] | None = None,
+    ) -> None:
+        """`names` is identify's table of remote tools' names (none are known without it)."""
+        settings = settings or FastLaneSettings()
+        self._sensors = (sensor,)
+        budget = np.zeros((len(Pick), 3), np.int64)
+        budget[:, select.LIMIT] = settings.sighting_picks_per_s
+        budget[Pick.DEEP, select.LIMIT] = settings.deep_picks_per_s
+        budget[Pick.EXPORT, select.LIMIT] = settings.export_picks_per_s
+        seed = settings.seed or int.from_bytes(os.urandom(8), "little")
+        self._lane = track.Lane(
+            table.new_table(_limits(settings)),
+            np.zeros(layout.FRAGMENT_SLOTS, layout.FRAGMENT_DTYPE),
+            np.zeros(len(layout.MALFORMED), np.int64),
+            track.new_heads(),
+            budget,
+            np.array(
+                [-1, settings.bulk_bytes, settings.deep_bytes_per_flow, settings.keep_outer],
+                np.int64,
+            ),
+            np.zeros((16, 2), np.int64) if names is None else names,
+            likely_servers(),
+            np.array([seed & (1 << 64) - 1], np.uint64),
+        )
+
+    def feed(self, chunk: Chunk) -> FastLaneOutput:
+        """Take one chunk; its buffer must stay alive as long as the picks are used."""
+        rows = len(chunk) * layout.MAX_LAYERS
+        # Only what is written is ever touched, so the generous size costs no memory.
+        out = np.empty(self.live_flows + _RECORDS_PER_ROW * rows, layout.OUTPUT_DTYPE)
+        picks = np.empty(_PICKS_PER_ROW * rows, layout.PICK_ROW_DTYPE)
+        flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, out, picks)
+        return self._output(out[:flows], picks[:picked])
+
+    def finish(self) -> FastLaneOutput:
+        """Report what is still alive, as of the last packet's time; in order of first packet."""
+        out = np.empty(self.live_flows, layout.OUTPUT_DTYPE)
+        rows = out[: track.finish(self._lane, out)]
+        rows = rows[np.argsort(rows["first_ns"], kind="stable")]
+        return self._output(rows, np.empty(0, layout.PICK_ROW_DTYPE))
+
+    @property
+    def live_flows(self) -> int:
+        return int(self._lane.table.clock[table.LIVE])
+
+    @property
+    def counters(self) -> FastLaneCounters:
+        counts = self._lane.table.counters
+        malformed = zip(layout.MALFORMED, self._lane.malformed, strict=True)
+        return FastLaneCounters(
+            packets=int(counts[layout.PACKETS]),
+            wire_bytes=int(counts[layout.WIRE_BYTES]),
+            not_ip=int(counts[layout.NOT_IP]),
+            flows=int(counts[layout.FLOWS]),
+            live_flows=self.live_flows,
+            evicted_flows=int(counts[layout.EVICTED]),
+            bulk_bytes_skipped=int(counts[layout.BULK_SKIPPED]),
+            malformed={kind: int(count) for kind, count in malformed if count},
+            shed={
+                kind.name.lower(): int(self._lane.budget[kind, select.SHED])
+                for kind in Pick
+                if self._lane.budget[kind, select.SHED]
+            },
+        )
+
+    def _output(self, rows: NDArray[Any], picks: NDArray[Any]) -> FastLaneOutput:
+        now_ns = int(self._lane.table.clock[table.NOW])
+        return FastLaneOutput(
+            FlowBatch(rows.view(FLOW_DTYPE), self._sensors), picks.view(PICK_DTYPE), now_ns
+        )
+
+
+def _limits(settings: FastLaneSettings) -> NDArray[np.int64]:
+    seconds = (
+        settings.tcp_idle_s, settings.session_idle_s, settings.udp_idle_s, settings.icmp_idle_s,
+        settings.other_idle_s, settings.attempt_s, settings.linger_s, settings.active_s,
+    )  # fmt: skip
+    return np.array([*(int(s * 1_000_000_000) for s in seconds), settings.max_flows], np.int64)
