@@ -62,6 +62,7 @@ if command -v npm >/dev/null 2>&1; then
         say "the console's script could not be fetched; pages work without live refresh"
 fi
 
-say "compiling kernels"
-"$VENV/bin/python" -m collector.warm_up
+say "compiling kernels (a minute, once)"
+"$VENV/bin/mimawari" replay sample_pcaps/15_scan.pcap --json >/dev/null
+"$VENV/bin/mimawari" flows sample_pcaps/15_scan.pcap --json >/dev/null
 say "ready"

@@ -108,3 +108,7 @@ class Detector(BaseModel):
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         """Yield what this window shows."""
         raise NotImplementedError
+
+    def observed_lines(self, memory: Any) -> list[dict[str, Any]]:
+        """Outside lines that changed since the last call, for a detector that keeps them."""
+        return []

@@ -74,10 +74,9 @@ class Engine:
         """Take over what an earlier run had stored, so that work goes on where it was."""
         self.alerts.update({a.id: a for a in alerts})
 
-    @property
-    def detectors(self) -> list[tuple[Detector, Any]]:
-        """Each detector with its memory."""
-        return self._detectors
+    def observed_lines(self) -> list[dict[str, Any]]:
+        """Outside lines that changed since the last call."""
+        return [line for d, memory in self._detectors for line in d.observed_lines(memory)]
 
     def feed(self, seen: Observations) -> list[Alert]:
         """Take in a stretch of event time; return alerts that are new or changed."""

@@ -111,8 +111,6 @@ def plain(text: str) -> str:
     return normalize("NFKC", text).replace("\r\n", "\n").strip(" \t\n\r\u3000")
 
 
-
-
 def refused(record: Record, error: ValidationError, columns: Sequence[Column]) -> Fault:
     """A row whose cells were read but do not make a whole."""
     first = error.errors()[0]

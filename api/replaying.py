@@ -1,0 +1,135 @@
+"""A replay from captures to alerts and plans, wired from settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from api.configuration import Configuration
+from collector.capture import CaptureError
+from collector.lake import Lake
+from collector.observations import Observations
+from collector.replay import Progress, Replay, find_captures
+from detector.alerts import Alert
+from detector.edges import EdgeMemory
+from detector.engine import Engine
+from detector.hosts import HostTable
+from detector.isolation.dependencies import LakeDependencies
+from detector.isolation.planner import Planner
+from detector.store import Store
+from detector.watch import Round
+
+
+class ReplayRun:
+    """One replay over a state folder.
+
+    With `keep`, what was learned and found stays in the folder; without, only the flow lake is
+    written there, because isolation plans are computed from it.
+    """
+
+    def __init__(
+        self, configuration: Configuration, folder: Path, *, keep: bool, speed: float = 0.0
+    ) -> None:
+        self._configuration = configuration
+        self._folder = folder
+        self._keep = keep
+        self._speed = speed
+        self._replay: Replay | None = None
+        self._engine: Engine | None = None
+
+    def over(
+        self, captures: Sequence[Path], on_progress: Callable[[Progress], None] | None = None
+    ) -> list[dict[str, Any]]:
+        """Replay the captures; return the alerts as JSON objects, isolation plans included."""
+        folder = self._folder
+        folder.mkdir(parents=True, exist_ok=True)
+        hospital = self._configuration.hospital
+        edges_file = folder / "edges.npz" if self._keep else None
+        hosts = HostTable(hospital)
+        is_known = edges_file is not None and edges_file.exists()
+        edges = EdgeMemory.load(edges_file, hosts) if edges_file and is_known else EdgeMemory()
+        engine = Engine(
+            hospital,
+            self._configuration.detectors(),
+            self._configuration.detector.engine,
+            hosts,
+            edges,
+        )
+        store = Store(folder / "mimawari.db").open() if self._keep else None
+        lake = Lake(folder / "lake")
+        self._engine = engine
+        self._replay = Replay(self._configuration.collector, on_progress)
+        try:
+            found: dict[str, Alert] = {}
+            files = find_captures(captures)
+            observed = self._paced(self._replay.read(files))
+            for alerts in Round(engine, store, lake, edges_file).walk(observed):
+                found.update({a.id: a for a in alerts})
+            return self._with_plans(
+                found, Planner(hospital, LakeDependencies(lake, hospital)), store
+            )
+        finally:
+            if store is not None:
+                store.close()
+
+    def _paced(self, observed: Iterator[Observations]) -> Iterator[Observations]:
+        """Hold observations back to `speed` times the captured time; 0 = as fast as possible."""
+        began: tuple[float, int] | None = None
+        for seen in observed:
+            if self._speed and seen.watermark_ns:
+                began = began or (time.monotonic(), seen.watermark_ns)
+                due = began[0] + (seen.watermark_ns - began[1]) / 1e9 / self._speed
+                time.sleep(max(0.0, due - time.monotonic()))
+            yield seen
+
+    def _with_plans(
+        self, found: dict[str, Alert], planner: Planner, store: Store | None
+    ) -> list[dict[str, Any]]:
+        if self._engine is None:
+            return []
+        told = {a.id: a.to_json() for a in found.values()}
+        for incident in self._engine.incidents():
+            alerts = [found[i] for i in incident.alert_ids if i in found]
+            if not alerts:
+                continue
+            plan = planner.plan(incident, alerts)
+            if store is not None and store.plan(plan.id) is None:
+                store.save_plan(plan)
+            steps = plan.to_json()["steps"]
+            for alert in alerts:
+                told[alert.id]["incident"] = incident.id
+                told[alert.id]["isolation"] = {"plan": plan.id, "steps": steps}
+        return sorted(told.values(), key=lambda a: (a["first_ns"], a["id"]))
+
+    @property
+    def faults(self) -> list[CaptureError]:
+        return self._replay.faults if self._replay else []
+
+    @property
+    def notes(self) -> list[str]:
+        return self._replay.health.notes if self._replay else []
+
+    def summary(self, wall_s: float) -> dict[str, Any]:
+        """The last line of a replay: what was read, found, shed and malformed."""
+        if self._replay is None or self._engine is None:
+            raise RuntimeError("nothing has been replayed yet")
+        health = asdict(self._replay.health)
+        return {
+            "type": "summary",
+            "schema": 1,
+            "packets": health["packets"],
+            "bytes": health["bytes"],
+            "flows": health["flows"],
+            "sightings": health["sightings"],
+            "alerts": len(self._engine.alerts),
+            "shed": dict(self._replay.health.shed + self._engine.shed),
+            "malformed": dict(self._replay.health.malformed),
+            "detector_failures": dict(self._engine.failures),
+            "blind": health["blind"],
+            "notes": health["notes"],
+            "unreadable": [str(fault) for fault in self._replay.faults],
+            "wall_s": round(wall_s, 3),
+        }

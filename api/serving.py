@@ -1,0 +1,46 @@
+"""Serves the API and the console over a state folder until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.configuration import Configuration
+from collector.lake import Lake
+from detector.isolation.dependencies import LakeDependencies
+from detector.isolation.planner import Planner
+from detector.store import Store
+
+
+def serve(configuration: Configuration, port: int, add_console: Callable[[FastAPI], None]) -> None:
+    """Listen until SIGINT or SIGTERM."""
+    settings = configuration.api.model_copy(update={"port": port})
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    lake = Lake(configuration.state_dir / "lake")
+    hospital = configuration.hospital
+    planner = Planner(hospital, LakeDependencies(lake, hospital))
+    if not store.ledger() and hospital.assets:
+        store.replace_ledger(hospital.assets)
+    if not store.register() and hospital.lines:
+        store.replace_register(hospital.lines)
+    app = create_app(settings, store, lake=lake, planner=planner.plan)
+    add_console(app)
+    scheme = "https" if settings.tls_cert else "http"
+    sys.stderr.write(f"Mimawari: {scheme}://{settings.host}:{port}/\n")
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            forwarded_allow_ips=",".join(settings.tls_proxy) or "127.0.0.1",
+        )
+    finally:
+        store.close()

@@ -1,0 +1,116 @@
+"""What the command line shows: progress, tables and JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import collector.replay as replay
+
+_STYLE = {
+    "critical": "bold white on red",
+    "high": "bold red",
+    "medium": "yellow",
+    "low": "cyan",
+    "info": "dim",
+}
+
+
+@contextmanager
+def progress_bar(*, hidden: bool) -> Iterator[Callable[[replay.Progress], None] | None]:
+    """A bar on stderr while captures are read; nothing where stderr is no terminal."""
+    console = Console(stderr=True)
+    if hidden or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def on_progress(at: replay.Progress) -> None:
+            bar.update(task, description=at.file.name, completed=at.position, total=at.size)
+
+        yield on_progress
+
+
+def print_json_lines(rows: Sequence[Mapping[str, Any]], stream: TextIO) -> None:
+    """One object a line."""
+    for row in rows:
+        stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+
+def print_alert_table(alerts: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
+    """Alerts, gravest first, and the summary."""
+    console = Console()
+    if alerts:
+        table = Table(title="警報 Alerts", title_justify="left", expand=True)
+        for heading in ("重要度", "時刻 (UTC)", "内容 / What", "ATT&CK", "発生元 → 対象"):
+            table.add_column(heading)
+        for alert in sorted(alerts, key=lambda a: -a["score"]):
+            severity = alert["severity"]
+            table.add_row(
+                f"[{_STYLE[severity]}]{severity} {alert['score']:.0f}[/]",
+                time_text(alert["first_ns"]),
+                f"{alert['title']['ja']}\n[dim]{alert['title']['en']}[/]",
+                "\n".join(alert["techniques"]),
+                f"{party_text(alert['source'])}\n→ {targets_text(alert['targets'])}",
+            )
+        console.print(table)
+    counted = f"{summary['packets']:,} packets, {summary['flows']:,} flows, "
+    counted += f"{summary['sightings']:,} sightings, {summary['alerts']:,} alerts"
+    console.print(f"{counted} in {summary['wall_s']:.1f} s")
+    for name in ("shed", "malformed", "detector_failures", "blind"):
+        if summary[name]:
+            told = ", ".join(f"{k} {v}" for k, v in sorted(summary[name].items()))
+            console.print(f"{name.replace('_', ' ')}: {told}", highlight=False)
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], nothing: str) -> None:
+    """Rows as a table; `nothing` says what an empty answer means."""
+    console = Console()
+    if not rows:
+        console.print(nothing)
+        return
+    table = Table()
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(_cell(column, row.get(column)) for column in columns))
+    console.print(table)
+
+
+def _cell(column: str, value: Any) -> str:
+    if column.endswith("_ns"):
+        return time_text(int(value or 0))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(v) for v in value)
+    return "" if value is None else str(value)
+
+
+def time_text(time_ns: int) -> str:
+    """Date and time in UTC, to the second."""
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def party_text(party: Mapping[str, Any]) -> str:
+    """Name and address of a host."""
+    address = party["ip"] or party["mac"]
+    return f"{party['name']} ({address})" if party["name"] and address else party["name"] or address
+
+
+def targets_text(targets: Sequence[Mapping[str, Any]]) -> str:
+    """The first targets, and how many more there are."""
+    shown = ", ".join(party_text(t) for t in targets[:3])
+    return shown + (f" +{len(targets) - 3}" if len(targets) > 3 else "")

@@ -1,0 +1,1 @@
+"""Measurements: speed beside peers in the same run, and truth on labelled captures."""

@@ -1,0 +1,138 @@
+"""Replay: captures through the three lanes, as stretches of event time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from collector.capture import Capture, CaptureError, Chunk, open_capture
+from collector.data import read_reference
+from collector.fastlane.lane import FastLane
+from collector.flows import FlowBatch
+from collector.identify.names import name_table
+from collector.observations import CollectorHealth, Observations
+from collector.settings import CollectorSettings
+from collector.sighting_lane import SightingLane
+from collector.sightings import Sighting
+
+_CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".dmp")
+
+
+@dataclass
+class Progress:
+    """How far a replay has come, for a progress bar."""
+
+    file: Path
+    position: int
+    size: int
+
+
+@dataclass
+class Replay:
+    """Reads captures one after another; flows go on across files.
+
+    A file that cannot be read is noted in `faults` and the next one is read.
+    """
+
+    settings: CollectorSettings
+    on_progress: Callable[[Progress], None] | None = None
+    faults: list[CaptureError] = field(default_factory=list)
+    health: CollectorHealth = field(default_factory=CollectorHealth)
+
+    def read(self, paths: Sequence[Path]) -> Iterator[Observations]:
+        """Yield observations; the last ones carry what was still open when the input ended."""
+        lanes = _Lanes(self.settings, self.health)
+        try:
+            for path in paths:
+                try:
+                    with open_capture(path) as capture:
+                        for chunk in capture:
+                            yield lanes.take(chunk)
+                            self._tell(path, capture)
+                        self.health.notes += capture.notes
+                except CaptureError as fault:
+                    self.faults.append(fault)
+            yield lanes.finish()
+        finally:
+            lanes.close()
+
+    def _tell(self, path: Path, capture: Capture) -> None:
+        if self.on_progress is not None:
+            self.on_progress(Progress(path, capture.position, capture.size))
+
+
+class _Lanes:
+    """The fast lane and what hangs on it."""
+
+    def __init__(self, settings: CollectorSettings, health: CollectorHealth) -> None:
+        names = name_table(read_reference(settings.data_dir).name_suffixes())
+        self._fast = FastLane(settings.fast_lane, settings.sensor, names)
+        self._sighting = SightingLane(settings.sensor)
+        self._health = health
+        self._watermark_ns = 0
+
+    def take(self, chunk: Chunk) -> Observations:
+        """One chunk through all lanes."""
+        out = self._fast.feed(chunk)
+        sightings = self._sighting.decode(chunk.buffer, out.picks)
+        self._watermark_ns = max(self._watermark_ns, out.watermark_ns)
+        return self._observe(out.flows, sightings)
+
+    def finish(self) -> Observations:
+        """Close every flow that is still open."""
+        flows = self._fast.finish().flows
+        if len(flows):
+            self._watermark_ns = max(self._watermark_ns, int(flows.reported_ns[-1]))
+        return self._observe(flows, [])
+
+    def close(self) -> None:
+        pass
+
+    def _observe(self, flows: FlowBatch, sightings: list[Sighting]) -> Observations:
+        sightings.sort(key=lambda sighting: sighting.time_ns)
+        health, counters = self._health, self._fast.counters
+        health.packets, health.bytes = counters.packets, counters.wire_bytes
+        health.flows += len(flows)
+        health.sightings += len(sightings)
+        health.live_flows = counters.live_flows
+        health.shed = Counter(counters.shed)
+        health.malformed = (
+            Counter(counters.malformed) + self._sighting.malformed + self._sighting.failed
+        )
+        return Observations(flows, tuple(sightings), self._watermark_ns, health)
+
+
+def _in_order(batches: Sequence[FlowBatch]) -> FlowBatch:
+    """Join and order by `reported_ns`; equal times keep their order."""
+    flows = FlowBatch.join([b for b in batches if len(b)])
+    if len(flows) and (np.diff(flows.reported_ns) < 0).any():
+        return flows.take(np.argsort(flows.reported_ns, kind="stable"))
+    return flows
+
+
+def find_captures(paths: Sequence[Path]) -> list[Path]:
+    """Replace folders by the captures in them, in the order of their first packet's time."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = [p for p in sorted(path.iterdir()) if p.suffix in _CAPTURE_SUFFIXES]
+            found += sorted(inside, key=_first_time)
+        else:
+            found.append(path)
+    return found
+
+
+def _first_time(path: Path) -> int:
+    """Time of the first packet; 0 where there is none or the file cannot be read."""
+    try:
+        with open_capture(path) as capture:
+            for chunk in capture:
+                if len(chunk):
+                    return int(chunk.index["time_ns"][0])
+    except CaptureError:
+        return 0
+    return 0

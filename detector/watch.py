@@ -1,0 +1,68 @@
+"""The round itself: observations into the lake, through the engine, into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from collector.lake import Lake
+from collector.observations import Observations
+from detector.alerts import Alert
+from detector.engine import Engine
+from detector.store import Store
+
+
+class Round:
+    """Walks through observations; an alert is committed before anyone is told of it."""
+
+    def __init__(
+        self, engine: Engine, store: Store | None, lake: Lake | None, edges_file: Path | None
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._lake = lake
+        self._edges_file = edges_file
+        self._incident_ids: set[str] = set()
+        if store is not None:
+            engine.remember_alerts(store.alerts(limit=100_000))
+            self._incident_ids = {i.id for i in store.incidents(limit=100_000)}
+
+    def walk(self, observed: Iterable[Observations]) -> Iterator[list[Alert]]:
+        """Yield the alerts that are new or changed, after they are on disk."""
+        for seen in observed:
+            if self._lake is not None:
+                self._lake.append(seen.flows)
+            alerts = self._engine.feed(seen)
+            self._commit(alerts, seen)
+            yield alerts
+        alerts = self._engine.finish()
+        self._commit(alerts, None)
+        if self._lake is not None:
+            self._lake.flush()
+        if self._edges_file is not None:
+            self._engine.edges.save(self._edges_file)
+        yield alerts
+
+    def _commit(self, alerts: list[Alert], seen: Observations | None) -> None:
+        if self._store is None:
+            return
+        if alerts:
+            self._store.save_alerts(alerts, keep_states=True)
+            incidents = self._engine.incidents()
+            ids = {i.id for i in incidents}
+            self._store.save_incidents(incidents, keep_states=True)
+            self._store.remove_incidents(sorted(self._incident_ids - ids))
+            self._incident_ids = ids
+        assets = self._engine.assets.take_changed()
+        if assets:
+            self._store.save_seen_assets(assets)
+        lines = self._engine.observed_lines()
+        if lines:
+            self._store.save_observed_lines(lines)
+        if seen is not None:
+            health = asdict(seen.health)
+            health["event_ns"] = seen.watermark_ns
+            health["detector_failures"] = dict(self._engine.failures)
+            health["detector_shed"] = dict(self._engine.shed)
+            self._store.save_note("collector_health", health)
