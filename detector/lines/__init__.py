@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from detector.detection import Detector
 from detector.lines.dns_tunnel import DnsTunnel
+from detector.lines.hidden_line import HiddenLine
 from detector.lines.icmp_tunnel import IcmpTunnel
 from detector.lines.signatures import ToolSignatures
 
-LINE_DETECTORS: tuple[Detector, ...] = (ToolSignatures(), DnsTunnel(), IcmpTunnel())
+LINE_DETECTORS: tuple[Detector, ...] = (
+    HiddenLine(),
+    ToolSignatures(),
+    DnsTunnel(),
+    IcmpTunnel(),
+)

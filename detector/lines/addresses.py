@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detector.hospital import Hospital
 from detector.hosts import HostTable
-from detector.lines.sharing_ranges import SHARING_RANGES
+from detector.lines.reference import sharing_ranges
 
 INSIDE: Final = 1  # the hospital's own (by plan, else private)
 PUBLIC: Final = 2  # globally routable unicast, not the hospital's
@@ -58,7 +58,7 @@ def address_kinds(addresses: NDArray[np.uint64], hospital: Hospital) -> NDArray[
     # Documentation ranges stand for the Internet in drills and samples.
     private = _within(addresses, _NOT_PUBLIC) & ~_within(addresses, _DOCUMENTATION)
     public = ~(inside | special | loopback | private)
-    sharing = _within(addresses, tuple(r.prefix for r in SHARING_RANGES))
+    sharing = _within(addresses, tuple(r.prefix for r in sharing_ranges()))
     bits = inside * INSIDE + public * PUBLIC + sharing * SHARING
     bits = bits + special * SPECIAL + loopback * LOOPBACK
     kinds: NDArray[np.uint8] = bits.astype(np.uint8)

@@ -7,9 +7,17 @@ from dataclasses import dataclass, field
 
 from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
 from detector.detection import Window
-from detector.lines.remote_names import NamedTool, tool_named
+from detector.lines.reference import reference
 
 MAX_RESOLVERS = 10_000
+
+
+@dataclass(frozen=True)
+class NamedTool:
+    """A tool recognised by the name its traffic asks for; `app` is a token of `APPS`."""
+
+    app: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,12 @@ def named_uses(window: Window, resolvers: Resolvers) -> Iterator[NamedUse]:
         if request.protocols.startswith("chisel-v"):
             yield from _known(request, NamedTool("chisel", "chisel"), request.host, "HTTP", window)
         yield from _use(request, request.host.split(":")[0], "HTTP", window)
+
+
+def tool_named(name: str) -> NamedTool | None:
+    """The tool that a domain name belongs to; None for all other names."""
+    found = reference().tool_of(name)
+    return NamedTool(found.app, found.name) if found else None
 
 
 def _use(said: Sighting, name: str, how: str, window: Window) -> Iterator[NamedUse]:

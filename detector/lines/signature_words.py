@@ -18,8 +18,8 @@ _CALL = Text(
 WORDINGS: Final[dict[str, Wording]] = {
     "vpn": Wording(
         title=Text(
-            ja="{device} が {app} で {peer} と接続しています",
-            en="{device} is connected to {peer} by {app}",
+            ja="{device} に VPN({app})の通信があります:{peer}",
+            en="{device} shows traffic of a VPN ({app}): {peer}",
         ),
         why=Text(
             ja="VPN は院内と外部をひとつのネットワークにします。台帳にない VPN は、"
@@ -31,21 +31,21 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "remote": Wording(
         title=Text(
-            ja="{device} でリモート操作ツール {app} が動いています({peer})",
-            en="{device} runs the remote-control tool {app} ({peer})",
+            ja="{device} にリモート操作ツール {app} の通信があります:{peer}",
+            en="{device} shows traffic of the remote-control tool {app}: {peer}",
         ),
         why=Text(
-            ja="画面操作やファイル転送が外部から直接できるため、ファイアウォールの許可や台帳を"
-            "すり抜けた侵入口になります。攻撃者も正規ツールをそのまま悪用します。",
-            en="It lets someone outside work the screen and move files, past the firewall's rules "
-            "and the register. Intruders use these very tools.",
+            ja="つながれば画面操作やファイル転送が外部から直接できるため、ファイアウォールの許可や"
+            "台帳をすり抜けた侵入口になります。攻撃者も正規ツールをそのまま悪用します。",
+            en="Once it connects, someone outside can work the screen and move files, past the "
+            "firewall's rules and the register. Intruders use these very tools.",
         ),
         next_step=_CALL,
     ),
     "tunnel": Wording(
         title=Text(
-            ja="{device} が {app} で外部 {peer} へのトンネルを張っています",
-            en="{device} holds a tunnel to {peer} by {app}",
+            ja="{device} にトンネル({app})の通信があります:{peer}",
+            en="{device} shows traffic of a tunnel ({app}): {peer}",
         ),
         why=Text(
             ja="このトンネルは内側から張られ、外部から院内の任意の機器へ到達できる経路になります。"
@@ -96,8 +96,8 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "anonymiser": Wording(
         title=Text(
-            ja="{device} が {app} で通信相手を隠しています({peer})",
-            en="{device} hides whom it talks to with {app} ({peer})",
+            ja="{device} が {app} で通信相手を隠そうとしています:{peer}",
+            en="{device} hides whom it talks to with {app}: {peer}",
         ),
         why=Text(
             ja="匿名化ネットワークは業務では使いません。マルウェアの指令や情報の持ち出しに"
@@ -161,30 +161,6 @@ WORDINGS: Final[dict[str, Wording]] = {
         why=Text(
             ja="長時間の外向き SSH は、外部から院内へ戻る逆トンネルとして使えます。",
             en="A long outbound SSH connection can serve as a tunnel back into the hospital.",
-        ),
-        next_step=_CALL,
-    ),
-    "named": Wording(
-        title=Text(
-            ja="{device} が {app} のサーバ {name} と通信しています({how})",
-            en="{device} talks to {app}'s server {name} ({how})",
-        ),
-        why=Text(
-            ja="{app} は外部から院内の機器を操作、または院内へ接続できるサービスです。",
-            en="{app} is a service by which someone outside can control or join this machine.",
-        ),
-        next_step=_CALL,
-    ),
-    "attempt": Wording(
-        title=Text(
-            ja="{device} が {app} のサーバ {name} を探しています",
-            en="{device} looks for {app}'s server {name}",
-        ),
-        why=Text(
-            ja="接続できていなくても、{app} が導入されている、または導入を試みたしるしです。"
-            "回線が開いた瞬間に外部から操作できるようになります。",
-            en="Even if it cannot connect, {app} is installed or someone tried to install it; the "
-            "moment a line opens, the machine can be controlled from outside.",
         ),
         next_step=_CALL,
     ),

@@ -58,7 +58,7 @@ class ToolSignatures(Detector):
             yield from self._session(session, window)
         for use in named_uses(window, memory.resolvers):
             if not register_speaks:
-                yield attempt_finding(use, window)
+                yield named_finding(use, window)
 
     def _session(self, session: Session, window: Window) -> Iterator[Finding]:
         is_closed = is_in_closed_segment(window, session.device, session.vlan)
@@ -138,30 +138,37 @@ def session_facts(session: Session) -> dict[str, Any]:
     }
 
 
-def attempt_finding(use: NamedUse, window: Window) -> Finding:
-    """A name is a weaker sign than a session, except where nothing should go out at all."""
+def named_finding(use: NamedUse, window: Window) -> Finding:
+    """A name asked for is a weaker sign than a session, except where nothing should go out.
+
+    It carries the words and the key of the tool's sessions, so that all make one alert a day.
+    """
     is_closed = is_in_closed_segment(window, use.device, use.vlan)
     tool = TOOLS[use.tool.app]
     if use.how == "DNS":
         score = 65.0 if is_closed else 35.0
     else:
         score = min(95.0, tool.score + (15 if is_closed else 0))
+    peer = f"{use.name} ({use.how})" if use.name else use.peer
     return Finding(
         source=use.device,
-        targets=(use.name,) if use.how == "DNS" else (use.peer,),
+        targets=(use.peer,) if use.how != "DNS" else (use.name,),
         score=score,
         confidence=0.9,
         first_ns=use.time_ns,
         last_ns=use.time_ns,
-        facts={"app": use.tool.label, "device": use.device, "name": use.name, "how": use.how},
-        variant="attempt" if use.how == "DNS" else "named",
+        facts={
+            "app": use.tool.label, "device": use.device, "peer": peer, "name": use.name,
+            "sign": use.how,
+        },
+        variant="remote" if tool.tool_class == "session" else tool.tool_class,
         key=use.tool.label if use.tool.app == "remote_tool" else tool.line or use.tool.app,
         techniques=tool.techniques,
         category=CATEGORY[tool.tool_class],
         line=f"{use.tool.label} {use.device}",
         app=use.tool.app,
         source_mac=use.device_mac,
-    )
+    )  # fmt: skip
 
 
 def line_name(session: Session) -> str:

@@ -9,7 +9,7 @@ import pytest
 from collector.apps import APPS
 from collector.sightings import Dns, Http, TlsCertificate, TlsClientHello
 from detector.hospital import Asset, Hospital, RegisteredLine, Segment
-from detector.lines.remote_names import tool_named
+from detector.lines.attempts import tool_named
 from detector.lines.signatures import ToolSignatures
 from detector.lines.tools import TOOLS
 from tests.detector.lines_windows import START, findings, flow

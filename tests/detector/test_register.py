@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from openpyxl import Workbook
 
 from detector.cells import read_date, read_mac, read_protocols, read_targets, read_windows
 from detector.hospital import RegisteredLine
+from detector.ledger import read_ledger
 from detector.lines.maintenance_window import read_window
 from detector.register import read_register, write_register
 
@@ -196,3 +198,17 @@ def test_reads_macs_targets_and_protocols() -> None:
     for reader in (read_mac, read_targets, read_protocols):
         with pytest.raises(ValueError, match="/"):
             reader("サーバ室")
+
+
+def test_reads_the_sample_hospital_whole() -> None:
+    folder = Path(__file__).resolve().parents[2] / "sample_pcaps"
+    lines, faults = read_register(folder / "register.csv")
+    assert faults == []
+    assert {line.id: line.allowed_targets[:1] for line in lines} == {
+        "L-001": ("10.20.70.10",), "L-002": ("10.20.50.10:3389",), "L-003": (),
+    }  # fmt: skip
+    assert lines[0].landing == ("10.20.70.10", "10.20.70.128/29")
+    assert all(": " not in line.note for line in lines)
+    assets, faults = read_ledger(folder / "assets.csv")
+    assert faults == []
+    assert all(asset.note == "" for asset in assets)

@@ -1,0 +1,152 @@
+"""EX-1, family 1: the address of a second line leaks onto the LAN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from collector.flows import mac_text
+from collector.sightings import Arp
+from detector.detection import Window
+from detector.lines.addresses import INSIDE, LOOPBACK, SHARING, SPECIAL
+from detector.lines.clues import Clue
+from detector.lines.foreign import foreign_weight
+from detector.lines.reference import is_sharing_gateway, sharing_range
+from detector.lines.sessions import flow_keys
+from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
+from detector.words import Text
+
+MAX_LEAKS: Final = 500  # a window; a flood of forged sources must not cost more
+
+LOOK: Final = Text(
+    ja="機器の USB 口と背面を見て、スマートフォン、USB モデム、もう一枚の LAN 線がないか確かめる。",
+    en="Look at the machine's USB sockets and back for a phone, a stick or a second cable.",
+)
+
+
+def find_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
+    """Packets and ARP from an address that is not of this LAN."""
+    yield from _flow_leaks(window, around)
+    yield from _arp_leaks(window, around)
+
+
+def _flow_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
+    flows, bits = window.flows, around.bits[window.source]
+    foreign = (bits & SHARING) != 0
+    if window.hospital.segments:
+        foreign |= (bits & (INSIDE | SPECIAL | LOOPBACK)) == 0
+    rows = np.flatnonzero(foreign & (flows.source_mac != 0))
+    if not len(rows):
+        return
+    _, firsts = np.unique(window.source[rows], return_index=True)
+    for row in rows[np.sort(firsts)][:MAX_LEAKS].tolist():
+        mac = mac_text(flows.source_mac[row])
+        yield from _leak(
+            window,
+            around,
+            ip=window.hosts.ip(int(window.source[row])),
+            mac=mac,
+            vlan=int(flows.vlan[row]),
+            time_ns=int(flows.first_ns[row]),
+            seen_in=f"packet to {window.hosts.ip(int(window.destination[row]))}",
+            row=row,
+        )
+
+
+def _arp_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
+    told: set[tuple[str, str]] = set()
+    for arp in window.of(Arp):
+        if (arp.sender_mac, arp.sender_ip) not in told and len(told) < MAX_LEAKS:
+            told.add((arp.sender_mac, arp.sender_ip))
+            yield from _leak(
+                window, around, arp.sender_ip, arp.sender_mac, arp.vlan, arp.time_ns, "ARP"
+            )
+        home = around.home_of(arp.sender_mac, window)
+        if (
+            arp.operation == 1
+            and home
+            and is_sharing_gateway(arp.target_ip)
+            and sharing_range(arp.sender_ip) is None
+        ):
+            yield Clue(
+                host=home,
+                mac=arp.sender_mac,
+                family="leak",
+                signal="asks for a sharing gateway",
+                weight=1.5,
+                time_ns=arp.time_ns,
+                what=Text(
+                    ja=f"テザリング機器の既定ゲートウェイ {arp.target_ip} を ARP で探している",
+                    en=f"asks by ARP for {arp.target_ip}, the usual gateway of a sharing device",
+                ),
+                confirm=LOOK,
+                fields={"arp_target": arp.target_ip},
+            )
+
+
+def _leak(
+    window: Window,
+    around: Surroundings,
+    ip: str,
+    mac: str,
+    vlan: int,
+    time_ns: int,
+    seen_in: str,
+    row: int | None = None,
+) -> Iterator[Clue]:
+    weight = foreign_weight(ip, window.hospital)
+    if weight == 0 or around.is_router(mac, window.hospital):
+        return
+    home = around.home_of(mac, window)
+    router = around.shared_by.get((vlan, network_of(ip)), "")
+    if router and ip != router:
+        yield _client(router, ip, home, mac, time_ns)
+        return
+    if not home or home == ip or is_known_second_nic(ip, mac, home, window.hospital):
+        return
+    is_sharing = sharing_range(ip) is not None
+    yield Clue(
+        host=home,
+        mac=mac,
+        family="leak",
+        signal=f"speaks as {network_of(ip)}",
+        weight=weight,
+        time_ns=time_ns,
+        what=Text(
+            ja=f"同じ MAC が院内にない {ip} からも発信している({seen_in})",
+            en=f"the same MAC also speaks from {ip}, which is not of this LAN ({seen_in})",
+        ),
+        confirm=LOOK,
+        shared="" if is_sharing else f"leak {network_of(ip)}",
+        targets=(ip,),
+        fields={"foreign_ip": ip, "seen_in": seen_in, "range": _range_name(ip)},
+        flows=flow_keys(window.flows.take(slice(row, row + 1))) if row is not None else (),
+    )
+
+
+def _client(router: str, ip: str, home: str, mac: str, time_ns: int) -> Clue:
+    """A terminal that a known unlisted router serves: evidence against the router."""
+    return Clue(
+        host=router,
+        family="leak",
+        signal="serves clients",
+        weight=2.0,
+        time_ns=time_ns,
+        what=Text(
+            ja=f"端末 {home or mac} が {ip} を使い始めている",
+            en=f"terminal {home or mac} has begun to use {ip}",
+        ),
+        confirm=Text(
+            ja="端末の IP 設定を確かめ、正規の DHCP から取り直させる。",
+            en="Check the terminal's address and have it ask the proper DHCP server again.",
+        ),
+        targets=(home or ip,),
+        fields={"client": home or mac, "client_ip": ip},
+    )
+
+
+def _range_name(ip: str) -> str:
+    found = sharing_range(ip)
+    return found.what if found else ""

@@ -1,0 +1,140 @@
+"""EX-1, family 2: a host tells by name services that it has an address of a second line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from collector.sightings import (
+    Dcerpc,
+    Dhcp,
+    DnsUpdate,
+    NameAnnouncement,
+    Sighting,
+    Smb,
+    Ssdp,
+)
+from detector.detection import Window
+from detector.lines.clues import Clue
+from detector.lines.family_leak import LOOK
+from detector.lines.foreign import foreign_weight
+from detector.lines.reference import sharing_range
+from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
+from detector.words import Text
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """A way of telling one's addresses: what it is called, its weight, whether it is proof."""
+
+    signal: str
+    ja: str
+    en: str
+    weight: float
+    may_stand_alone: bool
+
+
+_DNS_UPDATE = _Telling("DNS UPDATE", "DNS の動的更新", "DNS UPDATE", 4, True)
+_SMB = _Telling("SMB adapters", "SMB の NIC 一覧", "the SMB adapter list", 4, True)
+_DCOM = _Telling("DCOM bindings", "DCOM の応答", "DCOM bindings", 4, True)
+_ANNOUNCED = _Telling("name announcement", "名前の告知", "a name announcement", 2.5, False)
+_SSDP = _Telling("SSDP location", "SSDP の告知", "an SSDP announcement", 2.5, False)
+_DHCP = _Telling(
+    "DHCP request", "DHCP で以前の IP を要求", "a DHCP request for an old lease", 2.5, False
+)
+
+
+def find_names(window: Window, around: Surroundings) -> Iterator[Clue]:
+    """Addresses outside the plan that a host names as its own."""
+    for update in window.of(DnsUpdate):
+        if not update.is_response:
+            yield from _told(update, update.addresses, _DNS_UPDATE, window, around, update.name)
+    for smb in window.of(Smb):
+        if smb.addresses:
+            yield from _told(smb, smb.addresses, _SMB, window, around)
+    for call in window.of(Dcerpc):
+        if call.addresses:
+            yield from _told(call, call.addresses, _DCOM, window, around)
+    for name in window.of(NameAnnouncement):
+        if name.addresses and name.operation != "query":
+            named = " ".join(name.names[:2])
+            yield from _told(name, name.addresses, _ANNOUNCED, window, around, named)
+    for ssdp in window.of(Ssdp):
+        address = _host_of(ssdp.location)
+        if address and ssdp.method != "M-SEARCH":
+            yield from _told(ssdp, (address,), _SSDP, window, around, ssdp.server)
+    for dhcp in window.of(Dhcp):
+        if dhcp.message in ("discover", "request") and dhcp.requested_ip and not dhcp.server_id:
+            yield from _old_lease(dhcp, window, around)
+
+
+def _told(
+    said: Sighting,
+    addresses: Iterable[str],
+    how: _Telling,
+    window: Window,
+    around: Surroundings,
+    name: str = "",
+) -> Iterator[Clue]:
+    """One clue for each foreign address beside the speaker's own."""
+    if not window.hospital.is_inside(said.ip):
+        return
+    own_range = sharing_range(said.ip)
+    for ip in dict.fromkeys(addresses):
+        weight = foreign_weight(ip, window.hospital)
+        found = sharing_range(ip)
+        if ip == said.ip or weight == 0 or (found is not None and found == own_range):
+            continue
+        if is_known_second_nic(ip, said.mac, said.ip, window.hospital):
+            continue
+        is_proof = how.may_stand_alone and weight >= 2
+        yield Clue(
+            host=said.ip,
+            mac="" if around.is_router(said.mac, window.hospital) else said.mac,
+            family="names",
+            signal=how.signal,
+            weight=how.weight if weight >= 2 else 1.0,
+            time_ns=said.time_ns,
+            what=Text(
+                ja=f"{how.ja}で、院内にない {ip} を自分のアドレスとして示した",
+                en=f"{how.en} shows {ip}, which is not of this LAN, as its own",
+            ),
+            confirm=LOOK,
+            may_stand_alone=is_proof,
+            shared="" if found else f"names {network_of(ip)}",
+            targets=(ip,),
+            fields={"foreign_ip": ip, "name": name, "told_to": said.peer_ip},
+        )
+
+
+def _old_lease(dhcp: Dhcp, window: Window, around: Surroundings) -> Iterator[Clue]:
+    """A client asks for the lease that a sharing device gave it earlier."""
+    if not window.hospital.segments or sharing_range(dhcp.requested_ip) is None:
+        return
+    if foreign_weight(dhcp.requested_ip, window.hospital) == 0:
+        return
+    host = around.home_of(dhcp.client_mac, window) or dhcp.client_mac
+    yield Clue(
+        host=host,
+        mac=dhcp.client_mac,
+        family="names",
+        signal=_DHCP.signal,
+        weight=_DHCP.weight,
+        time_ns=dhcp.time_ns,
+        what=Text(
+            ja=f"以前テザリング機器から借りた {dhcp.requested_ip} を DHCP で要求した",
+            en=f"asks by DHCP for {dhcp.requested_ip}, which a sharing device once leased to it",
+        ),
+        confirm=LOOK,
+        targets=(dhcp.requested_ip,),
+        fields={"foreign_ip": dhcp.requested_ip, "name": dhcp.host_name},
+    )
+
+
+def _host_of(location: str) -> str:
+    """The address in a URL; empty where there is none."""
+    try:
+        return urlsplit(location).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,67 @@
+"""The collector's lists of facts, as the detectors of lines use them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Network, ip_address, ip_network
+from typing import Final
+
+from collector.data import Reference, TetherRange, read_reference
+
+#: Carrier-grade NAT is listed with the tether ranges; here it is a case of its own.
+CARRIER_NAT: Final = IPv4Network("100.64.0.0/10")
+
+#: Ranges of virtual machines and containers on one PC (VirtualBox, Docker, libvirt, WSL).
+_VIRTUAL: Final = tuple(
+    ip_network(p)
+    for p in ("192.168.56.0/24", "192.168.122.0/24", "192.168.65.0/24", "10.0.2.0/24",
+              "172.17.0.0/16", "172.18.0.0/16")
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def reference() -> Reference:
+    """The packaged lists, read once."""
+    return read_reference()
+
+
+@lru_cache(maxsize=1)
+def sharing_ranges() -> tuple[TetherRange, ...]:
+    """Ranges that hardly anyone but a sharing phone, stick or PC hands out."""
+    listed = reference().tether_ranges
+    return tuple(r for r in listed if r.is_strong and r.prefix != CARRIER_NAT)
+
+
+@lru_cache(maxsize=65536)
+def sharing_range(ip: str) -> TetherRange | None:
+    """The sharing range that holds an address; None if there is none."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return None
+    return next((r for r in sharing_ranges() if address.version == 4 and address in r.prefix), None)
+
+
+def is_sharing_gateway(ip: str) -> bool:
+    """True for the address at which a sharing phone, stick or PC itself sits."""
+    found = sharing_range(ip)
+    return found is not None and str(found.gateway) == ip
+
+
+@lru_cache(maxsize=65536)
+def is_virtual(ip: str) -> bool:
+    """True for ranges that virtual machines and containers use within one PC."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    return any(address in n for n in _VIRTUAL)
+
+
+def carrier_of(domain: str) -> str:
+    """The carrier whose name a DHCP domain ends with; empty if none."""
+    folded = domain.lower().strip(".")
+    for carrier in reference().carriers:
+        if any(folded == name or folded.endswith(f".{name}") for name in carrier.names):
+            return carrier.carrier
+    return ""
