@@ -131,7 +131,7 @@ def _client(router: str, ip: str, home: str, mac: str, time_ns: int) -> Clue:
     return Clue(
         host=router,
         family="leak",
-        signal="serves clients",
+        signal=f"serves {home or mac or ip}",
         weight=2.0,
         time_ns=time_ns,
         what=Text(

@@ -116,7 +116,7 @@ def test_asking_for_a_tether_gateway_alone_is_not_enough() -> None:
 
 def test_a_known_second_card_is_no_line() -> None:
     asset = Asset(ip=CONSOLE, mac=CONSOLE_MAC, private_nics=("192.168.42.183",))
-    plan = PLAN.model_copy(update={"assets": (asset,)})
+    plan = Hospital(segments=PLAN.segments, assets=(asset,))
     assert found(update(CONSOLE, "192.168.42.183"), hospital=plan) == []
 
 
