@@ -234,6 +234,7 @@ class Smb(Sighting):
     status: int = 0
     tree: str = ""  # \\server\share
     file: str = ""
+    new_name: str = ""  # SET_INFO FileRenameInformation
     ioctl: int = 0
     info_class: int = 0
     write_length: int = 0
