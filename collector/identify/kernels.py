@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
@@ -177,3 +178,18 @@ def _identify_udp(
     if app:
         return app, confidence
     return weak_app, weak_confidence
+
+
+@njit(cache=True, nogil=True)
+def identify_ports(
+    protocol: NDArray[Any],
+    source_port: NDArray[Any],
+    destination_port: NDArray[Any],
+    app: NDArray[Any],
+    confidence: NDArray[Any],
+) -> None:
+    """Fill `app` and `confidence` of flows that come without bytes."""
+    for row in range(len(protocol)):
+        app[row], confidence[row] = identify_by_port(
+            np.int64(protocol[row]), np.int64(source_port[row]), np.int64(destination_port[row])
+        )

@@ -1,0 +1,117 @@
+"""What is remembered of each exporter: templates, options, waiting sets and counts; all bounded."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+
+from collector.exports.records import Context
+from collector.exports.templates import Template
+
+DomainKey = tuple[int, int, int, int, int]  # exporter (high, low), port, version, domain
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The records of one data set, as they came."""
+
+    body: bytes
+    context: Context
+
+
+@dataclass
+class ExporterCounts:
+    """For the health page: what one exporter sent and what of it was lost or unreadable."""
+
+    datagrams: int = 0
+    flows: int = 0
+    lost: int = 0  # by sequence numbers: flows (v5), datagrams (v9, sFlow) or records (IPFIX)
+    malformed: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Domain:
+    """One observation domain (IPFIX), source (v9) or engine (v5) of one exporter."""
+
+    counts: ExporterCounts
+    templates: OrderedDict[int, Template] = field(default_factory=OrderedDict)
+    waiting: dict[int, list[DataSet]] = field(default_factory=dict)
+    next_sequence: int = -1  # -1: unknown
+    boot_ms: int = -1
+    rate: int = 1
+    rates: dict[int, int] = field(default_factory=dict)
+
+    def expect(self, sequence: int, step: int | None) -> None:
+        """Count what is missing before `sequence`; `step` None: the next one cannot be known."""
+        missing = sequence - self.next_sequence & 0xFFFF_FFFF
+        if self.next_sequence >= 0 and 0 < missing < 1 << 24:  # beyond that, a restart
+            self.counts.lost += missing
+        self.next_sequence = -1 if step is None else sequence + step & 0xFFFF_FFFF
+
+
+class Exporters:
+    """All domains, the longest silent forgotten first."""
+
+    def __init__(self, most_exporters: int, most_templates: int, most_waiting_bytes: int) -> None:
+        self._most_exporters = most_exporters
+        self._most_templates = most_templates
+        self._most_waiting_bytes = most_waiting_bytes
+        self._domains: OrderedDict[DomainKey, Domain] = OrderedDict()
+        self._counts: OrderedDict[tuple[int, int], ExporterCounts] = OrderedDict()
+        self._waiting_bytes = 0
+        self.shed: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> dict[tuple[int, int], ExporterCounts]:
+        """By exporter's address (high, low)."""
+        return dict(self._counts)
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._waiting_bytes
+
+    def domain(self, key: DomainKey) -> Domain:
+        known = self._domains.get(key)
+        if known is not None:
+            self._domains.move_to_end(key)
+            return known
+        if len(self._domains) >= self._most_exporters:
+            _, oldest = self._domains.popitem(last=False)
+            self._drop_waiting(oldest)
+            self.shed["exports: exporters forgotten"] += 1
+        new = Domain(self.counts_of((key[0], key[1])))
+        self._domains[key] = new
+        return new
+
+    def counts_of(self, address: tuple[int, int]) -> ExporterCounts:
+        counts = self._counts.get(address)
+        if counts is None:
+            if len(self._counts) >= self._most_exporters:
+                self._counts.popitem(last=False)
+            counts = self._counts[address] = ExporterCounts()
+        return counts
+
+    def learn(self, domain: Domain, set_id: int, template: Template) -> list[DataSet]:
+        """Keep a template; returns the data sets that came before it."""
+        domain.templates[set_id] = template
+        domain.templates.move_to_end(set_id)
+        if len(domain.templates) > self._most_templates:
+            domain.templates.popitem(last=False)
+            self.shed["exports: templates forgotten"] += 1
+        waited = domain.waiting.pop(set_id, [])
+        self._waiting_bytes -= sum(len(data.body) for data in waited)
+        return waited
+
+    def wait(self, domain: Domain, set_id: int, data: DataSet) -> None:
+        """Keep a data set until its template comes; past the limit it is shed."""
+        if self._waiting_bytes + len(data.body) > self._most_waiting_bytes:
+            self.shed["exports: data without template"] += 1
+            return
+        domain.waiting.setdefault(set_id, []).append(data)
+        self._waiting_bytes += len(data.body)
+
+    def _drop_waiting(self, domain: Domain) -> None:
+        for sets in domain.waiting.values():
+            self._waiting_bytes -= sum(len(data.body) for data in sets)
+            self.shed["exports: data without template"] += len(sets)
+        domain.waiting.clear()
