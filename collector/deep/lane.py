@@ -1,0 +1,188 @@
+"""The deep lane: control packets that the fast lane picked are dissected, and told as sightings."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.deep.accounts import read_kerberos, read_ntlm
+from collector.deep.clinical import may_be_dicom, may_be_hl7, read_dicom, read_hl7
+from collector.deep.dcerpc import read_dcerpc
+from collector.deep.fed import Fed, is_bulk
+from collector.deep.fields import Line
+from collector.deep.ldap import may_be_ldap, read_ldap
+from collector.deep.memory import Memory
+from collector.deep.settings import DeepSettings
+from collector.deep.smb import read_smb1, read_smb2
+from collector.deep.tshark import Tshark, TsharkFailed
+from collector.packet import Packet, Pick
+from collector.sighting_lane import packets_of
+from collector.sightings import Sighting
+
+#: What is read here, without tshark: a quick look, then the reader.
+_OWN: Final[
+    tuple[tuple[str, Callable[[bytes], bool], Callable[[Packet], Iterator[Sighting]]], ...]
+] = (
+    ("dicom", may_be_dicom, read_dicom),
+    ("hl7", may_be_hl7, read_hl7),
+    ("ldap", may_be_ldap, read_ldap),
+)
+_CLINICAL: Final = ("dicom", "hl7")
+_BROKEN: Final = (ValueError, IndexError, struct.error)
+#: Lines waiting to be read before `feed` reads some, so that a long feed does not pile them up.
+_LINES_WAITING: Final = 4096
+
+
+class DeepLane:
+    """Feeds one tshark and reads what it says.
+
+    `shed` counts packets lost with a tshark that died or stalled, `malformed` those that broke
+    their protocol, `rotations` how often tshark was replaced to empty its memory; `blind` says
+    what cannot be seen and what to do. tshark starts with the first packet.
+    """
+
+    def __init__(self, settings: DeepSettings | None = None, sensor: str = "local") -> None:
+        self._settings = settings or DeepSettings()
+        self._sensor = sensor
+        self._tshark: Tshark | None = None
+        self._waiting: deque[Fed] = deque()
+        self._found: list[tuple[int, int, Sighting]] = []
+        self._memory = Memory()
+        self._order = 0
+        self._failures = 0
+        self.shed: Counter[str] = Counter()
+        self.malformed: Counter[str] = Counter()
+        self.rotations = 0
+        self.blind: dict[str, str] = {}
+
+    def feed(self, buffer: bytes | NDArray[np.uint8], picks: NDArray[Any]) -> None:
+        """Hand over the picks of kind DEEP (PICK_DTYPE), whose offsets are into `buffer`."""
+        mine = picks[picks["kind"] == Pick.DEEP]
+        view = memoryview(buffer)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
+        columns = ("link_type", "frame_offset", "frame_length", "wire_length")
+        frames = zip(*(mine[name].tolist() for name in columns), strict=True)
+        packets = packets_of(buffer, mine, self._sensor)
+        for packet, (link_type, at, length, wire_length) in zip(packets, frames, strict=True):
+            self._order += 1
+            if not self._read_own(packet):
+                frame = bytes(view[at : at + length])
+                self._dissect(packet, link_type, frame, wire_length)
+
+    def drain(self) -> list[Sighting]:
+        """Wait until all that was fed is dissected; return its sightings in time order."""
+        if self._tshark is not None:
+            try:
+                self._read_lines(self._tshark.lines())
+            except TsharkFailed as failure:
+                self._lose(failure)
+        found = [sighting for _, _, sighting in sorted(self._found, key=lambda f: f[:2])]
+        self._found.clear()
+        return found
+
+    def close(self) -> None:
+        """End tshark; what was not drained is lost."""
+        if self._tshark is not None:
+            self._tshark.close()
+            self._tshark = None
+
+    def _read_own(self, packet: Packet) -> bool:
+        """Read what needs no tshark; true if that was all."""
+        for name, may_be, read in _OWN:
+            if may_be(packet.payload):
+                try:
+                    for sighting in read(packet):
+                        self._found.append((sighting.time_ns, self._order, sighting))
+                except _BROKEN:
+                    self.malformed[name] += 1
+                return name in _CLINICAL
+        return False
+
+    def _dissect(self, packet: Packet, link_type: int, frame: bytes, wire_length: int) -> None:
+        tshark = self._running()
+        if tshark is None:
+            self.shed["deep_tshark"] += self._settings.enabled
+            return
+        fed = Fed.of(self._order, packet)
+        if is_bulk(packet.payload):
+            # One byte less than the wire had makes tshark read the head and not wait for the rest.
+            wire_length = max(wire_length, len(frame))
+            frame = frame[:-1]
+        self._waiting.append(fed)
+        try:
+            tshark.feed(link_type, packet.time_ns, frame, wire_length)
+            if tshark.fed >= self._settings.rotate_after:
+                self._rotate(tshark)
+            elif tshark.fed % _LINES_WAITING == 0:
+                self._read_lines(tshark.taken())
+        except TsharkFailed as failure:
+            self._lose(failure)
+
+    def _running(self) -> Tshark | None:
+        if self._tshark is not None:
+            return self._tshark
+        if not self._settings.enabled:
+            self.blind["deep"] = (
+                "SMB, DCE/RPC, NTLM and Kerberos are not seen: deep.enabled is false"
+            )
+        if self.blind:
+            return None
+        if shutil.which(self._settings.program) is None:
+            self.blind["deep"] = (
+                f"{self._settings.program} is not installed: SMB, DCE/RPC, NTLM and Kerberos are "
+                "not seen; install the package tshark"
+            )
+            return None
+        try:
+            self._tshark = Tshark(self._settings)
+        except (OSError, KeyError) as fault:
+            self.blind["deep"] = f"{self._settings.program} could not be started: {fault}"
+        return self._tshark
+
+    def _rotate(self, tshark: Tshark) -> None:
+        """Replace tshark, always after the same number of packets, so that replays agree."""
+        self._read_lines(tshark.lines())
+        self.close()
+        self.rotations += 1
+
+    def _read_lines(self, lines: list[str]) -> None:
+        for text in lines:
+            fed = self._waiting.popleft()
+            if text.rstrip("\t").isdigit():
+                continue  # a packet with nothing to tell, e.g. the middle of a PDU
+            line = Line(text)
+            for sighting in self._sightings(line, fed):
+                self._found.append((sighting.time_ns, fed.order, sighting))
+
+    def _sightings(self, line: Line, fed: Fed) -> Iterator[Sighting]:
+        handle = pipe = ""
+        if line.has("smb2.cmd") or line.has("smb2.header.transform.msg_size"):
+            smb2, handle = read_smb2(line, fed, self._memory)
+            pipe = next((smb.file for smb in smb2 if smb.file), "")
+            yield from smb2
+        elif line.has("smb.cmd"):
+            smb1 = read_smb1(line, fed)
+            handle = line.text("smb.fid")
+            pipe = smb1[0].file if smb1 else ""
+            yield from smb1
+        yield from read_dcerpc(line, fed, self._memory, handle, pipe)
+        yield from read_ntlm(line, fed)
+        yield from read_kerberos(line, fed)
+
+    def _lose(self, failure: TsharkFailed) -> None:
+        """Count what was lost with a tshark, and let the next packet start another."""
+        tshark, self._tshark = self._tshark, None
+        if tshark is None:
+            return
+        self._read_lines(tshark.taken())
+        self.shed["deep_tshark"] += len(self._waiting)
+        self._waiting.clear()
+        self._failures = 0 if tshark.answered else self._failures + 1
+        if self._failures >= self._settings.max_failures:
+            self.blind["deep"] = f"{failure}; started {self._failures} times without an answer"
+        tshark.close()

@@ -1,0 +1,117 @@
+"""LDAP, DICOM and HL7, which the deep lane reads itself."""
+
+import struct
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.deep import DeepLane, DeepSettings
+from collector.packet import Pick
+from tests.collector.feeder import packet_rows
+
+CT_STORAGE = b"1.2.840.10008.5.1.4.1.1.2"
+
+
+def read(*payloads: bytes):
+    """What is told without tshark."""
+    lane = DeepLane(DeepSettings(enabled=False))
+    lane.feed(*packet_rows(*payloads, kind=Pick.DEEP, protocol=6))
+    assert not lane.malformed
+    return lane.drain()
+
+
+def ber(tag: int, *parts: bytes) -> bytes:
+    value = b"".join(parts)
+    return bytes([tag, 0x82]) + struct.pack("!H", len(value)) + value
+
+
+def search(base: bytes, chosen: bytes) -> bytes:
+    head = ber(4, base) + ber(10, b"\2") + ber(10, b"\0") + ber(2, b"\0") * 2 + ber(1, b"\0")
+    return ber(0x30, ber(2, b"\7"), ber(0x63, head, chosen, ber(0x30)))
+
+
+def equal(name: bytes, value: bytes) -> bytes:
+    return ber(0xA3, ber(4, name), ber(4, value))
+
+
+def test_ldap_filter_of_kerberoasting() -> None:
+    rule = ber(0xA9, ber(0x81, b"1.2.840.113556.1.4.803"), ber(0x82, b"uac"), ber(0x83, b"2"))
+    names = ber(0xA4, ber(4, b"cn"), ber(0x30, ber(0x80, b"adm"), ber(0x81, b"x"), ber(0x82, b"n")))
+    chosen = ber(
+        0xA0, equal(b"objectClass", b"user"), ber(0x87, b"servicePrincipalName"),
+        ber(0xA2, rule), names,
+    )  # fmt: skip
+    [ldap] = read(search(b"DC=hosp,DC=local", chosen))
+    assert (ldap.operation, ldap.base) == ("search", "DC=hosp,DC=local")
+    assert ldap.filter == (
+        "(&(objectClass=user)(servicePrincipalName=*)(!(uac:1.2.840.113556.1.4.803:=2))(cn=adm*x*n))"
+    )
+
+
+def test_signed_ldap_is_read_and_sealed_is_not() -> None:
+    message = search(b"DC=x", equal(b"cn", b"a"))
+    length = struct.pack("!I", 16 + len(message))
+    assert len(read(length + b"\1\0\0\0" + bytes(12) + message)) == 1
+    assert len(read(length + b"\5\4\1\xff" + bytes(12) + message)) == 1
+    assert read(length + b"\5\4\3\xff" + bytes(12) + message) == []
+
+
+def test_a_deep_filter_ends() -> None:
+    chosen = equal(b"cn", b"a")
+    for _ in range(200):
+        chosen = ber(0xA2, chosen)
+    [ldap] = read(search(b"", chosen))
+    assert "(…)" in ldap.filter
+
+
+def item(kind: int, value: bytes) -> bytes:
+    return struct.pack("!BBH", kind, 0, len(value)) + value
+
+
+def test_dicom_association() -> None:
+    context = item(0x20, b"\1\0\0\0" + item(0x30, CT_STORAGE + b"\0"))
+    user = item(0x50, item(0x51, bytes(4)) + item(0x52, b"1.2.392.1") + item(0x55, b"CT_V7 "))
+    body = b"\0\1\0\0" + b"PACS".ljust(16) + b"CT1".ljust(16) + bytes(32) + context + user
+    [ask] = read(b"\1\0" + struct.pack("!I", len(body)) + body)
+    assert (ask.message, ask.calling_ae, ask.called_ae) == ("associate_rq", "CT1", "PACS")
+    assert (ask.implementation, ask.sop_class) == ("1.2.392.1 CT_V7", CT_STORAGE.decode())
+
+
+def element(number: int, value: bytes, group: int = 0) -> bytes:
+    return struct.pack("<HHI", group, number, len(value)) + value
+
+
+def command(field: int, behind: bytes = b"") -> bytes:
+    values = element(2, CT_STORAGE + b"\0") + element(0x100, struct.pack("<H", field)) + behind
+    fragment = b"\1\3" + values
+    inner = struct.pack("!I", len(fragment)) + fragment
+    return b"\4\0" + struct.pack("!I", len(inner)) + inner
+
+
+def test_dicom_commands_and_no_patient() -> None:
+    patient = element(0x10, b"YAMADA^TARO", group=0x10)
+    told = read(command(0x0001, patient), command(0x8021))
+    assert [(s.message, s.sop_class) for s in told] == [
+        ("c_store", CT_STORAGE.decode()),
+        ("c_move_rsp", CT_STORAGE.decode()),
+    ]
+    assert "YAMADA" not in str([s.to_json() for s in told])
+
+
+def test_hl7_keeps_the_head_only() -> None:
+    message = (
+        b"\x0bMSH|^~\\&|LIS|LAB|HIS|WARD|2026||ORU^R01|9|P|2.5\rPID|1||77||YAMADA^TARO\r\x1c\r"
+    )
+    [hl7] = read(message)
+    assert (hl7.sending_application, hl7.receiving_facility) == ("LIS", "WARD")
+    assert hl7.message_type == "ORU^R01"
+    assert "YAMADA" not in str(hl7.to_json())
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\x0bMSH|", b"\1\0", b"\4\0", b"\x30\x82"]))
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_random_bytes(payload: bytes, head: bytes) -> None:
+    lane = DeepLane(DeepSettings(enabled=False))
+    lane.feed(*packet_rows(head + payload, kind=Pick.DEEP, protocol=6))
+    for sighting in lane.drain():
+        sighting.to_json()
