@@ -68,6 +68,8 @@ class ReplayRun:
             observed = self._paced(self._replay.read(files))
             for alerts in Round(engine, store, lake, edges_file).walk(observed):
                 found.update({a.id: a for a in alerts})
+            if store is not None:
+                self._keep_evidence(files, list(found.values()))
             return self._with_plans(
                 found, Planner(hospital, LakeDependencies(lake, hospital)), store
             )
@@ -84,6 +86,22 @@ class ReplayRun:
                 due = began[0] + (seen.watermark_ns - began[1]) / 1e9 / self._speed
                 time.sleep(max(0.0, due - time.monotonic()))
             yield seen
+
+    def _keep_evidence(self, files: Sequence[Path], alerts: Sequence[Alert]) -> None:
+        from collector.evidence import EvidenceRequest, cut_evidence
+
+        requests = [
+            EvidenceRequest(
+                alert.id,
+                tuple((alert.source.ip, t.ip) for t in alert.targets[:10] if t.ip)
+                or ((alert.source.ip, ""),),
+                alert.first_ns,
+                alert.last_ns,
+            )
+            for alert in alerts
+            if alert.source.ip
+        ]
+        cut_evidence(files, requests, self._folder / "evidence")
 
     def _with_plans(
         self, found: dict[str, Alert], planner: Planner, store: Store | None

@@ -11,10 +11,13 @@ import numpy as np
 
 from collector.capture import Capture, CaptureError, Chunk, open_capture
 from collector.data import read_reference
-from collector.fastlane.lane import FastLane
+from collector.deep import DeepLane
+from collector.exports.decoder import Datagrams, ExportDecoder
+from collector.fastlane.lane import FastLane, FastLaneOutput
 from collector.flows import FlowBatch
 from collector.identify.names import name_table
 from collector.observations import CollectorHealth, Observations
+from collector.packet import Pick
 from collector.settings import CollectorSettings
 from collector.sighting_lane import SightingLane
 from collector.sightings import Sighting
@@ -72,15 +75,20 @@ class _Lanes:
         names = name_table(read_reference(settings.data_dir).name_suffixes())
         self._fast = FastLane(settings.fast_lane, settings.sensor, names)
         self._sighting = SightingLane(settings.sensor)
+        self._deep = DeepLane(settings.deep_lane, settings.sensor)
+        self._exports = ExportDecoder(settings.exports)
+        self._sensors = (settings.sensor,)
         self._health = health
         self._watermark_ns = 0
 
     def take(self, chunk: Chunk) -> Observations:
-        """One chunk through all lanes."""
+        """One chunk through all lanes; tshark works while Python decodes the rest."""
         out = self._fast.feed(chunk)
+        self._deep.feed(chunk.buffer, out.picks)
         sightings = self._sighting.decode(chunk.buffer, out.picks)
+        flows = self._with_exported(chunk, out)
         self._watermark_ns = max(self._watermark_ns, out.watermark_ns)
-        return self._observe(out.flows, sightings)
+        return self._observe(flows, sightings + self._deep.drain())
 
     def finish(self) -> Observations:
         """Close every flow that is still open."""
@@ -90,7 +98,24 @@ class _Lanes:
         return self._observe(flows, [])
 
     def close(self) -> None:
-        pass
+        self._deep.close()
+
+    def _with_exported(self, chunk: Chunk, out: FastLaneOutput) -> FlowBatch:
+        """The chunk's flows, with those that NetFlow, IPFIX or sFlow packets in it report."""
+        picks = out.picks[out.picks["kind"] == Pick.EXPORT]
+        if not len(picks):
+            return out.flows
+        datagrams = Datagrams(
+            buffer=chunk.buffer,
+            offset=picks["payload_offset"],
+            length=picks["payload_length"].astype(np.int64),
+            time_ns=picks["time_ns"],
+            exporter=picks["source"],
+            port=picks["source_port"],
+        )
+        exported = self._exports.decode(datagrams, self._sensors)
+        flows = FlowBatch.join([out.flows, exported])
+        return flows.take(np.argsort(flows.reported_ns, kind="stable"))
 
     def _observe(self, flows: FlowBatch, sightings: list[Sighting]) -> Observations:
         sightings.sort(key=lambda sighting: sighting.time_ns)
@@ -99,19 +124,13 @@ class _Lanes:
         health.flows += len(flows)
         health.sightings += len(sightings)
         health.live_flows = counters.live_flows
-        health.shed = Counter(counters.shed)
-        health.malformed = (
-            Counter(counters.malformed) + self._sighting.malformed + self._sighting.failed
-        )
+        health.shed = Counter(counters.shed) + self._deep.shed + Counter(self._exports.shed)
+        health.shed["flows"] += counters.evicted_flows
+        health.malformed = Counter(counters.malformed)
+        for lane in (self._sighting.malformed, self._sighting.failed, self._deep.malformed):
+            health.malformed += lane
+        health.blind.update(self._deep.blind)
         return Observations(flows, tuple(sightings), self._watermark_ns, health)
-
-
-def _in_order(batches: Sequence[FlowBatch]) -> FlowBatch:
-    """Join and order by `reported_ns`; equal times keep their order."""
-    flows = FlowBatch.join([b for b in batches if len(b)])
-    if len(flows) and (np.diff(flows.reported_ns) < 0).any():
-        return flows.take(np.argsort(flows.reported_ns, kind="stable"))
-    return flows
 
 
 def find_captures(paths: Sequence[Path]) -> list[Path]:

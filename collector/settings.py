@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.deep.settings import DeepSettings
+from collector.exports.decoder import ExportSettings
 from collector.fastlane.settings import FastLaneSettings
 
 
@@ -17,3 +19,5 @@ class CollectorSettings(BaseModel):
         None, description="folder with newer lists than the packaged ones"
     )
     fast_lane: FastLaneSettings = FastLaneSettings(active_s=60)
+    deep_lane: DeepSettings = DeepSettings()
+    exports: ExportSettings = ExportSettings()
