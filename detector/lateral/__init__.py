@@ -1,20 +1,30 @@
 """Detectors of lateral movement: scans, admin connections, remote execution, credentials."""
 
 from detector.detection import Detector
+from detector.lateral.admin_edge import AdminEdge
 from detector.lateral.arp_sweep import ArpSweep
+from detector.lateral.directory_search import DirectorySearch
+from detector.lateral.guessing import PasswordGuessing
 from detector.lateral.host_scan import HostScan
+from detector.lateral.landing_pivot import LandingPivot
 from detector.lateral.outside_scan import OutsideScan
 from detector.lateral.port_scan import PortScan
 from detector.lateral.remote_calls import RemoteCalls
 from detector.lateral.shares import AdminShares
 from detector.lateral.smb_exploit import SmbExploit
+from detector.lateral.tickets import TicketAbuse
 
 LATERAL_DETECTORS: tuple[Detector, ...] = (
+    LandingPivot(),
     HostScan(),
     PortScan(),
     ArpSweep(),
     OutsideScan(),
+    AdminEdge(),
     RemoteCalls(),
     AdminShares(),
     SmbExploit(),
+    PasswordGuessing(),
+    TicketAbuse(),
+    DirectorySearch(),
 )

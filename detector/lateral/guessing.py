@@ -1,0 +1,223 @@
+"""Password guessing (LM-5): many failed logons, or many short sessions that look like them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from pydantic import Field
+
+from collector.apps import APP_CODE, APPS
+from collector.sightings import Kerberos, Ntlm, Sighting, Smb
+from detector.addresses import inside_flags
+from detector.detection import Category, Detector, Finding, Window
+from detector.lateral.calls import Calls, flow_of
+from detector.lateral.contacts import flow_keys
+from detector.words import Text, Wording
+
+_KRB_UNKNOWN, _KRB_REVOKED, _KRB_PREAUTH_FAILED = 6, 18, 24
+_NTLM_FAILURES: Final = frozenset(
+    {0xC000006D, 0xC000006A, 0xC0000064, 0xC0000234, 0xC0000072, 0xC000006E, 0xC0000193}
+)
+#: (service, most reply bytes of a session in which only a logon failed)
+_SESSIONS: Final = (
+    ("ssh", 9000), ("rdp", 12_000), ("ftp", 3000), ("telnet", 3000), ("vnc", 4000),
+    ("winrm", 9000), ("mssql", 4000), ("mysql", 2000), ("postgres", 2000), ("smtp", 3000),
+    ("imap", 6000), ("pop3", 3000),
+)  # fmt: skip
+
+_NEXT_STEP = Text(
+    ja="情報システム担当は {target} の認証ログで成功したログオンがないか確認し、"
+    "あればそのアカウントを止めて"
+    "パスワードを変更してください。{source} の利用者に、"
+    "パスワード変更直後の自動ログオンなどの心当たりが"
+    "ないかも聞いてください。",
+    en="IT: look in the logon log of {target} for a success among the failures; if there is one, "
+    "disable that account and change its password. Ask the user of {source} about a saved password "
+    "that no longer fits.",
+)
+
+
+@dataclass
+class _Tries:
+    """Failed logons of one source: (when, account, target)."""
+
+    failures: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=4096))
+    unknown: set[str] = field(default_factory=set)  # accounts that do not exist
+
+
+@dataclass
+class _Memory:
+    tries: OrderedDict[str, _Tries] = field(default_factory=OrderedDict)
+    asked: OrderedDict[tuple[str, int, str], str] = field(default_factory=OrderedDict)
+    sessions: OrderedDict[tuple[int, int, int], deque[int]] = field(default_factory=OrderedDict)
+
+
+class PasswordGuessing(Detector):
+    """One source fails to log on: with many accounts (spray), or again and again (brute force).
+
+    Failures are read from Kerberos errors (6 unknown, 18 locked, 24 wrong password) and from the
+    status of SMB session set-ups. Where logons are encrypted (SSH, RDP, …), many short sessions of
+    alike size to one service of one host within ten minutes stand for them.
+
+    Why it matters: a hospital's shared and simple passwords are the quickest way in; a spray finds
+    the one weak account without locking any.
+
+    False alarms: a service whose password expired (one account, one host: counted as brute force
+    only from 20 failures), monitoring that opens SSH sessions, backup jobs over SSH.
+    """
+
+    id = "password_guessing"
+    category: ClassVar[Category] = "credential_access"
+    techniques = ("T1110",)
+    wordings = {
+        "spray": Wording(
+            Text(
+                "{source} が {accounts} 個のアカウントでログオンを試し、失敗しています",
+                "{source} fails to log on with {accounts} different accounts",
+            ),
+            Text(
+                "少数のパスワードを多くのアカウントに試す「パスワードスプレー」か、"
+                "アカウント名の洗い出しです。"
+                "一人でも弱いパスワードがあれば侵入されます。",
+                "A password spray (few passwords, many accounts) or a search for valid names. One "
+                "weak password is enough.",
+            ),
+            _NEXT_STEP,
+        ),
+        "brute_force": Wording(
+            Text(
+                "{source} が {target} へのログオンに {failures} 回失敗しています",
+                "{source} failed {failures} times to log on to {target}",
+            ),
+            Text(
+                "パスワードを総当たりで試す動きです。期限切れパスワードの自動ログオンでも起きます"
+                "。",
+                "Guessing a password by trying; an expired saved password does the same.",
+            ),
+            _NEXT_STEP,
+        ),
+        "sessions": Wording(
+            Text(
+                "{source} が {target} の {app} に短い接続を {failures} 回繰り返しています",
+                "{source} opened {failures} short {app} sessions to {target}",
+            ),
+            Text(
+                "ログオンに失敗しては繋ぎ直す、パスワード総当たりの形です（暗号化のため失敗自体は"
+                "見えません）。",
+                "It looks like logging on, failing and trying again (encrypted, so the failures "
+                "themselves are not seen).",
+            ),
+            _NEXT_STEP,
+        ),
+    }
+
+    spray_accounts: int = Field(default=8, ge=3, description="accounts failing in half an hour")
+    brute_failures: int = Field(default=20, ge=5, description="failures of one pair in 10 minutes")
+    short_sessions: int = Field(default=10, ge=5, description="alike sessions in 10 minutes")
+
+    def remember(self) -> _Memory:
+        return _Memory()
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        touched: dict[str, Calls] = {}
+        for failure, source, target, account in self._failures(window, memory):
+            tries = memory.tries.setdefault(source, _Tries())
+            memory.tries.move_to_end(source)
+            tries.failures.append((failure.time_ns, account, target))
+            touched.setdefault(source, Calls()).add(failure, account)
+        for source, calls in touched.items():
+            yield from self._judge(memory.tries[source], source, calls)
+        yield from self._short_sessions(window, memory)
+        for kept in (memory.tries, memory.asked, memory.sessions):
+            while len(kept) > 50_000:
+                kept.popitem(last=False)
+
+    def _failures(
+        self, window: Window, memory: _Memory
+    ) -> Iterator[tuple[Sighting, str, str, str]]:
+        """(packet, source, target, account) of every failed logon, in time order per kind."""
+        for ticket in window.of(Kerberos):
+            if ticket.message == "as_req":
+                memory.asked[ticket.ip, ticket.port, ticket.peer_ip] = ticket.client
+            elif ticket.message == "krb_error" and ticket.error in (
+                _KRB_UNKNOWN, _KRB_REVOKED, _KRB_PREAUTH_FAILED,
+            ):  # fmt: skip
+                asked = memory.asked.get((ticket.peer_ip, ticket.peer_port, ticket.ip), "")
+                account = ticket.client or asked or f"port {ticket.peer_port}"
+                yield ticket, ticket.peer_ip, ticket.ip, account
+        users: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        for logon in window.of(Ntlm):
+            if logon.message == "authenticate":
+                users.setdefault((logon.ip, logon.port), []).append((logon.time_ns, logon.user))
+        for smb in window.of(Smb):
+            is_setup = smb.command == (0x73 if smb.dialect == 1 else 1)
+            if smb.is_response and is_setup and smb.status in _NTLM_FAILURES:
+                named = [
+                    u for t, u in users.get((smb.peer_ip, smb.peer_port), []) if t <= smb.time_ns
+                ]
+                yield smb, smb.peer_ip, smb.ip, named[-1] if named else "?"
+
+    def _judge(self, tries: _Tries, source: str, calls: Calls) -> Iterator[Finding]:
+        now = calls.last_ns
+        recent = [f for f in tries.failures if now - f[0] <= 1_800_000_000_000]
+        accounts: dict[str, int] = {}
+        for _, account, _ in recent:
+            accounts[account] = accounts.get(account, 0) + 1
+        sprayed = [a for a, count in accounts.items() if count <= 3]
+        targets = tuple(dict.fromkeys(t for _, _, t in recent))
+        flows = tuple({flow_of(s, from_server=True): None for s in calls.sightings})[:20]
+        if len(sprayed) >= self.spray_accounts:
+            yield Finding(
+                source=source, targets=targets, score=min(85.0, 68 + len(sprayed) / 4),
+                confidence=0.9, first_ns=recent[0][0], last_ns=now,
+                facts={"accounts": len(sprayed), "names": sprayed[:20]},
+                variant="spray", key=source, techniques=("T1110.003", "T1087.002"),
+                app="kerberos" if isinstance(calls.sightings[0], Kerberos) else "smb",
+                flows=flows,
+            )  # fmt: skip
+        by_target: dict[str, int] = {}
+        for when, _, target in recent:
+            by_target[target] = by_target.get(target, 0) + (now - when <= 600_000_000_000)
+        for target, count in by_target.items():
+            if count >= self.brute_failures and len(sprayed) < self.spray_accounts:
+                yield Finding(
+                    source=source, targets=(target,), score=min(80.0, 60 + count / 10),
+                    confidence=0.8, first_ns=recent[0][0], last_ns=now,
+                    facts={"failures": count, "names": list(accounts)[:20]},
+                    variant="brute_force", techniques=("T1110.001",), flows=flows,
+                )  # fmt: skip
+
+    def _short_sessions(self, window: Window, memory: _Memory) -> Iterator[Finding]:
+        flows = window.flows
+        ours, theirs = inside_flags(window)
+        chosen = np.zeros(len(flows), bool)
+        for app, most in _SESSIONS:
+            chosen |= (flows.app == APP_CODE[app]) & (flows.reply_bytes <= most)
+        chosen &= (flows.reply_packets >= 5) & (flows.part == 0) & (ours | theirs)
+        chosen &= flows.last_ns - flows.first_ns <= 60_000_000_000
+        groups: dict[tuple[int, int, int], list[int]] = {}
+        rows = np.flatnonzero(chosen)
+        for row in rows[np.argsort(flows.first_ns[rows], kind="stable")].tolist():
+            key = (int(window.source[row]), int(window.destination[row]), int(flows.app[row]))
+            groups.setdefault(key, []).append(row)
+        for key, at in groups.items():
+            starts = memory.sessions.setdefault(key, deque(maxlen=1000))
+            memory.sessions.move_to_end(key)
+            starts.extend(int(t) for t in flows.first_ns[at])
+            newest = max(starts)
+            recent = [t for t in starts if newest - t <= 600_000_000_000]
+            if len(recent) < self.short_sessions:
+                continue
+            target = window.hosts.ip(key[1])
+            yield Finding(
+                source=window.hosts.ip(key[0]), targets=(target,),
+                score=min(75.0, 55 + len(recent) / 5), confidence=0.7,
+                first_ns=min(recent), last_ns=int(flows.last_ns[at].max()),
+                facts={"failures": len(recent), "app": APPS[key[2]].upper()},
+                variant="sessions", key=f"{target} {APPS[key[2]]}", techniques=("T1110.001",),
+                app=APPS[key[2]], flows=flow_keys(flows, at),
+            )  # fmt: skip

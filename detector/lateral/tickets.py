@@ -1,0 +1,191 @@
+"""Kerberos tickets (LM-5): tickets asked for so that passwords can be cracked or hashes be used."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from pydantic import Field
+
+from collector.sightings import Kerberos
+from detector.detection import Category, Detector, Finding, Window
+from detector.lateral.calls import flow_of
+from detector.words import Text, Wording
+
+_RC4: Final = frozenset({23, 24, -133, -128, -135})
+_DES: Final = frozenset({1, 2, 3})
+_AES: Final = frozenset({17, 18, 19, 20})
+_RC4_HMAC: Final = 23
+
+_NEXT_STEP = Text(
+    ja="情報システム責任者に連絡し、対象のサービス用アカウント（{services}）"
+    "のパスワードを長い乱数に変更して"
+    "ください。{source} の利用者と、実行中のプログラムを確認してください。",
+    en="Tell the head of IT, change the passwords of the accounts named ({services}) to long "
+    "random "
+    "ones, and find out who uses {source} and which program runs on it.",
+)
+
+
+@dataclass
+class _Client:
+    """What one client asked one domain controller for."""
+
+    rc4_services: OrderedDict[str, int] = field(default_factory=OrderedDict)  # SPN → when
+    asked_rc4_only: set[str] = field(default_factory=set)
+    no_preauth: OrderedDict[str, int] = field(default_factory=OrderedDict)  # account → when
+    first_ns: int = 0
+
+
+@dataclass
+class _Memory:
+    clients: OrderedDict[tuple[str, str], _Client] = field(default_factory=OrderedDict)
+    asked: OrderedDict[tuple[str, int, str], Kerberos] = field(default_factory=OrderedDict)
+
+
+class TicketAbuse(Detector):
+    """Kerberos tickets that serve an attacker: kerberoasting, AS-REP roasting, overpass-the-hash.
+
+    Kerberoasting shows by RC4 tickets for three or more services in ten minutes, or by a request
+    that offers only RC4 (no AES, no DES) for a service account: today's systems offer AES first,
+    old ones also DES. AS-REP roasting shows by an answer to a request without pre-authentication,
+    RC4 or for two or more accounts. A first ticket asked for with RC4 only is how a stolen NTLM
+    hash is turned into a ticket.
+
+    Why it matters: service accounts often have old, weak passwords and administrator's rights.
+
+    False alarms: old modalities that know only RC4; accept them by role. Encrypted channels
+    (Kerberos armoring) hide the details.
+    """
+
+    id = "ticket_abuse"
+    category: ClassVar[Category] = "credential_access"
+    techniques = ("T1558",)
+    wordings = {
+        "kerberoast": Wording(
+            Text(
+                "{source} がサービス用アカウントの弱い暗号のチケットを要求しています（Kerberoastin"
+                "g）",
+                "{source} asks for weakly encrypted tickets of service accounts (Kerberoasting)",
+            ),
+            Text(
+                "チケットを持ち帰ってパスワードを解読する攻撃です。対象: {services}。",
+                "The tickets are taken home to crack the passwords. Services: {services}.",
+            ),
+            _NEXT_STEP,
+        ),
+        "asrep_roast": Wording(
+            Text(
+                "{source} が事前認証なしのアカウントの情報を取得しました（AS-REP Roasting）",
+                "{source} fetched answers for accounts without pre-authentication (AS-REP "
+                "roasting)",
+            ),
+            Text(
+                "返された情報からパスワードを解読できます。対象: {services}。",
+                "The answers let passwords be cracked. Accounts: {services}.",
+            ),
+            _NEXT_STEP,
+        ),
+        "rc4_logon": Wording(
+            Text(
+                "{source} が RC4 だけを使ってチケットを要求しました（アカウント: {services}）",
+                "{source} asked for a ticket with RC4 only (account: {services})",
+            ),
+            Text(
+                "盗んだパスワードハッシュでなりすます手口（Overpass-the-Hash）の特徴です。現在の "
+                "Windows は"
+                "より強い暗号を先に要求します。",
+                "The mark of using a stolen password hash (overpass-the-hash): today's Windows "
+                "offers stronger ciphers first.",
+            ),
+            _NEXT_STEP,
+        ),
+    }
+
+    least_services: int = Field(default=3, ge=2, description="RC4 services in ten minutes")
+
+    def remember(self) -> _Memory:
+        return _Memory()
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        for ticket in window.of(Kerberos):
+            if ticket.message in ("as_req", "tgs_req"):
+                memory.asked[ticket.ip, ticket.port, ticket.peer_ip] = ticket
+                if ticket.message == "as_req" and _offers_only_rc4(ticket):
+                    yield self._finding(
+                        ticket, ticket.ip, ticket.peer_ip, "rc4_logon", 60.0, [ticket.client],
+                        ("T1550.002", "T1558"),
+                    )  # fmt: skip
+                elif ticket.message == "tgs_req" and _offers_only_rc4(ticket):
+                    yield from self._service(memory, ticket, ticket.ip, ticket.peer_ip, True)
+                continue
+            asked = memory.asked.get((ticket.peer_ip, ticket.peer_port, ticket.ip))
+            if ticket.message == "tgs_rep" and ticket.encryption == _RC4_HMAC:
+                yield from self._service(memory, ticket, ticket.peer_ip, ticket.ip, False)
+            elif ticket.message == "as_rep" and asked is not None and not asked.has_preauth:
+                yield from self._roasted(memory, ticket)
+        while len(memory.clients) > 50_000:
+            memory.clients.popitem(last=False)
+        while len(memory.asked) > 50_000:
+            memory.asked.popitem(last=False)
+
+    def _service(
+        self, memory: _Memory, ticket: Kerberos, client: str, server: str, rc4_only: bool
+    ) -> Iterator[Finding]:
+        service = ticket.service
+        if not service or service.lower().startswith("krbtgt"):
+            return
+        past = memory.clients.setdefault((client, server), _Client())
+        past.rc4_services[service] = ticket.time_ns
+        if rc4_only:
+            past.asked_rc4_only.add(service)
+        recent = [s for s, t in past.rc4_services.items() if ticket.time_ns - t <= 600_000_000_000]
+        if len(past.rc4_services) > 1000:
+            past.rc4_services.popitem(last=False)
+        is_account = not service.split("/")[0].endswith("$")
+        if len(recent) >= self.least_services:
+            yield self._finding(ticket, client, server, "kerberoast", 75.0, recent, ("T1558.003",))
+        elif is_account and service in past.asked_rc4_only:
+            yield self._finding(ticket, client, server, "kerberoast", 65.0, recent, ("T1558.003",))
+
+    def _roasted(self, memory: _Memory, ticket: Kerberos) -> Iterator[Finding]:
+        client, server = ticket.peer_ip, ticket.ip
+        past = memory.clients.setdefault((client, server), _Client())
+        past.no_preauth[ticket.client] = ticket.time_ns
+        if len(past.no_preauth) > 1000:
+            past.no_preauth.popitem(last=False)
+        recent = [a for a, t in past.no_preauth.items() if ticket.time_ns - t <= 600_000_000_000]
+        if ticket.encryption == _RC4_HMAC or len(recent) >= 2:
+            yield self._finding(ticket, client, server, "asrep_roast", 75.0, recent, ("T1558.004",))
+
+    def _finding(
+        self,
+        ticket: Kerberos,
+        client: str,
+        server: str,
+        variant: str,
+        score: float,
+        services: list[str],
+        techniques: tuple[str, ...],
+    ) -> Finding:
+        return Finding(
+            source=client,
+            targets=(server,),
+            score=score,
+            confidence=0.85,
+            first_ns=ticket.time_ns,
+            last_ns=ticket.time_ns,
+            facts={"services": services[:20]},
+            variant=variant,
+            techniques=techniques,
+            app="kerberos",
+            flows=(flow_of(ticket, from_server=ticket.ip == server),),
+        )
+
+
+def _offers_only_rc4(ticket: Kerberos) -> bool:
+    """RC4 alone: today's clients offer AES, old ones DES beside it."""
+    offered = set(ticket.encryptions)
+    return _RC4_HMAC in offered and not offered & (_AES | _DES)

@@ -1,0 +1,60 @@
+"""New control between hosts: silent, low, capped or plain, by how much has been learnt."""
+
+import pytest
+
+from detector.hospital import Asset, Hospital, Role
+from detector.lateral.admin_edge import AdminEdge
+from tests.detector.windows import World, flow
+
+CLIENT, SERVER = "10.0.1.7", "10.0.2.9"
+
+
+def found(world: World, *flows: object) -> list[tuple[str, float]]:
+    return [(f.variant, f.score) for f in world.run(AdminEdge(), world.window(flows))]
+
+
+def warm(days: int, hospital: Hospital | None = None) -> World:
+    """A world with some days of other admin traffic."""
+    world = World(hospital)
+    admin = [flow("10.0.9.1", f"10.0.2.{i}", 3389, app="rdp") for i in range(1, 6)]
+    others = [flow(f"10.0.1.{i}", SERVER, 443, app="tls") for i in range(1, 250)]
+    world.age(days, *admin, *others)
+    return world
+
+
+def ledger(ip: str, role: Role) -> Hospital:
+    return Hospital(assets=(Asset(ip=ip, role=role),))
+
+
+@pytest.mark.parametrize("app", ["ssh", "smb", "mssql", "telnet"])
+def test_a_cold_memory_does_not_cry_for_every_shell(app: str) -> None:
+    assert found(World(), flow(CLIENT, SERVER, 22, app=app)) == []
+
+
+def test_a_cold_memory_tells_screens_as_low() -> None:
+    assert found(World(), flow(CLIENT, SERVER, 3389, app="rdp")) == [("cold", 35)]
+    assert found(World(), flow("198.51.100.7", SERVER, 3389, app="rdp")) == [("cold", 40)]
+    assert found(World(ledger(CLIENT, "admin")), flow(CLIENT, SERVER, 3389, app="rdp")) == []
+
+
+def test_winrm_is_known_by_port_and_http() -> None:
+    assert found(World(), flow(CLIENT, SERVER, 5985, app="http")) == [("cold", 35)]
+
+
+def test_a_port_that_does_not_answer_is_no_control() -> None:
+    assert found(World(), flow(CLIENT, SERVER, 3389, app="rdp", state="S0")) == []
+
+
+def test_a_new_edge_is_capped_until_four_weeks_are_learnt() -> None:
+    assert found(warm(10), flow(CLIENT, SERVER, 3389, app="rdp")) == [("new", 60)]
+    ((variant, score),) = found(warm(30), flow(CLIENT, SERVER, 3389, app="rdp"))
+    assert variant == "new" and score > 60
+
+
+def test_a_known_edge_is_silent() -> None:
+    assert found(warm(10), flow("10.0.9.1", "10.0.2.3", 3389, app="rdp")) == []
+
+
+def test_a_modality_that_opens_a_session_needs_no_baseline() -> None:
+    world = World(ledger(CLIENT, "modality"))
+    assert found(world, flow(CLIENT, SERVER, 3389, app="rdp")) == [("never_controller", 80)]

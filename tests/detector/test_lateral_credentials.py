@@ -1,0 +1,141 @@
+"""Guessed passwords, abused tickets, directory questions."""
+
+import pytest
+
+from collector.sightings import Dns, Kerberos, Ldap, Ntlm, Smb
+from detector.detection import Detector
+from detector.lateral.directory_search import DirectorySearch
+from detector.lateral.guessing import PasswordGuessing
+from detector.lateral.tickets import TicketAbuse
+from tests.detector.windows import START_NS, S, World, flow
+
+CLIENT, SERVER = "10.0.1.7", "10.0.2.9"
+
+
+def packet(kind: type, at: float = 0.0, answer: bool = False, port: int = 50000, **fields: object):
+    ends = {"ip": CLIENT, "port": port, "peer_ip": SERVER, "peer_port": 88}
+    if answer:
+        ends = {"ip": SERVER, "port": 88, "peer_ip": CLIENT, "peer_port": port}
+    return kind(time_ns=START_NS + int(at * S), **{**ends, **fields})
+
+
+def found(detector: Detector, sightings: list = (), flows: list = ()) -> list[tuple[str, str]]:
+    """(variant, first technique) of what is found; source and target are always the same."""
+    world = World()
+    several = world.run(detector, world.window(flows, sightings))
+    assert all(f.source == CLIENT and f.targets == (SERVER,) for f in several)
+    return [(f.variant, f.techniques[0]) for f in several]
+
+
+def failed_logons(accounts: list[str], error: int = 24) -> list:
+    seen = []
+    for i, account in enumerate(accounts):
+        seen.append(packet(Kerberos, i, port=50000 + i, message="as_req", client=account))
+        seen.append(packet(Kerberos, i + 0.1, True, 50000 + i, message="krb_error", error=error))
+    return seen
+
+
+def test_a_spray_is_many_accounts() -> None:
+    spray = failed_logons([f"user{i}" for i in range(8)])
+    assert found(PasswordGuessing(), spray) == [("spray", "T1110.003")]
+    assert found(PasswordGuessing(), spray[:-2]) == []
+
+
+def test_asking_for_preauthentication_is_no_failure() -> None:
+    assert found(PasswordGuessing(), failed_logons([f"u{i}" for i in range(30)], 25)) == []
+
+
+def test_an_expired_service_password_is_no_spray() -> None:
+    assert found(PasswordGuessing(), failed_logons(["svc"] * 12)) == []
+    assert found(PasswordGuessing(), failed_logons(["svc"] * 25)) == [("brute_force", "T1110.001")]
+
+
+def test_smb_logons_that_fail() -> None:
+    seen = []
+    for i in range(8):
+        seen.append(packet(Ntlm, i, port=50000 + i, message="authenticate", user=f"u{i}"))
+        seen.append(packet(Smb, i + 0.1, True, 50000 + i, dialect=2, command=1, is_response=True,
+                           status=0xC000006D))  # fmt: skip
+    assert found(PasswordGuessing(), seen) == [("spray", "T1110.003")]
+
+
+def test_many_short_ssh_sessions() -> None:
+    short = {"app": "ssh", "packets": 15, "reply_packets": 14, "reply_bytes": 3500}
+    tries = [flow(CLIENT, SERVER, 22, i * 3, **short) for i in range(10)]
+    assert found(PasswordGuessing(), flows=tries) == [("sessions", "T1110.001")]
+    assert found(PasswordGuessing(), flows=tries[:9]) == []
+    work = [flow(CLIENT, SERVER, 22, i, app="ssh", reply_bytes=90_000) for i in range(20)]
+    assert found(PasswordGuessing(), flows=work) == []
+
+
+def tickets(spns: list[str], etype: int = 23) -> list:
+    return [
+        packet(Kerberos, i, True, message="tgs_rep", service=s, encryption=etype)
+        for i, s in enumerate(spns)
+    ]
+
+
+def test_kerberoasting_is_rc4_for_several_services() -> None:
+    spns = ["MSSQLSvc/a", "HTTP/b", "svc/c"]
+    assert found(TicketAbuse(), tickets(spns)) == [("kerberoast", "T1558.003")]
+    assert found(TicketAbuse(), tickets(spns[:2])) == []
+    assert found(TicketAbuse(), tickets(spns, etype=18)) == []
+    assert found(TicketAbuse(), tickets(["krbtgt/X"] * 5)) == []
+
+
+def test_a_request_for_rc4_only_needs_one_service() -> None:
+    ask = packet(Kerberos, message="tgs_req", service="MSSQLSvc/a", encryptions=(23,))
+    old = packet(Kerberos, message="tgs_req", service="MSSQLSvc/a", encryptions=(23, 3, 1))
+    new = packet(Kerberos, message="tgs_req", service="MSSQLSvc/a", encryptions=(18, 17, 23))
+    assert found(TicketAbuse(), [ask]) == [("kerberoast", "T1558.003")]
+    assert found(TicketAbuse(), [old, new]) == []
+
+
+def as_rep(has_preauth: bool, etype: int) -> list:
+    return [
+        packet(Kerberos, message="as_req", client="svc", encryptions=(18, 23),
+               has_preauth=has_preauth),
+        packet(Kerberos, 1, True, message="as_rep", client="svc", encryption=etype),
+    ]  # fmt: skip
+
+
+def test_asrep_roasting_has_no_preauthentication() -> None:
+    assert found(TicketAbuse(), as_rep(False, 23)) == [("asrep_roast", "T1558.004")]
+    assert found(TicketAbuse(), as_rep(True, 23)) == []
+    assert found(TicketAbuse(), as_rep(False, 18)) == []
+
+
+def test_a_first_ticket_with_rc4_only() -> None:
+    ask = packet(Kerberos, message="as_req", client="yamada", encryptions=(23,), has_preauth=True)
+    assert found(TicketAbuse(), [ask]) == [("rc4_logon", "T1550.002")]
+
+
+@pytest.mark.parametrize(
+    ("text", "technique"),
+    [
+        ("(&(objectClass=user)(servicePrincipalName=*)(!samAccountName=krbtgt))", "T1558.003"),
+        ("(userAccountControl:1.2.840.113556.1.4.803:=4194304)", "T1558.004"),
+        ("(&(objectCategory=group)(cn=Domain Admins))", "T1069.002"),
+        ("(&(samAccountType=805306368))", "T1087.002"),
+        ("(objectCategory=computer)", "T1018"),
+    ],
+)
+def test_questions_about_all(text: str, technique: str) -> None:
+    search = packet(Ldap, operation="search", filter=text)
+    assert found(DirectorySearch(), [search]) == [("ldap", technique)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(objectClass=*)", "(&(objectClass=user)(sAMAccountName=yamada))", "(DnsDomain=x.local)",
+     "(&(objectCategory=computer)(name=CT-1))", ""],
+)  # fmt: skip
+def test_questions_about_one_are_silent(text: str) -> None:
+    assert found(DirectorySearch(), [packet(Ldap, operation="search", filter=text)]) == []
+
+
+def test_a_zone_transfer() -> None:
+    query = {"transport": "tcp", "is_response": False, "name": "hosp.local"}
+    axfr = packet(Dns, query_type="AXFR", **query)
+    assert found(DirectorySearch(), [axfr]) == [("zone_transfer", "T1590.002")]
+    assert found(DirectorySearch(), [packet(Dns, query_type="A", **query)]) == []
