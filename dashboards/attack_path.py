@@ -1,0 +1,180 @@
+"""The attack path of an incident, drawn as SVG: hosts as boxes, numbered arrows as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from detector.alerts import Alert, Party
+
+_BOX_W, _BOX_H = 164, 58
+_GAP_X, _GAP_Y = 132, 26
+_MOST_TARGETS = 3  # of one event; the rest is gathered in one box
+_MOST_BOXES = 24
+
+
+@dataclass
+class Node:
+    """A host, a group of hosts, or an outside end."""
+
+    key: str
+    name: str
+    sub: str
+    link: str = ""
+    kinds: set[str] = field(default_factory=set)  # source, outside, care
+    column: int = 0
+    row: int = 0
+
+    @property
+    def x(self) -> int:
+        return 8 + self.column * (_BOX_W + _GAP_X)
+
+    @property
+    def y(self) -> int:
+        return 14 + self.row * (_BOX_H + _GAP_Y)
+
+
+@dataclass
+class Edge:
+    """What one host did to another: the events' numbers, in the order of the story."""
+
+    source: str
+    target: str
+    how: str
+    severity: str
+    numbers: list[int]
+
+
+def draw_path(
+    alerts: Sequence[Alert],
+    describe: Callable[[Party], Node],
+    how: Callable[[Alert], str],
+    others: Callable[[int], str],
+    title: str,
+) -> Markup:
+    """Draw events in the given order; the numbers on the arrows are those of the story.
+
+    `describe` makes a host's box, `how` names what an event did, `others(n)` names a group of n.
+    Empty when no event leads from one host to another.
+    """
+    nodes, edges = _gather(alerts, describe, how, others)
+    if not edges:
+        return Markup("")
+    _place(nodes, list(edges.values()))
+    width = max(n.x for n in nodes.values()) + _BOX_W + 8
+    height = max(n.y for n in nodes.values()) + _BOX_H + 14
+    arrows = Markup("").join(_arrow(e, nodes) for e in edges.values())
+    boxes = Markup("").join(_box(n) for n in nodes.values())
+    return Markup(
+        '<svg class="path" viewBox="0 0 {} {}" width="{}" role="group" aria-label="{}">{}{}</svg>'
+    ).format(width, height, width, title, arrows, boxes)
+
+
+def _gather(
+    alerts: Sequence[Alert],
+    describe: Callable[[Party], Node],
+    how: Callable[[Alert], str],
+    others: Callable[[int], str],
+) -> tuple[dict[str, Node], dict[tuple[str, str], Edge]]:
+    nodes: dict[str, Node] = {}
+    edges: dict[tuple[str, str], Edge] = {}
+    for number, alert in enumerate(alerts, 1):
+        source = _known(nodes, describe(alert.source))
+        source.kinds.add("source")
+        shown = list(alert.targets[:_MOST_TARGETS])
+        if len(alert.targets) == _MOST_TARGETS + 1:
+            shown = list(alert.targets)
+        targets = [_known(nodes, describe(p)) for p in shown]
+        rest = len(alert.targets) - len(shown)
+        if rest:
+            targets.append(_known(nodes, Node(f"{alert.id}+", others(rest), "")))
+        for target in targets:
+            if target.key == source.key or len(nodes) > _MOST_BOXES:
+                continue
+            edge = edges.setdefault(
+                (source.key, target.key), Edge(source.key, target.key, "", "info", [])
+            )
+            edge.numbers.append(number)
+            edge.how = how(alert)
+            edge.severity = alert.severity
+    used = {key for pair in edges for key in pair}
+    return {k: n for k, n in nodes.items() if k in used}, edges
+
+
+def _known(nodes: dict[str, Node], node: Node) -> Node:
+    return nodes.setdefault(node.key, node)
+
+
+def _place(nodes: Mapping[str, Node], edges: Sequence[Edge]) -> None:
+    """Columns by distance from where the story begins; rows in the order of the story."""
+    column: dict[str, int] = {}
+    for edge in edges:
+        column.setdefault(edge.source, 0)
+        column.setdefault(edge.target, column[edge.source] + 1)
+    filled: dict[int, int] = {}
+    for key, node in nodes.items():
+        node.column = column[key]
+        node.row = filled.get(node.column, 0)
+        filled[node.column] = node.row + 1
+
+
+def _box(node: Node) -> Markup:
+    drawn = Markup(
+        '<g class="node {}"><title>{}</title>'
+        '<rect class="box" x="{}" y="{}" width="{}" height="{}" rx="7"/>'
+        '<text x="{}" y="{}">{}</text><text class="sub" x="{}" y="{}">{}</text></g>'
+    ).format(
+        " ".join(sorted(node.kinds)), f"{node.name} {node.sub}",
+        node.x, node.y, _BOX_W, _BOX_H,
+        node.x + 11, node.y + 25, _cut(node.name, 20),
+        node.x + 11, node.y + 44, _cut(node.sub, 26),
+    )  # fmt: skip
+    return Markup('<a href="{}">{}</a>').format(node.link, drawn) if node.link else drawn
+
+
+def _arrow(edge: Edge, nodes: Mapping[str, Node]) -> Markup:
+    source, target = nodes[edge.source], nodes[edge.target]
+    if target.column > source.column:
+        x1, x2, lean = source.x + _BOX_W, target.x - 9, 44
+        tip = (target.x, -9)
+    elif target.column == source.column:  # beside each other: bow out to the right
+        x1, x2, lean = source.x + _BOX_W, target.x + _BOX_W + 9, 52
+        tip = (target.x + _BOX_W, 9)
+    else:
+        x1, x2, lean = source.x, target.x + _BOX_W + 9, -44
+        tip = (target.x + _BOX_W, 9)
+    y1, y2 = source.y + _BOX_H / 2, target.y + _BOX_H / 2
+    if target.column < source.column:
+        y1, y2 = y1 + 13, y2 + 13
+    is_bow = target.column == source.column
+    end_lean = -lean if is_bow else lean
+    mid_x = x1 + 40 if is_bow else (x1 + x2) / 2 + 4
+    mid_y = (y1 + y2) / 2
+    curve = f"M{x1},{y1:.0f} C{x1 + lean},{y1:.0f} {x2 - end_lean},{y2:.0f} {x2},{y2:.0f}"
+    marks = "·".join(str(n) for n in edge.numbers[:4]) + ("…" if len(edge.numbers) > 4 else "")
+    half = 6 + 3.6 * len(marks)
+    return Markup(
+        '<path class="edge is-{}" d="{}"/>'
+        '<path class="tip is-{}" d="M{},{:.0f} l{},-5.5 v11 z"/>'
+        '<rect class="mark" x="{:.0f}" y="{:.0f}" width="{:.0f}" height="18" rx="9"/>'
+        '<text x="{:.0f}" y="{:.0f}">{}</text>'
+        '<text class="how" x="{:.0f}" y="{:.0f}">{}</text>'
+    ).format(
+        edge.severity, curve,
+        edge.severity, tip[0], y2, tip[1],
+        mid_x - half, mid_y - 9, 2 * half,
+        mid_x, mid_y + 4, marks,
+        mid_x, mid_y + 22, _cut(edge.how, 20),
+    )  # fmt: skip
+
+
+def _cut(text: str, width: int) -> str:
+    """Cut to a width in Latin letters; a Japanese character is two wide."""
+    taken = 0
+    for position, letter in enumerate(text):
+        taken += 1 if ord(letter) < 0x2E80 else 2
+        if taken > width:
+            return text[: max(1, position - 1)] + "…"
+    return text

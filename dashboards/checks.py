@@ -1,0 +1,90 @@
+"""What the sensor's health means, as checks in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api.services.health import Health
+from dashboards.clock import Clock, span
+from dashboards.words import Words
+
+_SILENT_S = 600
+_SHARE_GRAVE = 0.01  # of the packets that were received
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: `tone` is ok, medium (look into it) or critical (not watching)."""
+
+    tone: str
+    text: str
+    advice: str = ""
+
+
+def check_sensor(health: Health, t: Words, clock: Clock) -> list[Check]:
+    """All checks, in a fixed order."""
+    told = health.collector
+    if not told:
+        return [Check("critical", t("check.never"), t("check.never_advice"))]
+    return list(_checks(told, health.now_ns, t, clock))
+
+
+def _checks(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Iterator[Check]:
+    packets = int(told.get("packets", 0))
+    flows = int(told.get("flows", 0))
+    if packets or flows:
+        yield Check("ok", t("check.packets", n=f"{packets:,}"))
+    else:
+        yield Check("critical", t("check.no_packets"), t("check.no_packets_advice"))
+    yield from _last_traffic(told, now_ns, t, clock)
+    shed = _total(told, "shed")
+    if shed:
+        tone = "critical" if shed > _SHARE_GRAVE * max(packets, 1) else "medium"
+        yield Check(tone, t("check.shed", n=f"{shed:,}"), t("check.shed_advice"))
+    else:
+        yield Check("ok", t("check.no_shed"))
+    malformed = _total(told, "malformed")
+    if malformed:
+        tone = "medium" if malformed > _SHARE_GRAVE * max(packets, 1) else "ok"
+        yield Check(tone, t("check.malformed", n=f"{malformed:,}"))
+    else:
+        yield Check("ok", t("check.no_malformed"))
+    blind = told.get("blind") or {}
+    for lane, why in blind.items():
+        yield Check("medium", t("check.blind", lane=t.name("lane", lane), why=why))
+    if "deep" not in blind:
+        yield Check("ok", t("check.deep_ok"))
+    failures = _total(told, "detector_failures")
+    if failures:
+        yield Check("critical", t("check.failures", n=failures), t("check.failures_advice"))
+    for note in list(told.get("notes") or [])[:5]:
+        yield Check("medium", t("check.note", note=note))
+
+
+def _last_traffic(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Iterator[Check]:
+    """Silence counts only while the sensor is live: a replayed capture is old by nature."""
+    event_ns = int(told.get("event_ns", 0))
+    if not event_ns:
+        return
+    when = clock.at(event_ns).strftime("%Y-%m-%d %H:%M:%S")
+    silent_s = (now_ns - event_ns) / 1e9
+    if told.get("is_live") and silent_s > _SILENT_S:
+        yield Check(
+            "critical",
+            t("check.silent", span=span(silent_s, t), when=when),
+            t("check.silent_advice"),
+        )
+    else:
+        yield Check("ok", t("check.last", when=when))
+
+
+def _total(told: Mapping[str, Any], name: str) -> int:
+    return sum(int(n) for n in (told.get(name) or {}).values())
+
+
+def causes(told: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
+    """A counter as rows, the largest first."""
+    counted = sorted((told.get(name) or {}).items(), key=lambda row: -int(row[1]))
+    return [(cause, f"{int(count):,}") for cause, count in counted]
