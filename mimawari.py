@@ -1,15 +1,315 @@
-"""The command `mimawari`: wires collector, detector, api and dashboards; holds no logic."""
+"""The command `mimawari`: wires collector, detector, api and dashboards; holds no logic.
+
+Imports stand inside the commands: what a command does not use costs it no start-up time.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+if TYPE_CHECKING:
+    from api.configuration import Configuration
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Mimawari (見回り) makes the round of a hospital's network.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
+data_app = typer.Typer(no_args_is_help=True, help="Update the lists of names and addresses.")
+lines_app = typer.Typer(no_args_is_help=True, help="Outside lines and their register.")
+assets_app = typer.Typer(no_args_is_help=True, help="Assets seen and their ledger.")
+app.add_typer(config_app, name="config")
+app.add_typer(data_app, name="data")
+app.add_typer(lines_app, name="lines")
+app.add_typer(assets_app, name="assets")
+
+Captures = Annotated[list[Path], typer.Argument(help="pcap, pcapng, .gz, .zst, or a folder")]
+Config = Annotated[Path | None, typer.Option("--config", help="settings file (TOML)")]
+State = Annotated[Path | None, typer.Option("--state", help="folder that keeps what was learned")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 
 
-@app.callback()
-def about() -> None:
-    """Mimawari makes the round of a hospital's network."""
+@app.command()
+def replay(
+    captures: Captures,
+    config: Config = None,
+    state: State = None,
+    as_json: AsJson = False,
+    speed: Annotated[str, typer.Option(help="max, or a factor of the captured time")] = "max",
+) -> None:
+    """Run the whole pipeline over captures, in the time their packets carry."""
+    from api.replaying import ReplayRun
+
+    configuration = _configuration(config, state)
+    with _state_folder(state) as folder:
+        run = ReplayRun(configuration, folder, keep=state is not None, speed=_speed(speed))
+        _replay(run, captures, as_json)
+
+
+def _replay(run: Any, captures: list[Path], as_json: bool) -> None:
+    from api.terminal import print_alerts, print_json_lines, progress_bar
+
+    started = time.perf_counter()
+    with progress_bar(hidden=as_json) as on_progress:
+        alerts = run.over(captures, on_progress)
+    wall_s = time.perf_counter() - started
+    if as_json:
+        print_json_lines([*alerts, run.summary(wall_s)], sys.stdout)
+    else:
+        print_alerts(alerts, run.summary(wall_s), run.zone)
+    _tell_faults(run.faults, run.notes)
+
+
+@app.command()
+def flows(
+    captures: Captures,
+    as_json: AsJson = False,
+    csv: Annotated[bool, typer.Option("--csv", help="comma-separated values")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="write a Parquet file")] = None,
+) -> None:
+    """Write the flows of captures, one connection a line, as Zeek's conn.log counts them."""
+    from collector.flow_listing import list_flows
+    from collector.flow_output import open_writer
+
+    if parquet is not None:
+        writer = open_writer("parquet", parquet)
+    else:
+        writer = open_writer("json" if as_json else "csv" if csv else "text", sys.stdout.buffer)
+    with writer:
+        listing = list_flows(captures, writer)
+    typer.echo(f"{listing.packets:,} packets, {listing.flows:,} flows", err=True)
+    _tell_faults(listing.faults, listing.notes)
+
+
+@app.command()
+def sightings(captures: Captures, as_json: AsJson = False) -> None:
+    """Write what single packets told: names, leases, handshakes, remote calls."""
+    from collector.replay import Replay, find_captures
+    from collector.settings import CollectorSettings
+
+    reading = Replay(CollectorSettings())
+    for seen in reading.read(find_captures(captures)):
+        for sighting in seen.sightings:
+            told = sighting.to_json()
+            if as_json:
+                line = json.dumps(told, ensure_ascii=False)
+            else:
+                line = "  ".join(f"{k}={v}" for k, v in told.items() if k not in ("type", "schema"))
+            sys.stdout.write(line + "\n")
+    _tell_faults(reading.faults, reading.health.notes)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="port of the console")] = 8642,
+    state: State = None,
+    serve: Annotated[bool, typer.Option(help="serve the console afterwards")] = True,
+) -> None:
+    """Replay the sample hospital, print its alerts, and serve the console on this machine."""
+    from api.replaying import ReplayRun
+
+    folder = state or Path("state/demo")
+    here = Path(__file__).resolve().parent / "sample_pcaps"
+    configuration = _configuration(here / "mimawari.toml", folder)
+    _replay(ReplayRun(configuration, folder, keep=True), [here], as_json=False)
+    if serve:
+        _serve(configuration, port)
+
+
+@app.command()
+def run(config: Config = None, state: State = None) -> None:
+    """Serve the API and the console over the state folder."""
+    configuration = _configuration(config, state)
+    _serve(configuration, configuration.api.port)
+
+
+@app.command()
+def hunt(
+    host: Annotated[str, typer.Option(help="address")] = "",
+    peer: Annotated[str, typer.Option(help="address of the other side")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 0,
+    application: Annotated[str, typer.Option("--app", help="application, e.g. rdp")] = "",
+    since: Annotated[str, typer.Option(help="2026-10-01 or 2026-10-01T09:00, UTC")] = "",
+    until: Annotated[str, typer.Option(help="as --since")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000)] = 1000,
+    config: Config = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the kept flows of a host."""
+    from collector.lake import Lake
+
+    configuration = _configuration(config, state)
+    rows = Lake(configuration.state_dir / "lake").hunt(
+        host=host,
+        peer=peer,
+        port=port,
+        app=application,
+        since_ns=_time(since, 0),
+        until_ns=_time(until, 1 << 62),
+        limit=limit,
+    )
+    columns = (
+        "first_ns", "source", "source_port", "destination", "destination_port", "app", "state",
+        "bytes", "reply_bytes",
+    )  # fmt: skip
+    _print_rows(rows, columns, as_json, "no flow is kept that fits")
+
+
+@lines_app.command("list")
+def lines_list(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+    """Outside lines that were seen, with the register's verdict."""
+    from detector.store import Store
+
+    configuration = _configuration(config, state)
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    columns = ("verdict", "device_ip", "outside", "app", "registered_id", "first_ns", "last_ns")
+    _print_rows(store.observed_lines(), columns, as_json, "no outside line has been seen")
+    store.close()
+
+
+@lines_app.command("check")
+def lines_check(register: Path) -> None:
+    """Read a register (CSV or xlsx) and name every faulty row."""
+    from detector.register import read_register
+
+    listed, faults = read_register(register)
+    _tell_rows(len(listed), faults)
+
+
+@assets_app.command("list")
+def assets_list(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+    """Assets that were seen."""
+    from detector.store import Store
+
+    configuration = _configuration(config, state)
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    columns = ("ip", "mac", "name", "role", "care_class", "department", "is_listed", "last_ns")
+    _print_rows(store.seen_assets(), columns, as_json, "no asset has been seen")
+    store.close()
+
+
+@assets_app.command("check")
+def assets_check(ledger: Path) -> None:
+    """Read an asset ledger (CSV or xlsx) and name every faulty row."""
+    from detector.ledger import read_ledger
+
+    listed, faults = read_ledger(ledger)
+    _tell_rows(len(listed), faults)
+
+
+@config_app.command("check")
+def config_check(config: Annotated[Path, typer.Argument(help="settings file (TOML)")]) -> None:
+    """Name every fault in a settings file."""
+    configuration = _configuration(config, None)
+    typer.echo(f"{config}: no faults; {len(configuration.detectors())} detectors will run")
+
+
+@data_app.command("update")
+def data_update(file: Path, config: Config = None, state: State = None) -> None:
+    """Take new lists (a zip or one TSV) into the state folder, after checking them."""
+    from collector.data import update_data
+
+    configuration = _configuration(config, state)
+    for name in update_data(file, configuration.state_dir / "data"):
+        typer.echo(f"{name}: taken")
+
+
+def _serve(configuration: Configuration, port: int) -> None:
+    from api.serving import serve
+    from dashboards.console import add_console
+
+    serve(configuration, port, add_console)
+
+
+def _configuration(path: Path | None, state: Path | None) -> Configuration:
+    from api.configuration import ConfigurationError, read_configuration
+
+    try:
+        configuration = read_configuration(path)
+    except ConfigurationError as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2) from None
+    return configuration.model_copy(update={"state_dir": state}) if state else configuration
+
+
+@contextmanager
+def _state_folder(state: Path | None) -> Iterator[Path]:
+    """The folder that was asked for, or one that goes when the command ends."""
+    if state is not None:
+        yield state
+        return
+    with tempfile.TemporaryDirectory(prefix="mimawari-") as folder:
+        yield Path(folder)
+
+
+def _print_rows(rows: Any, columns: tuple[str, ...], as_json: bool, nothing: str) -> None:
+    from api.terminal import print_json_lines, print_table
+
+    if as_json:
+        print_json_lines(rows, sys.stdout)
+    else:
+        print_table(rows, columns, nothing)
+
+
+def _speed(told: str) -> float:
+    """0 for as fast as possible."""
+    if told == "max":
+        return 0.0
+    try:
+        factor = float(told)
+    except ValueError:
+        factor = 0.0
+    if factor <= 0:
+        raise typer.BadParameter(f"max, or a number above 0 such as 10, not {told!r}")
+    return factor
+
+
+def _time(told: str, default: int) -> int:
+    from datetime import UTC, datetime
+
+    if not told:
+        return default
+    try:
+        at = datetime.fromisoformat(told)
+    except ValueError:
+        raise typer.BadParameter(f"a time such as 2026-10-01T09:00, not {told!r}") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e9)
+
+
+def _tell_faults(faults: Any, notes: Any) -> None:
+    """Say what could not be read; exit status 1 if a whole input could not."""
+    for note in notes:
+        typer.echo(note, err=True)
+    for fault in faults:
+        typer.echo(str(fault), err=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _tell_rows(count: int, faults: Any) -> None:
+    typer.echo(f"{count} rows read")
+    for fault in faults:
+        typer.echo(str(fault), err=True)
+    if faults:
+        raise typer.Exit(1)
 
 
 def main() -> None:
     """Run the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from api.configuration import Configuration
 from collector.capture import CaptureError
@@ -121,6 +122,11 @@ class ReplayRun:
                 told[alert.id]["incident"] = incident.id
                 told[alert.id]["isolation"] = {"plan": plan.id, "steps": steps}
         return sorted(told.values(), key=lambda a: (a["first_ns"], a["id"]))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The hospital's time zone."""
+        return ZoneInfo(self._configuration.hospital.timezone)
 
     @property
     def faults(self) -> list[CaptureError]:

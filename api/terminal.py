@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 import collector.replay as replay
 
@@ -51,30 +53,31 @@ def print_json_lines(rows: Sequence[Mapping[str, Any]], stream: TextIO) -> None:
         stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
 
-def print_alert_table(alerts: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-    """Alerts, gravest first, and the summary."""
-    console = Console()
-    if alerts:
-        table = Table(title="警報 Alerts", title_justify="left", expand=True)
-        for heading in ("重要度", "時刻 (UTC)", "内容 / What", "ATT&CK", "発生元 → 対象"):
-            table.add_column(heading)
-        for alert in sorted(alerts, key=lambda a: -a["score"]):
-            severity = alert["severity"]
-            table.add_row(
-                f"[{_STYLE[severity]}]{severity} {alert['score']:.0f}[/]",
-                time_text(alert["first_ns"]),
-                f"{alert['title']['ja']}\n[dim]{alert['title']['en']}[/]",
-                "\n".join(alert["techniques"]),
-                f"{party_text(alert['source'])}\n→ {targets_text(alert['targets'])}",
-            )
-        console.print(table)
+def print_alerts(
+    alerts: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], zone: tzinfo = UTC
+) -> None:
+    """Alerts, gravest first, one block each, and the summary."""
+    console = Console(highlight=False)
+    for alert in sorted(alerts, key=lambda a: -a["score"]):
+        severity = alert["severity"]
+        at = datetime.fromtimestamp(alert["first_ns"] / 1e9, zone).strftime("%Y-%m-%d %H:%M:%S")
+        techniques = " ".join(alert["techniques"])
+        console.print(
+            f"[{_STYLE[severity]}] {severity} {alert['score']:.0f} [/] {at}  {techniques}"
+        )
+        body = Text()
+        body.append(f"{party_text(alert['source'])} → {targets_text(alert['targets'])}\n", "bold")
+        body.append(f"{alert['title']['ja']}\n{alert['title']['en']}\n")
+        body.append(f"次に: {alert['next_step']['ja']}\n", "dim")
+        body.append(f"Next: {alert['next_step']['en']}\n", "dim")
+        console.print(Padding(body, (0, 0, 0, 2)))
     counted = f"{summary['packets']:,} packets, {summary['flows']:,} flows, "
     counted += f"{summary['sightings']:,} sightings, {summary['alerts']:,} alerts"
     console.print(f"{counted} in {summary['wall_s']:.1f} s")
     for name in ("shed", "malformed", "detector_failures", "blind"):
         if summary[name]:
             told = ", ".join(f"{k} {v}" for k, v in sorted(summary[name].items()))
-            console.print(f"{name.replace('_', ' ')}: {told}", highlight=False)
+            console.print(f"{name.replace('_', ' ')}: {told}")
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], nothing: str) -> None:
