@@ -31,7 +31,7 @@ def sweep(span: Span, at: int, source: Host) -> None:
                 ip = f"{VLANS[vlan]}{last}"
                 target = by_ip.get(ip, Host(ip, ip))
                 answer = "" if ip not in by_ip else "refused"
-                if target.role in OPEN[port]:
+                if target.system == "windows" and target.role in OPEN[port]:
                     answer = "open"
                 Tcp(span, source, target, port, at).probe(answer)
                 at += span.random.randrange(15, 35) * MILLI

@@ -9,7 +9,7 @@ from sample_pcaps.tcp import MILLI, Tcp
 from sample_pcaps.wire import SECOND, Span
 
 PORTS = (22, 80, 135, 443, 445, 1433, 3389, 5432)
-OPEN = {"database": (22, 5432), "hl7_engine": (22,), "printer": (80, 443)}
+OPEN = {"database": (22, 5432), "hl7_engine": (22,)}
 WINDOWS_SERVER = (135, 445, 3389)
 
 
@@ -21,8 +21,10 @@ def record() -> Span:
     for vlan in (10, 80):
         for last in range(1, 41):
             ip = f"{VLANS[vlan]}{last}"
+            if ip == HOSTS["SCAN"].ip:
+                continue
             target = by_ip.get(ip, Host(ip, ip))
-            served = OPEN.get(target.role, WINDOWS_SERVER)
+            served = OPEN.get(target.role, WINDOWS_SERVER if target.system == "windows" else ())
             for port in PORTS:
                 answer = "" if ip not in by_ip else "open" if port in served else "refused"
                 Tcp(span, HOSTS["SCAN"], target, port, at).probe(answer)
