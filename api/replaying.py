@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -140,20 +140,15 @@ class ReplayRun:
         """The last line of a replay: what was read, found, shed and malformed."""
         if self._replay is None or self._engine is None:
             raise RuntimeError("nothing has been replayed yet")
-        health = asdict(self._replay.health)
+        health = self._replay.health.to_json()
+        shed = Counter(health["shed"]) + self._engine.shed
         return {
             "type": "summary",
             "schema": 1,
-            "packets": health["packets"],
-            "bytes": health["bytes"],
-            "flows": health["flows"],
-            "sightings": health["sightings"],
+            **health,
             "alerts": len(self._engine.alerts),
-            "shed": dict(self._replay.health.shed + self._engine.shed),
-            "malformed": dict(self._replay.health.malformed),
+            "shed": dict(shed),
             "detector_failures": dict(self._engine.failures),
-            "blind": health["blind"],
-            "notes": health["notes"],
             "unreadable": [str(fault) for fault in self._replay.faults],
             "wall_s": round(wall_s, 3),
         }

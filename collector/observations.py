@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from collector.flows import FlowBatch
 from collector.sightings import Sighting
@@ -22,6 +23,20 @@ class CollectorHealth:
     malformed: Counter[str] = field(default_factory=Counter)
     blind: dict[str, str] = field(default_factory=dict)  # lane → what it cannot see, and why
     notes: list[str] = field(default_factory=list)  # e.g. "x.pcap: cut off at byte 1234"
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object, for the health page and the summary line."""
+        return {
+            "packets": self.packets,
+            "bytes": self.bytes,
+            "flows": self.flows,
+            "sightings": self.sightings,
+            "live_flows": self.live_flows,
+            "shed": {k: v for k, v in self.shed.items() if v},
+            "malformed": {k: v for k, v in self.malformed.items() if v},
+            "blind": dict(self.blind),
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from collector.lake import Lake
@@ -61,7 +60,7 @@ class Round:
         if lines:
             self._store.save_observed_lines(lines)
         if seen is not None:
-            health = asdict(seen.health)
+            health = seen.health.to_json()
             health["event_ns"] = seen.watermark_ns
             health["detector_failures"] = dict(self._engine.failures)
             health["detector_shed"] = dict(self._engine.shed)
