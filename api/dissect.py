@@ -79,7 +79,7 @@ def dissect(path: str, most_packets: int) -> None:
             if number == most_packets:
                 print(json.dumps({"more": True}))  # noqa: T201 - this process answers by printing
                 return
-            print(json.dumps(_summary(packet), ensure_ascii=False))  # noqa: T201
+            print(json.dumps(_summary(packet)))  # noqa: T201
     finally:
         capture.close()
 
