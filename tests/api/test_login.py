@@ -14,17 +14,17 @@ from tests.api.house import Clock, House
 GOOD = "correct horse battery"
 
 
-def first_password(house: House) -> str:
-    told = (house.settings.state_dir / "first-login.txt").read_text()
+def first_password(new_house: House) -> str:
+    told = (new_house.settings.state_dir / "first-login.txt").read_text()
     return told.split("password: ")[1].strip()
 
 
-async def test_first_start_makes_one_admin_who_must_choose_a_password(house: House) -> None:
-    file = house.settings.state_dir / "first-login.txt"
+async def test_first_start_makes_one_admin_who_must_choose_a_password(new_house: House) -> None:
+    file = new_house.settings.state_dir / "first-login.txt"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(house.database.path.stat().st_mode) == 0o600
-    old = first_password(house)
-    async with house.client() as client:
+    assert stat.S_IMODE(new_house.database.path.stat().st_mode) == 0o600
+    old = first_password(new_house)
+    async with new_house.client() as client:
         answer = await client.post("/api/v1/login", json={"login": "Admin ", "password": old})
         assert answer.json()["must_change_password"] is True
         refused = await client.get("/api/v1/alerts")
@@ -32,23 +32,23 @@ async def test_first_start_makes_one_admin_who_must_choose_a_password(house: Hou
         changed = await client.post("/api/v1/me/password", json={"old": old, "new": GOOD})
         assert changed.json()["must_change_password"] is False
         assert (await client.get("/api/v1/alerts")).status_code == 200
-    async with house.client() as again:
+    async with new_house.client() as again:
         answer = await again.post("/api/v1/login", json={"login": "admin", "password": old})
         assert answer.status_code == 401
 
 
-async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(house: House) -> None:
-    async with house.client() as client:
-        body = {"login": "admin", "password": first_password(house)}
+async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(new_house: House) -> None:
+    async with new_house.client() as client:
+        body = {"login": "admin", "password": first_password(new_house)}
         cookie = (await client.post("/api/v1/login", json=body)).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "Secure" not in cookie  # plain HTTP on loopback
 
 
-async def test_a_new_password_tells_all_its_faults(house: House) -> None:
-    old = first_password(house)
-    async with house.client() as client:
+async def test_a_new_password_tells_all_its_faults(new_house: House) -> None:
+    old = first_password(new_house)
+    async with new_house.client() as client:
         await client.post("/api/v1/login", json={"login": "admin", "password": old})
         answer = await client.post("/api/v1/me/password", json={"old": old, "new": "admin"})
     assert answer.status_code == 422
@@ -58,6 +58,7 @@ async def test_a_new_password_tells_all_its_faults(house: House) -> None:
 
 
 async def test_wrong_logins_look_alike(house: House) -> None:
+    house.accounts.add("admin", "Admin", ["admin"], "ja", Passwords().hash(GOOD))
     house.accounts.change("target1", is_active=0)
     answers = []
     async with house.client() as client:
@@ -72,19 +73,19 @@ async def test_wrong_logins_look_alike(house: House) -> None:
 
 
 async def test_guessing_is_slowed_down_even_with_the_right_password(
-    house: House, clock: Clock
+    new_house: House, clock: Clock
 ) -> None:
-    right = {"login": "admin", "password": first_password(house)}
-    async with house.client() as client:
+    right = {"login": "admin", "password": first_password(new_house)}
+    async with new_house.client() as client:
         for _ in range(5):
             await client.post("/api/v1/login", json={"login": "admin", "password": "wrong"})
         blocked = await client.post("/api/v1/login", json=right)
         assert blocked.status_code == 429
         assert blocked.headers["retry-after"] == "2"
-    async with house.client(address="192.0.2.8") as elsewhere:
+    async with new_house.client(address="192.0.2.8") as elsewhere:
         assert (await elsewhere.post("/api/v1/login", json=right)).status_code == 200
     clock.pass_time(seconds=2)
-    async with house.client() as client:
+    async with new_house.client() as client:
         assert (await client.post("/api/v1/login", json=right)).status_code == 200
 
 
