@@ -17,7 +17,8 @@ from collector.identify.hospital import hospital_tcp, hospital_udp
 from collector.identify.names import app_of_name
 from collector.identify.network import network_tcp, network_udp
 from collector.identify.ports import ip_protocol_app, tcp_port_app, udp_port_app
-from collector.identify.remote import certificate_mark, remote_tcp, remote_udp
+from collector.identify.remote import remote_tcp, remote_udp
+from collector.identify.tls_marks import certificate_tool, looks_like_tor, tool_by_alpn
 from collector.identify.tunnels import tunnel_tcp, tunnel_udp
 from collector.identify.web import (
     dtls,
@@ -29,10 +30,10 @@ from collector.identify.web import (
     is_server_hello,
     is_tls_record,
     server_name,
-    tool_by_alpn,
 )
 from collector.identify.windows import windows_tcp, windows_udp
 from collector.identify.wire import (
+    HELLO,
     LIKELY,
     NAMED,
     NOTHING,
@@ -44,6 +45,7 @@ from collector.identify.wire import (
 )
 
 HTTP, TLS, QUIC, RDP = APP_CODE["http"], APP_CODE["tls"], APP_CODE["quic"], APP_CODE["rdp"]
+TOR = APP_CODE["tor"]
 TCP, UDP = 6, 17
 
 
@@ -143,13 +145,15 @@ def _identify_tls(
         tool = tool_by_alpn(buffer, start, end)
         if tool:
             return tool, SURE
-        return (RDP, SHAPED) if destination_port == 3389 else (TLS, SURE)
+        if looks_like_tor(buffer, start, end):
+            return TOR, SHAPED
+        return (RDP, SHAPED) if destination_port == 3389 else (TLS, HELLO)
     if is_server_hello(buffer, start, end):
-        tool = certificate_mark(buffer, start, end)
+        tool = certificate_tool(buffer, start, end, source_port)
         if tool:
             return tool, SURE
-        return (RDP, SHAPED) if source_port == 3389 else (TLS, SURE)
-    return (RDP, LIKELY) if on(source_port, destination_port, 3389) else (TLS, SHAPED)
+        return (RDP, SHAPED) if source_port == 3389 else (TLS, HELLO)
+    return (RDP if on(source_port, destination_port, 3389) else TLS), LIKELY
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,6 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
-    find,
     on,
     starts,
     u16,
@@ -23,7 +22,7 @@ from collector.identify.wire import (
     within,
 )
 
-TEAMVIEWER, ANYDESK = APP_CODE["teamviewer"], APP_CODE["anydesk"]
+TEAMVIEWER = APP_CODE["teamviewer"]
 RUSTDESK, RADMIN = APP_CODE["rustdesk"], APP_CODE["radmin"]
 VNC, RDP, SSH, TELNET = APP_CODE["vnc"], APP_CODE["rdp"], APP_CODE["ssh"], APP_CODE["telnet"]
 
@@ -45,7 +44,7 @@ def remote_tcp(
     confidence = teamviewer(buffer, start, end, on(source_port, destination_port, 5938))
     if confidence:
         return TEAMVIEWER, confidence
-    if radmin(buffer, start, end, on(source_port, destination_port, 4899)):
+    if radmin(buffer, start, end):
         return RADMIN, SURE
     if within(source_port, destination_port, 21115, 21119) and rustdesk_tcp(buffer, start, end):
         return RUSTDESK, NAMED
@@ -60,9 +59,14 @@ def remote_udp(
     if size > 12 and buffer[start] == 0 and u16(buffer, start + 11) == 0x1724:
         return TEAMVIEWER, SURE if on(source_port, destination_port, 5938) else LIKELY
     # MS-RDPEUDP §2.2.2.1: a SYN acknowledges -1 and is padded to 1232 bytes.
+    on_rdp_port = on(source_port, destination_port, 3389)
     is_syn = size >= 1132 and u32(buffer, start) == 0xFFFFFFFF and buffer[start + 7] & 1
-    if is_syn and on(source_port, destination_port, 3389):
+    if is_syn and on_rdp_port:
         return RDP, NAMED
+    # Later packets: acknowledged number, window of packets, flags with ACK.
+    has_header = size >= 12 and 1 <= u16(buffer, start + 4) <= 4096
+    if has_header and on_rdp_port and u16(buffer, start + 6) & 0xE004 == 4:
+        return RDP, SHAPED
     if on(source_port, destination_port, 21116) and rendezvous(buffer, start, end):
         return RUSTDESK, NAMED
     return NOTHING
@@ -135,13 +139,15 @@ def _is_low(buffer: Bytes, start: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def radmin(buffer: Bytes, start: int, end: int, on_own_port: bool) -> bool:
-    """Radmin 3 greets with version 1 and a kind; the first ten bytes are fixed."""
-    if starts(buffer, start, end, b"\x01\x00\x00\x00\x01\x00\x00\x00\x08\x08"):
-        return end - start == 10
-    if starts(buffer, start, end, b"\x01\x00\x00\x00") and on_own_port:
-        return u32(buffer, start + 4) <= 0xFFFF if end - start >= 8 else False
-    return False
+def radmin(buffer: Bytes, start: int, end: int) -> bool:
+    """A kind, the body's length, and the body's sum as little-endian words of four bytes."""
+    size = end - start
+    if not 10 <= size <= 64 or buffer[start] != 1 or u32(buffer, start + 1) != size - 9:
+        return False
+    total = 0
+    for i in range(start + 9, end):
+        total += buffer[i] << (8 * ((i - start - 9) % 4))
+    return total != 0 and total & 0xFFFFFFFF == u32(buffer, start + 5)
 
 
 @njit(cache=True, nogil=True)
@@ -174,14 +180,3 @@ def rendezvous(buffer: Bytes, start: int, end: int) -> bool:
             return False
         length, at = length | buffer[at] << 7, at + 1
     return length == end - at
-
-
-@njit(cache=True, nogil=True)
-def certificate_mark(buffer: Bytes, start: int, end: int) -> int:
-    """The tool whose own certificate stands in a server's first segment, or 0."""
-    if (
-        find(buffer, start, end, b"AnyNet Relay") > 0
-        or find(buffer, start, end, b"AnyDesk Client") > 0
-    ):
-        return ANYDESK
-    return 0

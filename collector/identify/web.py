@@ -28,8 +28,7 @@ DTLS, QUIC, UPNP = APP_CODE["dtls"], APP_CODE["quic"], APP_CODE["upnp"]
 WINRM, PRINTER, CHISEL = APP_CODE["winrm"], APP_CODE["printer"], APP_CODE["chisel"]
 SSTP, SOFTETHER, PULSE = APP_CODE["sstp"], APP_CODE["softether"], APP_CODE["pulse"]
 ANYCONNECT, GLOBALPROTECT = APP_CODE["anyconnect"], APP_CODE["globalprotect"]
-ANYDESK, CLOUDFLARED, RDP = APP_CODE["anydesk"], APP_CODE["cloudflared"], APP_CODE["rdp"]
-TEAMVIEWER, DNS = APP_CODE["teamviewer"], APP_CODE["dns"]
+TEAMVIEWER = APP_CODE["teamviewer"]
 
 #: Where a header block is searched for marks: the request line and the usual headers.
 _HEAD_BYTES = 2048
@@ -227,17 +226,6 @@ def server_name(buffer: Bytes, start: int, end: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def tool_by_alpn(buffer: Bytes, start: int, end: int) -> int:
-    """Tools that name themselves in ALPN (RFC 7301)."""
-    at, stop = find_extension(buffer, start, end, 16)
-    if at == 0:
-        return 0
-    if starts(buffer, at + 3, stop, b"anydesk/"):
-        return ANYDESK
-    return CLOUDFLARED if find(buffer, at, stop, b"argotunnel") > 0 else 0
-
-
-@njit(cache=True, nogil=True)
 def dtls(buffer: Bytes, start: int, end: int) -> tuple[int, int]:
     """RFC 6347 §4.1; version 0100 is Cisco's AnyConnect, which froze an early OpenSSL's."""
     if end - start < 14 or not 20 <= buffer[start] <= 26:
@@ -247,8 +235,11 @@ def dtls(buffer: Bytes, start: int, end: int) -> tuple[int, int]:
     if length == 0 or start + 13 + length > end:
         return NOTHING
     if version == 0x0100 and buffer[start] in (20, 22):
+        # AnyConnect resumes by DTLS the session that it opened by TLS: 32 bytes of session id.
         is_hello = buffer[start + 13] == 1 and u24(buffer, start + 14) + 12 == length
-        return (ANYCONNECT, SURE) if is_hello else NOTHING
+        if not is_hello or length < 60:
+            return NOTHING
+        return (ANYCONNECT, SURE) if buffer[start + 59] == 32 else (DTLS, SURE)
     if version not in (0xFEFF, 0xFEFD, 0xFEFC):
         return NOTHING
     return DTLS, SURE

@@ -21,6 +21,8 @@ Bytes = NDArray[Any]  # u8
 SURE: Final = 95
 NAMED: Final = 90
 SHAPED: Final = 80
+#: A TLS or DTLS hello: surely that, but the other side's may still name the tool inside.
+HELLO: Final = 75
 LIKELY: Final = 60
 PORT_ONLY: Final = 40
 NOTHING: Final = (0, 0)

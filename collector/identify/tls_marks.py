@@ -1,0 +1,89 @@
+"""Tools that a TLS hello or a server's certificate gives away without a listed name."""
+
+# mypy: disable-error-code="no-any-return"
+# (numba's njit carries no types)
+
+from __future__ import annotations
+
+from numba import njit
+
+from collector.apps import APP_CODE
+from collector.identify.web import find_extension, server_name
+from collector.identify.wire import Bytes, find, starts
+
+ANYDESK, CLOUDFLARED = APP_CODE["anydesk"], APP_CODE["cloudflared"]
+FORTINET, TOR = APP_CODE["fortinet_sslvpn"], APP_CODE["tor"]
+#: Where FortiGate listens for SSL VPN; its other services show the same certificate.
+_FORTINET_PORTS = (10443, 4433, 4443, 8443, 20443)
+
+
+@njit(cache=True, nogil=True)
+def tool_by_alpn(buffer: Bytes, start: int, end: int) -> int:
+    """Tools that name themselves in ALPN (RFC 7301)."""
+    at, stop = find_extension(buffer, start, end, 16)
+    if at == 0:
+        return 0
+    if starts(buffer, at + 3, stop, b"anydesk/"):
+        return ANYDESK
+    return CLOUDFLARED if find(buffer, at, stop, b"argotunnel") > 0 else 0
+
+
+@njit(cache=True, nogil=True)
+def certificate_tool(buffer: Bytes, start: int, end: int, server_port: int) -> int:
+    """The tool whose own certificate stands in a server's first segment (TLS 1.2 and older)."""
+    if find(buffer, start, end, b"AnyNet R") > 0 or find(buffer, start, end, b"AnyDesk Client") > 0:
+        return ANYDESK
+    if server_port in _FORTINET_PORTS and find(buffer, start, end, b"Fortinet") > 0:
+        return FORTINET
+    return TOR if has_tor_certificate(buffer, start, end) else 0
+
+
+@njit(cache=True, nogil=True)
+def looks_like_tor(buffer: Bytes, start: int, end: int) -> bool:
+    """Tor's made-up server name, from a client that offers no ALPN (browsers do)."""
+    at, stop = server_name(buffer, start, end)
+    if at == 0 or not starts(buffer, at, stop, b"www."):
+        return False
+    last = _made_up_label(buffer, at + 4, stop)
+    if last == 0 or stop - last != 4 or not starts(buffer, last, stop, b".com"):
+        return False
+    alpn, _ = find_extension(buffer, start, end, 16)
+    return alpn == 0 and _has_inner_digit(buffer, at + 4, last)
+
+
+@njit(cache=True, nogil=True)
+def has_tor_certificate(buffer: Bytes, start: int, end: int) -> bool:
+    """Issued by www.<made up>.com to www.<made up>.net, as Tor's relays issue to themselves."""
+    at = find(buffer, start, end, b"www.")
+    if at < 0:
+        return False
+    last = _made_up_label(buffer, at + 4, end)
+    if last == 0 or not starts(buffer, last, end, b".com"):
+        return False
+    at = find(buffer, last, end, b"www.")
+    if at < 0:
+        return False
+    last = _made_up_label(buffer, at + 4, end)
+    return last > 0 and starts(buffer, last, end, b".net")
+
+
+@njit(cache=True, nogil=True)
+def _made_up_label(buffer: Bytes, at: int, end: int) -> int:
+    """Where a label of 8 to 25 base32 characters (a-z, 2-7) ends, or 0."""
+    last = at
+    while last < end and (97 <= buffer[last] <= 122 or 50 <= buffer[last] <= 55):
+        last += 1
+    return last if 8 <= last - at <= 25 else 0
+
+
+@njit(cache=True, nogil=True)
+def _has_inner_digit(buffer: Bytes, at: int, end: int) -> bool:
+    """A digit between letters, and four letters in a row without a vowel: no word is so."""
+    digit, run, longest = False, 0, 0
+    for i in range(at, end):
+        is_digit = buffer[i] < 58
+        digit = digit or (is_digit and at < i < end - 1)
+        is_vowel = buffer[i] in (97, 101, 105, 111, 117)
+        run = 0 if is_vowel or is_digit else run + 1
+        longest = max(longest, run)
+    return digit and longest >= 4
