@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from detector.detection import Detector
+from detector.lines.arp_spoofing import ArpSpoofing
 from detector.lines.dns_tunnel import DnsTunnel
 from detector.lines.hidden_line import HiddenLine
 from detector.lines.icmp_tunnel import IcmpTunnel
+from detector.lines.lease_flood import LeaseFlood
+from detector.lines.name_poisoning import NamePoisoning
 from detector.lines.signatures import ToolSignatures
 
 LINE_DETECTORS: tuple[Detector, ...] = (
@@ -13,4 +16,7 @@ LINE_DETECTORS: tuple[Detector, ...] = (
     ToolSignatures(),
     DnsTunnel(),
     IcmpTunnel(),
+    ArpSpoofing(),
+    NamePoisoning(),
+    LeaseFlood(),
 )
