@@ -8,12 +8,16 @@ from detector.lines.dns_tunnel import DnsTunnel
 from detector.lines.hidden_line import HiddenLine
 from detector.lines.icmp_tunnel import IcmpTunnel
 from detector.lines.lease_flood import LeaseFlood
+from detector.lines.line_register import LineRegister
 from detector.lines.name_poisoning import NamePoisoning
+from detector.lines.new_destination import NewDestination
 from detector.lines.signatures import ToolSignatures
 
 LINE_DETECTORS: tuple[Detector, ...] = (
     HiddenLine(),
     ToolSignatures(),
+    LineRegister(),
+    NewDestination(),
     DnsTunnel(),
     IcmpTunnel(),
     ArpSpoofing(),

@@ -1,0 +1,101 @@
+"""Outside lines as seen: clusters of a device inside, a place outside and a tunnel protocol."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+from detector.lines.sessions import Session
+from detector.lines.surroundings import network_of
+
+Verdict = Literal[
+    "matched", "unregistered", "changed", "expired", "out_of_window", "weak", "no_register"
+]
+
+MAX_LINES: Final = 20_000
+
+
+@dataclass(frozen=True)
+class ObservedLine:
+    """One line as the sensor saw it; `registered_id` is empty where the register knows none."""
+
+    id: str
+    device_ip: str
+    device_mac: str
+    outside: str  # name where one was seen, else the /24 (IPv6: /64)
+    peer_ip: str  # the last one
+    protocol: str  # what makes the line: ipsec, openvpn, anydesk …
+    label: str
+    first_ns: int
+    last_ns: int
+    sessions: int
+    bytes_out: int
+    bytes_in: int
+    direction: str
+    verdict: Verdict
+    registered_id: str
+    match: float  # 0-1, how well it fits the registered line
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class ObservedLines:
+    """All lines seen, the one silent for longest forgotten first; tells which changed."""
+
+    lines: dict[str, ObservedLine] = field(default_factory=dict)
+    changed: dict[str, None] = field(default_factory=dict)
+
+    def see(
+        self, session: Session, name: str, verdict: Verdict, registered_id: str, match: float
+    ) -> ObservedLine:
+        """Add a session to its line."""
+        outside = registered_id or name or network_of(session.peer)
+        line_id = _line_id(session.device, outside, session.line)
+        known = self.lines.pop(line_id, None)
+        seen = ObservedLine(
+            id=line_id,
+            device_ip=session.device,
+            device_mac=session.device_mac,
+            outside=name or network_of(session.peer),
+            peer_ip=session.peer,
+            protocol=session.line,
+            label=session.tool.label,
+            first_ns=session.first_ns,
+            last_ns=session.last_ns,
+            sessions=session.count,
+            bytes_out=session.bytes_out,
+            bytes_in=session.bytes_in,
+            direction=session.direction,
+            verdict=verdict,
+            registered_id=registered_id,
+            match=round(match, 2),
+        )
+        if known is not None:
+            seen = replace(
+                seen,
+                first_ns=min(known.first_ns, seen.first_ns),
+                last_ns=max(known.last_ns, seen.last_ns),
+                sessions=known.sessions + seen.sessions,
+                bytes_out=known.bytes_out + seen.bytes_out,
+                bytes_in=known.bytes_in + seen.bytes_in,
+            )
+        self.lines[line_id] = seen
+        self.changed[line_id] = None
+        if len(self.lines) > MAX_LINES:
+            forgotten = next(iter(self.lines))
+            del self.lines[forgotten]
+            self.changed.pop(forgotten, None)
+        return seen
+
+    def take_changed(self) -> list[ObservedLine]:
+        """Lines that changed since the last call."""
+        taken = [self.lines[i] for i in self.changed]
+        self.changed = {}
+        return taken
+
+
+def _line_id(device: str, outside: str, protocol: str) -> str:
+    return sha256(f"{device}\n{outside}\n{protocol}".encode()).hexdigest()[:12]
