@@ -58,6 +58,8 @@ PICK_DTYPE = np.dtype(
 class Packet:
     """A picked packet, its headers read; `payload` follows the last header that was read.
 
+    Of ICMP (Pick.ND) the payload starts at the header itself, which says nearly all.
+
     Addresses are text, "" where the frame carries none.
     """
 

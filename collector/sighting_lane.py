@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.decoders import DECODERS, Decoder
+from collector.flights import Flights
 from collector.flows import address_text, mac_text
-from collector.packet import Packet
+from collector.packet import Packet, Pick
 from collector.sightings import Sighting
 
 #: A hospital's hosts fit; an address scan cannot make it grow.
@@ -21,6 +22,7 @@ _ADDRESSES_KEPT: Final = 16384
 _address = lru_cache(_ADDRESSES_KEPT)(address_text)
 _mac = lru_cache(_ADDRESSES_KEPT)(mac_text)
 _BY_PICK: Final[dict[int, Decoder]] = {int(decoder.pick): decoder for decoder in DECODERS}
+_ICMP_HEADER: Final = 8
 _BROKEN: Final = (ValueError, IndexError, struct.error)
 
 
@@ -35,6 +37,7 @@ class SightingLane:
         self._sensor = sensor
         self.malformed: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self._flights = Flights()
 
     def decode(self, buffer: bytes | NDArray[np.uint8], picks: NDArray[Any]) -> list[Sighting]:
         """Decode picks (PICK_DTYPE) whose offsets are into `buffer`; sightings in time order.
@@ -43,10 +46,12 @@ class SightingLane:
         """
         found: list[Sighting] = []
         mine = picks[np.isin(picks["kind"], list(_BY_PICK))]
-        for kind, packet in zip(
-            mine["kind"].tolist(), packets_of(buffer, mine, self._sensor), strict=True
-        ):
+        packets = packets_of(buffer, mine, self._sensor)
+        for kind, picked in zip(mine["kind"].tolist(), packets, strict=True):
             decoder = _BY_PICK[kind]
+            packet = self._flights.join(kind, picked)
+            if packet is None:
+                continue
             try:
                 for sighting in decoder.decode(packet):
                     found.append(sighting)
@@ -62,6 +67,10 @@ def packets_of(
     buffer: bytes | NDArray[np.uint8], picks: NDArray[Any], sensor: str = "local"
 ) -> Iterator[Packet]:
     """Make a packet of each pick."""
+    is_icmp = picks["kind"] == Pick.ND
+    picks = picks.copy()
+    picks["payload_offset"][is_icmp] -= _ICMP_HEADER
+    picks["payload_length"][is_icmp] += _ICMP_HEADER
     view = memoryview(buffer)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
     sources, destinations = picks["source"].tolist(), picks["destination"].tolist()
     columns = (

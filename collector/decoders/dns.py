@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
@@ -20,6 +21,7 @@ from collector.sightings import Dns, DnsUpdate, Sighting
 
 _TCP: Final = 6
 _UPDATE: Final = 5
+_OPCODES: Final = (0, 2, 4, 5)  # query, status, notify, update
 _MAX_MESSAGES: Final = 16
 _MAX_NAMES: Final = 32
 _NAMES: Final = {2: 0, 5: 0, 12: 0, 15: 2, 33: 6, 39: 0}  # type → bytes before the name
@@ -43,14 +45,20 @@ class DnsDecoder(Decoder):
             if len(data) < 14:
                 return
             length = data[0] << 8 | data[1]
+            if not _starts_message(data[2:14]):
+                return
             yield from _sightings(packet, data[2 : 2 + length], "tcp")
             data = data[2 + length :]
 
 
+def _starts_message(head: bytes) -> bool:
+    """Whether a message starts here: a segment from the middle of a long answer looks otherwise."""
+    flags, questions = struct.unpack_from("!HH", head, 2)
+    return questions == 1 and flags >> 11 & 15 in _OPCODES and flags & 0x40 == 0
+
+
 def _sightings(packet: Packet, data: bytes, transport: str) -> Iterator[Sighting]:
     message = read_message(data)
-    if transport == "tcp" and len(message.questions) != 1:
-        raise Malformed("a DNS message over TCP without its one question")
     if message.opcode == _UPDATE:
         yield from _updates(packet, message)
     else:

@@ -15,7 +15,7 @@ from collector.sightings import NeighborAdvertisement, Redirect, RouterAdvertise
 class NdDecoder(Decoder):
     """Router advertisements, neighbour advertisements and redirects; ICMP redirects of IPv4 too.
 
-    The payload starts at the ICMP type.
+    The payload starts at the ICMP type, which the packet has as its source port too.
     """
 
     pick: ClassVar[Pick] = Pick.ND
@@ -39,7 +39,7 @@ class NdDecoder(Decoder):
             yield Redirect(
                 **seen(packet), router_ip=ip_text(data[8:24]), destination_ip=ip_text(data[24:40])
             )
-        elif data[0] in (134, 136, 137, 5):
+        else:
             raise Malformed(f"ICMP type {data[0]} of {len(data)} bytes")
 
 

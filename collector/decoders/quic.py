@@ -34,29 +34,19 @@ _VERSIONS: Final[dict[int, _Version]] = {
     **{0xFF000000 + draft: _DRAFT_23 for draft in range(23, 29)},
 }
 _MAX_CRYPTO: Final = 16384
+_MAX_PACKETS: Final = 4
 
 
 class QuicDecoder(Decoder):
-    """The ClientHello in a client's first packet (versions 1, 2, and drafts 23 to 32).
+    """The ClientHello in a client's first packets (versions 1, 2, and drafts 23 to 32).
 
-    A server's packets and those of other versions tell nothing here. A ClientHello spread over
-    two packets shows what the first holds of it.
+    A server's packets and those of other versions tell nothing here.
     """
 
     pick: ClassVar[Pick] = Pick.QUIC
 
     def decode(self, packet: Packet) -> Iterator[Sighting]:
-        data = packet.payload
-        if len(data) < 7 or data[0] & 0xC0 != 0xC0:
-            raise Malformed("no QUIC long header")
-        version = _VERSIONS.get(int.from_bytes(data[1:5], "big"))
-        if version is None or data[0] >> 4 & 3 != version.initial_type:
-            return
-        try:
-            frames = _decrypt(data, version)
-        except InvalidTag:
-            return
-        crypto = _crypto(frames)
+        crypto = _client_crypto(packet.payload)
         if crypto:
             hello = read_client_hello(crypto)
             yield TlsClientHello(
@@ -69,8 +59,39 @@ class QuicDecoder(Decoder):
             )
 
 
-def _decrypt(data: bytes, version: _Version) -> bytes:
-    """Remove header protection (RFC 9001 §5.4) and decrypt with the client's Initial keys."""
+def is_cut(payload: bytes) -> bool:
+    """Whether the ClientHello goes on in the next datagram."""
+    frames = b"".join(_initials(payload))
+    crypto = _crypto(frames)
+    whole = 4 + int.from_bytes(crypto[1:4], "big") if len(crypto) >= 4 else 1
+    return bool(frames) and len(crypto) < whole
+
+
+def _client_crypto(data: bytes) -> bytes:
+    return _crypto(b"".join(_initials(data)))
+
+
+def _initials(data: bytes) -> Iterator[bytes]:
+    """The frames of the Initial packets at the head of a datagram, or of two that were joined."""
+    if len(data) < 7 or data[0] & 0xC0 != 0xC0:
+        raise Malformed("no QUIC long header")
+    for _ in range(_MAX_PACKETS):
+        version = _VERSIONS.get(int.from_bytes(data[1:5], "big"))
+        if len(data) < 7 or version is None or data[0] >> 4 & 0xF != 0xC | version.initial_type:
+            return
+        try:
+            frames, size = _decrypt(data, version)
+        except InvalidTag:
+            return  # a server's packet: its keys follow from a packet that we do not have
+        yield frames
+        data = data[size:].lstrip(b"\0")
+
+
+def _decrypt(data: bytes, version: _Version) -> tuple[bytes, int]:
+    """Remove header protection (RFC 9001 §5.4), decrypt with the client's Initial keys.
+
+    Returns the frames and the packet's length.
+    """
     connection_id = data[6 : 6 + data[5]]
     at = 6 + data[5]
     at += 1 + data[at]
@@ -90,7 +111,7 @@ def _decrypt(data: bytes, version: _Version) -> bytes:
     number = bytes(a ^ b for a, b in zip(data[at : at + size], mask[1:], strict=False))
     nonce = (int.from_bytes(iv, "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
     head = bytes([first]) + data[1:at] + number
-    return AESGCM(key).decrypt(nonce, data[at + size : at + length], head)
+    return AESGCM(key).decrypt(nonce, data[at + size : at + length], head), at + length
 
 
 def _expand(secret: bytes, label: str, length: int) -> bytes:

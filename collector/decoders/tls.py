@@ -53,6 +53,24 @@ class TlsDecoder(Decoder):
                 return
 
 
+def starts_record(payload: bytes) -> bool:
+    return payload[:1] == bytes([_HANDSHAKE]) and payload[1:2] == b"\3"
+
+
+def is_cut(payload: bytes) -> bool:
+    """Whether what the decoder tells of goes on in the next segment."""
+    flight, _ = _handshake(payload)
+    for kind, body in _messages(flight):
+        if kind == _CLIENT_HELLO:
+            return len(flight) < 4 + int.from_bytes(flight[1:4], "big")
+        if kind == _CERTIFICATE:
+            return len(body) < 6 + int.from_bytes(body[3:6], "big")
+    at = 0
+    while at + 5 <= len(payload) and payload[at] == _HANDSHAKE:
+        at += 5 + (payload[at + 3] << 8 | payload[at + 4])
+    return at > len(payload)
+
+
 def _handshake(data: bytes) -> tuple[bytes, int]:
     """Join the handshake records at the head of a segment; the last may be cut off."""
     if len(data) < 6 or data[0] != _HANDSHAKE or data[1] != 3:

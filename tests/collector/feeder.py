@@ -98,6 +98,9 @@ def _read(row, link_type: int, frame: bytes) -> int:
     if protocol in (6, 17) and at + 8 <= len(frame):
         row["source_port"], row["destination_port"] = struct.unpack_from("!HH", frame, at)
         at += 8 if protocol == 17 else (frame[at + 12] >> 4) * 4 if at + 12 < len(frame) else 20
+    if protocol in (1, 58) and at + 8 <= end:
+        row["source_port"], row["destination_port"] = frame[at], frame[at + 1]
+        at += 8
     row["payload_offset"], row["payload_length"] = at, max(0, end - at)
     return _kind(protocol, row, frame[at:end])
 
@@ -105,7 +108,7 @@ def _read(row, link_type: int, frame: bytes) -> int:
 def _kind(protocol: int, row, payload: bytes) -> int:
     ports = (int(row["source_port"]), int(row["destination_port"]))
     if protocol == 58:
-        return Pick.ND if payload[:1] in (b"\x86", b"\x88", b"\x89") else Pick.NONE
+        return Pick.ND if ports[0] in (134, 136, 137) else Pick.NONE
     if protocol == 17:
         kind = next((UDP_PORTS[p] for p in ports if p in UDP_PORTS), Pick.NONE)
         return kind if kind != Pick.QUIC or payload[:1] >= b"\xc0" else Pick.NONE
@@ -125,7 +128,10 @@ def _kind(protocol: int, row, payload: bytes) -> int:
 
 
 def packet_rows(*payloads: bytes, kind: Pick, protocol=17, port=40000, peer_port=0):
-    """(buffer, picks) of payloads without headers, as if sent by 10.0.0.1 to 10.0.0.2."""
+    """(buffer, picks) of payloads without headers, as if sent by 10.0.0.1 to 10.0.0.2.
+
+    An ICMP payload starts with the ICMP header.
+    """
     buffer, rows = bytearray(), []
     for number, payload in enumerate(payloads):
         row = np.zeros((), PICK_DTYPE)
@@ -134,6 +140,9 @@ def packet_rows(*payloads: bytes, kind: Pick, protocol=17, port=40000, peer_port
         row["source"], row["destination"] = address_number("10.0.0.1"), address_number("10.0.0.2")
         row["source_port"], row["destination_port"] = port, peer_port
         row["source_mac"], row["destination_mac"] = 0x020000000001, 0x020000000002
+        if kind == Pick.ND:
+            row["payload_offset"] += 8
+            row["payload_length"] = max(0, len(payload) - 8)
         buffer += payload
         rows.append(row)
     return bytes(buffer), np.array(rows, PICK_DTYPE)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from collector.deep import DeepLane, DeepSettings
-from collector.deep.memory import Recent
 from collector.deep.tshark import Tshark, command
 from collector.packet import Pick
+from collector.recent import Recent
 from tests.collector.feeder import frames_of, packet_rows, picks_of
 
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
