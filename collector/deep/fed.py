@@ -11,10 +11,9 @@ from collector.packet import Packet
 _NBSS: Final = 4  # the length that goes before SMB over TCP
 _SMB2: Final = b"\xfeSMB"
 _SMB1: Final = b"\xffSMB"
-_SMB2_READ, _SMB2_WRITE = 8, 9
-_SMB1_READ, _SMB1_WRITE = 0x2E, 0x2F
-#: PDUs longer than this are files, whose other segments the fast lane leaves out on purpose.
-BULK_BYTES: Final = 8192
+_SEALED: Final = b"\xfdSMB"
+_SMB2_BULK: Final = (b"\x08", b"\x09")  # READ, WRITE
+_SMB1_BULK: Final = (b"\x2e", b"\x2f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +45,17 @@ def written_magic(payload: bytes) -> str:
     return "MZ" if payload[at : at + 2] == b"MZ" else ""
 
 
-def is_bulk(payload: bytes) -> bool:
-    """Whether a segment starts a READ answer or WRITE request whose other segments may be missing.
+def is_bulk(payload: bytes, bulk_bytes: int) -> bool:
+    """Whether a segment starts a read or write whose other segments the fast lane leaves out.
 
     tshark would wait for them and tell nothing; given as cut off, the head is read at once.
     """
-    if len(payload) < 68 or int.from_bytes(payload[1:4], "big") <= max(BULK_BYTES, len(payload)):
+    length = _NBSS + int.from_bytes(payload[1:4], "big")
+    if len(payload) < _NBSS + 12 or length <= max(bulk_bytes, len(payload)):
         return False
     head = payload[_NBSS : _NBSS + 4]
+    if head == _SEALED:
+        return True
     if head == _SMB2:
-        return payload[16] in (_SMB2_READ, _SMB2_WRITE)
-    return head == _SMB1 and payload[8] in (_SMB1_READ, _SMB1_WRITE)
+        return payload[16:17] in _SMB2_BULK
+    return head == _SMB1 and payload[8:9] in _SMB1_BULK

@@ -21,6 +21,7 @@ from collector.deep.memory import Memory
 from collector.deep.settings import DeepSettings
 from collector.deep.smb import read_smb1, read_smb2
 from collector.deep.tshark import Tshark, TsharkFailed
+from collector.fastlane.settings import FastLaneSettings
 from collector.packet import Packet, Pick
 from collector.sighting_lane import packets_of
 from collector.sightings import Sighting
@@ -47,8 +48,15 @@ class DeepLane:
     what cannot be seen and what to do. tshark starts with the first packet.
     """
 
-    def __init__(self, settings: DeepSettings | None = None, sensor: str = "local") -> None:
+    def __init__(
+        self,
+        settings: DeepSettings | None = None,
+        sensor: str = "local",
+        bulk_bytes: int = FastLaneSettings().bulk_bytes,
+    ) -> None:
+        """`bulk_bytes` is the fast lane's: of longer reads and writes only the head is fed."""
         self._settings = settings or DeepSettings()
+        self._bulk_bytes = bulk_bytes
         self._sensor = sensor
         self._tshark: Tshark | None = None
         self._waiting: deque[Fed] = deque()
@@ -109,7 +117,7 @@ class DeepLane:
             self.shed["deep_tshark"] += self._settings.enabled
             return
         fed = Fed.of(self._order, packet)
-        if is_bulk(packet.payload):
+        if is_bulk(packet.payload, self._bulk_bytes):
             # One byte less than the wire had makes tshark read the head and not wait for the rest.
             wire_length = max(wire_length, len(frame))
             frame = frame[:-1]
