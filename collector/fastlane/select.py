@@ -53,7 +53,7 @@ def choose_udp(buffer: Buffer, head: Any, row: Any, nth: int) -> int:
         return _DHCP
     if low == 546 or low == 547:
         return _DHCPV6
-    if low == 137:
+    if low == 137 or low == 138:  # 138: datagrams whose head names the sender's own address
         return _NBNS
     if source == 5355 or destination == 5355:
         return _LLMNR
