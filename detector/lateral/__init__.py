@@ -13,6 +13,7 @@ from detector.lateral.remote_calls import RemoteCalls
 from detector.lateral.shares import AdminShares
 from detector.lateral.smb_exploit import SmbExploit
 from detector.lateral.tickets import TicketAbuse
+from detector.lateral.web_attack import WebAttack
 
 LATERAL_DETECTORS: tuple[Detector, ...] = (
     LandingPivot(),
@@ -27,4 +28,5 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     PasswordGuessing(),
     TicketAbuse(),
     DirectorySearch(),
+    WebAttack(),
 )

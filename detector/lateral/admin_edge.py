@@ -177,7 +177,7 @@ class AdminEdge(Detector):
             source=host.ip,
             targets=(other.ip,),
             score=min(100.0, score),
-            confidence=0.5 if variant == "cold" else 0.8,
+            confidence=0.8,
             first_ns=int(flows.first_ns[at].min()),
             last_ns=int(flows.last_ns[at].max()),
             facts={
@@ -190,7 +190,7 @@ class AdminEdge(Detector):
             variant=variant,
             key=f"{other.ip} {app}",
             techniques=(technique,),
-            category="remote_access" if variant == "cold" else None,
+            category="remote_access" if variant == "cold" and app != "winrm" else None,
             app=app,
             flows=flow_keys(flows, at),
             warmth=window.edges.warmth,
@@ -200,6 +200,8 @@ class AdminEdge(Detector):
         """Low, and only for what a person would want to know without any baseline."""
         if app not in _INTERACTIVE or host.role in _CONTROLLERS:
             return 0.0
+        if app == "winrm" and other.role not in _SERVERS:
+            return 55.0
         return 40.0 if not is_ours else 35.0
 
     def _direction(self, host: Host, other: Host) -> float:

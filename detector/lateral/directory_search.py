@@ -122,7 +122,7 @@ class DirectorySearch(Detector):
                 source=source,
                 targets=(target,),
                 score=min(70.0, worst[1] + 5 * (len(told) - 1)),
-                confidence=0.7,
+                confidence=0.85,
                 first_ns=calls.first_ns,
                 last_ns=calls.last_ns,
                 facts={
@@ -138,13 +138,15 @@ class DirectorySearch(Detector):
 
     def _zones(self, window: Window) -> Iterator[Finding]:
         for query in window.of(Dns):
-            if query.query_type.upper() != "AXFR" or query.is_response:
+            if query.query_type.upper() != "AXFR" or not query.ip or not query.peer_ip:
                 continue
-            if window.hosts.at(query.ip).role in ("dns", "domain_controller"):
+            ends = (query.ip, query.peer_ip)
+            source, target = reversed(ends) if query.is_response else ends
+            if window.hosts.at(source).role in ("dns", "domain_controller"):
                 continue
             yield Finding(
-                source=query.ip,
-                targets=(query.peer_ip,),
+                source=source,
+                targets=(target,),
                 score=60.0,
                 confidence=0.9,
                 first_ns=query.time_ns,
@@ -153,7 +155,7 @@ class DirectorySearch(Detector):
                 variant="zone_transfer",
                 techniques=("T1590.002", "T1018"),
                 app="dns",
-                flows=(flow_of(query),),
+                flows=(flow_of(query, from_server=query.is_response),),
             )
 
 

@@ -215,7 +215,7 @@ class PasswordGuessing(Detector):
             target = window.hosts.ip(key[1])
             yield Finding(
                 source=window.hosts.ip(key[0]), targets=(target,),
-                score=min(75.0, 55 + len(recent) / 5), confidence=0.7,
+                score=min(75.0, 60 + len(recent) / 5), confidence=0.85,
                 first_ns=min(recent), last_ns=int(flows.last_ns[at].max()),
                 facts={"failures": len(recent), "app": APPS[key[2]].upper()},
                 variant="sessions", key=f"{target} {APPS[key[2]]}", techniques=("T1110.001",),

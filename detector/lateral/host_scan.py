@@ -20,6 +20,7 @@ from detector.lateral.contacts import ANSWERED, FAILED, flow_keys, outcomes, tex
 from detector.words import Text, Wording
 
 ADMIN_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 5986})
+_PRINTER_PORTS = frozenset({515, 631, 9100})
 _NEXT_STEP = Text(
     ja="情報システム担当は、{source} が何の機器か台帳で確認し、"
     "設置部署に「今この端末で何をしているか」"
@@ -51,6 +52,9 @@ class _Memory:
     contacts_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     walks: dict[int, _Walk] = field(default_factory=dict)
     failing: dict[int, set[int]] = field(default_factory=dict)  # target → sources it failed for
+    swept: OrderedDict[tuple[int, int], OrderedDict[int, tuple[int, bool]]] = field(
+        default_factory=OrderedDict
+    )  # (source, service) → target → (when, failed), first contacts of the last minutes
 
 
 class HostScan(Detector):
@@ -60,6 +64,10 @@ class HostScan(Detector):
     *first* contact of a source moves a sum up if it fails and down if it succeeds; the sum decides
     between "harmless" (success 80 %) and "scanner" (success 20 %). TCP without answer, refused, or
     reset before any data; UDP and ping without answer. Nine net failures raise the alarm.
+
+    Beside the walk, a short and lively sweep is told when, on one service and in five minutes, at
+    least six first contacts were made of which five failed, or at least eight of which three in
+    ten failed; or when empty pings (no payload, which no monitoring sends) go to eight hosts.
 
     Why it matters: looking for the next host is the first thing that ransomware operators and
     worms do after they are in; it is seen minutes to days before encryption starts.
@@ -100,6 +108,7 @@ class HostScan(Detector):
     reset_height: float = Field(
         default=math.log(0.01), lt=0, description="ln Λ that clears a source"
     )
+    sweep_targets: int = Field(default=8, ge=4, description="first contacts of a lively sweep")
     dead_sources: int = Field(default=5, ge=2, description="sources a dead server fails for")
     contacts_kept: int = Field(
         default=2_000_000, ge=1000, description="pairs remembered for 30 days"
@@ -110,19 +119,28 @@ class HostScan(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         outcome = outcomes(window.flows)
-        ours, theirs = inside_flags(window)
-        chosen = (outcome > 0) & ours & theirs & is_one_host(window.flows.destination)
+        _, theirs = inside_flags(window)  # a scan may also come in from outside
+        chosen = (outcome > 0) & theirs & is_one_host(window.flows.destination)
         chosen &= window.flows.app != APP_CODE["printer"]
         rows = self._first_contacts(window, memory, np.flatnonzero(chosen))
+        dead = [
+            outcome[row] == FAILED
+            and self._is_dead(memory, int(window.source[row]), int(window.destination[row]))
+            for row in rows.tolist()
+        ]
+        rows = rows[~np.array(dead, bool)]
         touched: dict[int, None] = {}
         for row in rows:
             source, target = int(window.source[row]), int(window.destination[row])
             if self._step(window, memory, source, target, int(row), int(outcome[row])):
                 touched[source] = None
+        walked: set[int] = set()
         for source in touched:
             walk = memory.walks[source]
             if walk.height >= self.alarm_height and window.hosts.get(source).role != "scanner":
+                walked.add(source)
                 yield self._finding(window, source, walk, rows)
+        yield from self._sweeps(window, memory, rows, outcome, walked)
 
     def _first_contacts(
         self, window: Window, memory: _Memory, rows: NDArray[np.int64]
@@ -155,6 +173,79 @@ class HostScan(Detector):
             kept &= memory.contacts_ns >= np.median(memory.contacts_ns[kept])
         memory.contacts, memory.contacts_ns = memory.contacts[kept], memory.contacts_ns[kept]
 
+    def _sweeps(
+        self,
+        window: Window,
+        memory: _Memory,
+        rows: NDArray[np.int64],
+        outcome: NDArray[np.uint8],
+        walked: set[int],
+    ) -> Iterator[Finding]:
+        flows = window.flows
+        is_ping = (flows.protocol == 1) | (flows.protocol == 58)
+        header = np.where(flows.family == 4, 28, 48)
+        is_empty_ping = is_ping & (flows.bytes == header * flows.packets)
+        touched: dict[tuple[int, int], list[int]] = {}
+        for row in rows.tolist():
+            if int(flows.destination_port[row]) in _PRINTER_PORTS:
+                continue
+            service = int(flows.protocol[row]) << 16 | int(flows.destination_port[row])
+            key = (int(window.source[row]), -1 if is_empty_ping[row] else service)
+            targets = memory.swept.setdefault(key, OrderedDict())
+            memory.swept.move_to_end(key)
+            failed = bool(outcome[row] == FAILED)
+            targets[int(window.destination[row])] = (int(flows.first_ns[row]), failed)
+            while len(targets) > 1024:
+                targets.popitem(last=False)
+            touched.setdefault(key, []).append(row)
+        while len(memory.swept) > 50_000:
+            memory.swept.popitem(last=False)
+        for (source, service), at in touched.items():
+            targets = memory.swept[source, service]
+            since = int(flows.first_ns[at].max()) - 300_000_000_000
+            for old in [t for t, (when, _) in targets.items() if when < since]:
+                del targets[old]
+            failed_count = sum(failed for _, failed in targets.values())
+            if self._is_sweep(service, len(targets), failed_count):
+                role = window.hosts.get(source).role
+                if role not in ("scanner", "gateway") and source not in walked:
+                    yield self._sweep(window, source, targets, at, failed_count)
+
+    def _is_sweep(self, service: int, tried: int, failed: int) -> bool:
+        if service == -1:
+            return tried >= self.sweep_targets
+        return (tried >= self.sweep_targets - 2 and failed >= self.sweep_targets - 3) or (
+            tried >= self.sweep_targets and failed >= 0.3 * tried
+        )
+
+    def _sweep(
+        self,
+        window: Window,
+        source: int,
+        targets: OrderedDict[int, tuple[int, bool]],
+        at: list[int],
+        failed: int,
+    ) -> Finding:
+        flows, ip = window.flows, window.hosts.ip(source)
+        answered = texts(window, [t for t, (_, is_failed) in targets.items() if not is_failed], 5)
+        return Finding(
+            source=ip,
+            targets=texts(window, targets),
+            score=min(75.0, 52.0 + 2 * len(targets) / self.sweep_targets),
+            confidence=0.85,
+            first_ns=min(when for when, _ in targets.values()),
+            last_ns=int(flows.last_ns[at].max()),
+            facts={
+                "tried": len(targets),
+                "failed": failed,
+                "answered": answered or "-",
+                "ports": sorted({int(p) for p in flows.destination_port[at]}),
+            },
+            key=ip,
+            techniques=("T1018", "T1046"),
+            flows=flow_keys(flows, at),
+        )
+
     def _step(
         self, window: Window, memory: _Memory, source: int, target: int, row: int, outcome: int
     ) -> bool:
@@ -170,7 +261,7 @@ class HostScan(Detector):
             if walk.height <= self.reset_height:
                 memory.walks[source] = _Walk(first_ns=int(window.flows.first_ns[row]))
             return False
-        if outcome != FAILED or self._is_dead(memory, source, target):
+        if outcome != FAILED:
             return False
         walk.height += math.log((1 - self.success_scanner) / (1 - self.success_harmless))
         walk.failed[target] = row

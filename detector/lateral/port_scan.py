@@ -41,7 +41,7 @@ class _Tried:
 
     ports: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
     half_open: dict[int, int] = field(default_factory=dict)  # port → when
-    odd: dict[int, int] = field(default_factory=dict)  # flag pattern → when
+    odd: dict[tuple[int, int], int] = field(default_factory=dict)  # (port, flags) → when
 
 
 class PortScan(Detector):
@@ -147,9 +147,11 @@ class PortScan(Detector):
         if half_open[row]:
             tried.half_open[port] = when
         if odd[row]:
-            tried.odd[int(window.flows.flags[row])] = when
+            tried.odd[port, int(window.flows.flags[row])] = when
         while len(tried.ports) > 4096:
             tried.ports.popitem(last=False)
+        while len(tried.odd) > 1024:
+            del tried.odd[next(iter(tried.odd))]
 
     def _judge(
         self, window: Window, pair: tuple[int, int], tried: _Tried, at: list[int]
@@ -157,9 +159,8 @@ class PortScan(Detector):
         since = int(window.flows.first_ns[at].max()) - self.span_s * 1_000_000_000
         for old in [p for p, (when, _) in tried.ports.items() if when < since]:
             del tried.ports[old]
-        for kept in (tried.half_open, tried.odd):
-            for old in [p for p, when in kept.items() if when < since]:
-                del kept[old]
+        tried.half_open = {p: when for p, when in tried.half_open.items() if when >= since}
+        tried.odd = {key: when for key, when in tried.odd.items() if when >= since}
         failed = sum(1 for _, outcome in tried.ports.values() if outcome == FAILED)
         ports = len(tried.ports)
         if ports >= self.least_ports and failed >= self.failed_share * ports:
@@ -168,7 +169,7 @@ class PortScan(Detector):
         elif len(tried.half_open) >= self.least_half_open:
             count = len(tried.half_open)
             yield self._finding(window, pair, at, "half_open", 60.0, count, failed)
-        if len(tried.odd) >= 2 or 0 in tried.odd:
+        if len({flags for _, flags in tried.odd}) >= 2 or len(tried.odd) >= 3:
             yield self._finding(window, pair, at, "odd", 65.0, ports, failed)
 
     def _finding(

@@ -16,15 +16,23 @@ from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, is_admin_share, is_write, requests
 from detector.lateral.rpc_rules import (
     ACTIVATOR,
+    ATSVC,
     DISPATCH,
+    DRSUAPI,
     ENUMERATION,
     ENUMERATION_TECHNIQUES,
+    EPM,
     EVENTLOG,
     NETLOGON,
     RULE_OF,
+    SAMR,
     SENSITIVE_ENUMERATION,
+    SPOOLSS,
+    SVCCTL,
+    TASKS,
     WBEM_LOGIN,
     WBEM_SERVICES,
+    WINREG,
     Rule,
 )
 
@@ -43,9 +51,10 @@ _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T
 _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T1499.004"))
 _PIPE_BROKEN: Final = 0xC000014B
 _NAMES: Final = {
-    "service": "svcctl", "service_stop": "svcctl", "service_manager": "svcctl",
-    "wmi": "IWbemServices", "wmi_query": "IWbemServices", "wmi_subscription": "IWbemServices",
-    "dcsync": "drsuapi", "dcom": "IDispatch", "zerologon": "netlogon",
+    SVCCTL: "svcctl", ATSVC: "atsvc", TASKS: "ITaskSchedulerService", DRSUAPI: "drsuapi",
+    ACTIVATOR: "IRemoteSCMActivator", WBEM_LOGIN: "IWbemLevel1Login", DISPATCH: "IDispatch",
+    WBEM_SERVICES: "IWbemServices", WINREG: "winreg", SPOOLSS: "spoolss", SAMR: "samr",
+    NETLOGON: "netlogon", EVENTLOG: "eventlog", EPM: "epm",
 }  # fmt: skip
 
 
@@ -110,7 +119,7 @@ class RemoteCalls(Detector):
             pair = (call.ip, call.peer_ip)
             past = self._past(memory, pair, call.time_ns)
             for rule in self._rules_of(past, interface, operation, call.time_ns):
-                name = f"{_NAMES.get(rule.variant, rule.variant)}:{operation}"
+                name = f"{_NAMES.get(interface, rule.variant)}:{operation}"
                 ruled.setdefault((pair, rule), Calls()).add(call, name)
             if (interface, operation) in ENUMERATION:
                 kinds = asked.setdefault(pair, {})
@@ -185,7 +194,7 @@ class RemoteCalls(Detector):
                 source=source,
                 targets=targets,
                 score=score,
-                confidence=0.95 if rule.base >= 80 else 0.85,
+                confidence=0.95,
                 first_ns=calls.first_ns,
                 last_ns=calls.last_ns,
                 facts={
@@ -257,7 +266,7 @@ class RemoteCalls(Detector):
             source=source,
             targets=(target, *(t for t in targets if t != target)),
             score=min(70.0, score),
-            confidence=0.7,
+            confidence=0.9,
             first_ns=every.first_ns,
             last_ns=every.last_ns,
             facts={

@@ -135,7 +135,7 @@ class AdminShares(Detector):
                 source=source,
                 targets=(target,),
                 score=self._score(window, source, target, variant, calls),
-                confidence=0.95 if variant == "tool" else 0.85,
+                confidence=0.95,
                 first_ns=calls.first_ns,
                 last_ns=calls.last_ns,
                 facts={"share": share, "files": list(calls.names), "tool": tool},

@@ -36,13 +36,13 @@ class _Client:
     rc4_services: OrderedDict[str, int] = field(default_factory=OrderedDict)  # SPN → when
     asked_rc4_only: set[str] = field(default_factory=set)
     no_preauth: OrderedDict[str, int] = field(default_factory=OrderedDict)  # account → when
-    first_ns: int = 0
 
 
 @dataclass
 class _Memory:
     clients: OrderedDict[tuple[str, str], _Client] = field(default_factory=OrderedDict)
     asked: OrderedDict[tuple[str, int, str], Kerberos] = field(default_factory=OrderedDict)
+    weak_users: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)  # SPN → clients
 
 
 class TicketAbuse(Detector):
@@ -88,6 +88,20 @@ class TicketAbuse(Detector):
             ),
             _NEXT_STEP,
         ),
+        "weak_service": Wording(
+            Text(
+                "{source} が RC4 で暗号化されたサービスチケットを受け取りました（{services}）",
+                "{source} received an RC4 service ticket ({services})",
+            ),
+            Text(
+                "AES を求めたのに弱い RC4 で返されました。サービス用アカウントの設定が古く、"
+                "パスワードを"
+                "解読されるおそれがあります（Kerberoasting の標的）。攻撃とは限りません。",
+                "AES was offered, weak RC4 came back: the service account is set up in an old way "
+                "and its password can be cracked (Kerberoasting). Not necessarily an attack.",
+            ),
+            _NEXT_STEP,
+        ),
         "rc4_logon": Wording(
             Text(
                 "{source} が RC4 だけを使ってチケットを要求しました（アカウント: {services}）",
@@ -104,6 +118,9 @@ class TicketAbuse(Detector):
         ),
     }
 
+    known_clients: int = Field(
+        default=4, ge=2, description="clients after which a service with RC4 is taken for usual"
+    )
     least_services: int = Field(default=3, ge=2, description="RC4 services in ten minutes")
 
     def remember(self) -> _Memory:
@@ -124,10 +141,14 @@ class TicketAbuse(Detector):
             asked = memory.asked.get((ticket.peer_ip, ticket.peer_port, ticket.ip))
             if ticket.message == "tgs_rep" and ticket.encryption == _RC4_HMAC:
                 yield from self._service(memory, ticket, ticket.peer_ip, ticket.ip, False)
+                if asked is not None and set(asked.encryptions) & _AES:
+                    yield from self._weak_service(memory, ticket)
             elif ticket.message == "as_rep" and asked is not None and not asked.has_preauth:
                 yield from self._roasted(memory, ticket)
         while len(memory.clients) > 50_000:
             memory.clients.popitem(last=False)
+        while len(memory.weak_users) > 20_000:
+            memory.weak_users.popitem(last=False)
         while len(memory.asked) > 50_000:
             memory.asked.popitem(last=False)
 
@@ -149,6 +170,22 @@ class TicketAbuse(Detector):
             yield self._finding(ticket, client, server, "kerberoast", 75.0, recent, ("T1558.003",))
         elif is_account and service in past.asked_rc4_only:
             yield self._finding(ticket, client, server, "kerberoast", 65.0, recent, ("T1558.003",))
+
+    def _weak_service(self, memory: _Memory, ticket: Kerberos) -> Iterator[Finding]:
+        """RC4 although AES was offered: the service runs under an account that can be cracked.
+
+        A service that several clients use this way is just an old account, not an attack.
+        """
+        service, client = ticket.service, ticket.peer_ip
+        if not service or service.lower().startswith("krbtgt"):
+            return
+        clients = memory.weak_users.setdefault(service, set())
+        if len(clients) < self.known_clients:
+            clients.add(client)
+        if len(clients) < self.known_clients:
+            yield self._finding(
+                ticket, client, ticket.ip, "weak_service", 45.0, [service], ("T1558.003",)
+            )
 
     def _roasted(self, memory: _Memory, ticket: Kerberos) -> Iterator[Finding]:
         client, server = ticket.peer_ip, ticket.ip

@@ -57,8 +57,8 @@ class Beacon(Detector):
 
     While less than a day has been observed, the span is what was observed so far, so that a short
     capture can be judged: an hour's worth of calls every two seconds fills its bars as a day's
-    worth of calls every minute does. Then at least 30 connections are needed, or 12 after an hour,
-    and the score is capped at 60 because nobody knows yet what is usual here.
+    worth of calls every minute does. Then at least 30 connections are needed, so that every bar
+    could hold one, and the score is capped at 60 because nobody knows yet what is usual here.
 
     Why it matters: malware asks its master for orders; an outside line nobody knows of keeps
     itself open the same way.
@@ -182,7 +182,7 @@ class Beacon(Detector):
         groups, start, counts = np.unique(every["group"], return_index=True, return_counts=True)
         prevalence = _sources_by_place(every)
         sources = len(np.unique(every["group"] >> np.uint64(32)))
-        least = 30 if end - span_start < 3600 else 12 if end - span_start < 86_000 else 4
+        least = 30 if end - span_start < 86_000 else 4
         wanted = np.isin(groups, np.unique(fresh["group"])) & (counts >= least)
         for at in np.flatnonzero(wanted).tolist():
             group, count = int(groups[at]), int(counts[at])
@@ -252,7 +252,7 @@ class Beacon(Detector):
             source=source,
             targets=tuple(window.hosts.ip(int(t)) for t in np.unique(mine["target"])[:20]),
             score=score,
-            confidence=0.75,
+            confidence=0.85,
             first_ns=int(mine["second"][0]) * _S,
             last_ns=int(mine["second"][-1]) * _S,
             facts={

@@ -38,7 +38,7 @@ def test_a_cold_memory_tells_screens_as_low() -> None:
 
 
 def test_winrm_is_known_by_port_and_http() -> None:
-    assert found(World(), flow(CLIENT, SERVER, 5985, app="http")) == [("cold", 35)]
+    assert found(World(), flow(CLIENT, SERVER, 5985, app="http")) == [("cold", 55)]
 
 
 def test_a_port_that_does_not_answer_is_no_control() -> None:

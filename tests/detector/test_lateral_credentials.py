@@ -91,6 +91,19 @@ def test_a_request_for_rc4_only_needs_one_service() -> None:
     assert found(TicketAbuse(), [old, new]) == []
 
 
+def test_an_rc4_ticket_though_aes_was_offered_is_told_until_it_is_usual() -> None:
+    world, told = World(), []
+    for client in range(6):
+        ends = {"ip": f"10.0.3.{client}", "port": 50000, "peer_ip": SERVER, "peer_port": 88}
+        back = {"ip": SERVER, "port": 88, "peer_ip": f"10.0.3.{client}", "peer_port": 50000}
+        seen = [
+            Kerberos(time_ns=START_NS, message="tgs_req", encryptions=(18, 23), **ends),
+            Kerberos(time_ns=START_NS, message="tgs_rep", service="HTTP/x", encryption=23, **back),
+        ]
+        told += world.run(TicketAbuse(), world.window([], seen))
+    assert [f.variant for f in told] == ["weak_service"] * 3
+
+
 def as_rep(has_preauth: bool, etype: int) -> list:
     return [
         packet(Kerberos, message="as_req", client="svc", encryptions=(18, 23),

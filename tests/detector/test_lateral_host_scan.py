@@ -12,10 +12,11 @@ def scan(count: int, state: str = "S0", start: float = 0.0) -> list:
     return [flow(SCANNER, h, 445, start + i, state=state) for i, h in enumerate(HOSTS[:count])]
 
 
-def test_fires_at_the_ninth_failure() -> None:
+def test_the_walk_fires_at_the_ninth_failure() -> None:
     world = World()
-    assert world.run(HostScan(), world.window(scan(8))) == []
-    (found,) = world.run(HostScan(), world.window(scan(9, start=30)))
+    several = [flow(SCANNER, h, 100 + i, i, state="S0") for i, h in enumerate(HOSTS[:9])]
+    assert world.run(HostScan(), world.window(several[:8])) == []
+    (found,) = world.run(HostScan(), world.window(several[8:]))
     assert found.source == SCANNER
     assert set(found.targets) == set(HOSTS[:9])
 
@@ -25,9 +26,29 @@ def test_half_open_knocks_count_as_failures() -> None:
     assert len(world.run(HostScan(), world.window(scan(12, state="RSTO")))) == 1
 
 
+def test_a_lively_sweep_of_one_service_is_told_early() -> None:
+    world = World()
+    assert len(world.run(HostScan(), world.window(scan(6)))) == 1
+    assert world.run(HostScan(), World().window(scan(5))) == []
+    half_alive = [flow(SCANNER, h, 22, i, state=("S0", "SF")[i % 2]) for i, h in enumerate(HOSTS)]
+    world = World()
+    assert len(world.run(HostScan(), world.window(half_alive[:8]))) == 1
+    assert World().run(HostScan(), world.window(half_alive[1::2])) == []
+
+
+def test_empty_pings_are_a_sweep_though_all_answer() -> None:
+    ping = {"protocol": 1, "source_port": 8, "packets": 1, "reply_packets": 1, "state": "OTH"}
+    world = World()
+    pings = [flow(SCANNER, h, 0, i, bytes=28, **ping) for i, h in enumerate(HOSTS[:8])]
+    assert len(world.run(HostScan(), world.window(pings))) == 1
+    full = [flow(SCANNER, h, 0, i, bytes=60, **ping) for i, h in enumerate(HOSTS)]
+    assert World().run(HostScan(), World().window(full)) == []
+
+
 def test_answers_pay_for_failures() -> None:
     world = World()
     flows = scan(12)
+    flows = [flow(SCANNER, h, 100 + i, i, state="S0") for i, h in enumerate(HOSTS[:12])]
     flows += [flow(SCANNER, f"10.0.3.{i}", 445, i + 0.5) for i in range(1, 12)]
     assert world.run(HostScan(), world.window(flows)) == []
 

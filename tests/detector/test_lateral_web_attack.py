@@ -1,0 +1,47 @@
+"""Web requests that carry an attack's mark, and those that do not."""
+
+import pytest
+
+from collector.sightings import Http
+from detector.lateral.web_attack import WebAttack
+from tests.detector.windows import START_NS, World
+
+
+def request(path: str = "/", user_agent: str = "Mozilla/5.0") -> Http:
+    return Http(time_ns=START_NS, ip="10.0.1.7", port=50000, peer_ip="10.0.2.9", peer_port=80,
+                method="GET", path=path, user_agent=user_agent)  # fmt: skip
+
+
+def found(*requests: Http) -> list[str]:
+    world = World()
+    return [f.variant for f in world.run(WebAttack(), world.window([], requests))]
+
+
+@pytest.mark.parametrize(
+    ("seen", "variant"),
+    [
+        (request(user_agent="${jndi:ldap://10.9.9.9:1389/a}"), "log4shell"),
+        (request(user_agent="Mozilla/5.00 (Nikto/2.1.6)"), "scanner"),
+        (request("/a/../../../../etc/passwd"), "traversal"),
+        (request("/.env"), "secrets"),
+        (request("/uploads/c99.php"), "command"),
+        (request("/adfs/services/policystoretransfer"), "adfs"),
+        (request("/Exploit.class", "Java/1.8.0_51"), "class_load"),
+    ],
+)
+def test_marks(seen: Http, variant: str) -> None:
+    assert found(seen) == [variant]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [request("/emr/patient/list"), request("/news.php"), request("/a/../b.css"),
+     request("/applet/Viewer.class"), request("/environment"), request("/adfs/ls/")],
+)  # fmt: skip
+def test_everyday_requests_are_silent(seen: Http) -> None:
+    assert found(seen) == []
+
+
+def test_empire_needs_two_of_its_addresses() -> None:
+    assert found(request("/news.php"), request("/admin/get.php")) == ["empire"]
+    assert found(request("/news.php"), request("/news.php")) == []
