@@ -34,7 +34,7 @@ _MIX_1, _MIX_2, _MIX_3 = (
 _S27, _S30, _S31, _S16 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(16)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _mix(value: Any) -> Any:
     """Spread 64 bits (the finaliser of SplitMix64)."""
     value = (value ^ (value >> _S30)) * _MIX_2
@@ -42,7 +42,7 @@ def _mix(value: Any) -> Any:
     return value ^ (value >> _S31)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def hash_pair(row: Any, seed: Any) -> Any:
     """Hash of a header row's two ends and protocol, the same for both directions."""
     one = _mix(row.source_low * _MIX_1 + row.source_high + (np.uint64(row.source_port) << _S16))
@@ -54,7 +54,7 @@ def hash_pair(row: Any, seed: Any) -> Any:
     return _mix(one + two + np.uint64(row.protocol) * _MIX_1 + seed)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def decode_frame(
     buffer: Buffer,
     packet: Any,
@@ -127,7 +127,7 @@ def decode_frame(
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _inherit(outer: Any, inner: Any) -> None:
     """Give the next layer's row what belongs to the whole frame."""
     inner.time_ns = outer.time_ns
@@ -141,7 +141,7 @@ def _inherit(outer: Any, inner: Any) -> None:
     inner.pick = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _start(
     buffer: Buffer, at: int, end: int, link_type: int, row: Any, malformed: Any
 ) -> tuple[int, int, int]:
@@ -299,7 +299,7 @@ def _read_wifi(buffer: Buffer, at: int, end: int, row: Any) -> tuple[int, int]:
     return _LLC, at + length
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _read_ip(
     buffer: Buffer,
     at: int,
@@ -448,7 +448,7 @@ def _skip_extensions(buffer: Buffer, at: int, end: int, protocol: int) -> tuple[
     return -1, protocol, identity, fragment
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _read_transport(
     buffer: Buffer, at: int, end: int, wire_end: int, row: Any, malformed: Any
 ) -> None:

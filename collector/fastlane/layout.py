@@ -107,7 +107,7 @@ FLOW_ROW_DTYPE: Final = np.dtype(
         ("http_messages", "u1"),
         ("skips", "u1"),  # bit 0 originator, bit 1 responder: skip_to holds
         ("end_reason", "u1"),
-        ("is_new", "u1"),
+        ("is_live", "u1"),
         ("hash", "u8"),
     ],
     align=True,

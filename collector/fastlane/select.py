@@ -40,7 +40,7 @@ _HTTP_MESSAGES = 16
 _LONGEST_UNIT = 0x1000000
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def choose_udp(buffer: Buffer, head: Any, row: Any, nth: int) -> int:
     """Pick of a UDP datagram with payload; `nth` counts the payloads of its direction from 1."""
     source, destination = np.int64(head.source_port), np.int64(head.destination_port)
@@ -107,7 +107,7 @@ def choose_icmp(head: Any) -> int:
     return _ND if kind == 5 else 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) -> int:
     """Pick of a TCP segment with payload; marks the flow where it turns out to be TLS or deep."""
     source, destination = np.int64(head.source_port), np.int64(head.destination_port)
@@ -242,7 +242,7 @@ def bulk_length(buffer: Buffer, at: int, end: int) -> int:
     return 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def write_pick(head: Any, kind: int, budget: Any, picks: Any, count: int) -> int:
     """Write the pick if its kind's budget allows; returns the new count."""
     if budget[kind, USED] >= budget[kind, LIMIT]:

@@ -68,7 +68,7 @@ def new_table(limits: NDArray[np.int64]) -> Table:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def find(table: Table, head: Any) -> int:
     """Row of the packet's flow, -1 if it has none."""
     slots, rows = table.slots, table.rows
@@ -86,7 +86,7 @@ def find(table: Table, head: Any) -> int:
         place = (place + np.uint64(1)) & mask
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def direction(row: Any, head: Any) -> int:
     """0 if the packet goes the originator's way, 1 the responder's, -1 if it is not this flow's."""
     if row.protocol != head.protocol or row.one_way != head.one_way:
@@ -113,7 +113,7 @@ def direction(row: Any, head: Any) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def insert(table: Table, head: Any) -> int:
     """A zeroed row for the packet's flow, in the slots but not yet in the wheel."""
     clock = table.clock
@@ -130,11 +130,12 @@ def insert(table: Table, head: Any) -> int:
         place = (place + np.uint64(1)) & mask
     table.slots[np.int64(place)] = tag << _32 | np.uint64(number + 1)
     table.rows[number].hash = head.hash
+    table.rows[number].is_live = 1
     clock[LIVE] += 1
     return number
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def remove(table: Table, number: int) -> None:
     """Take the row out of slots and wheel, and free it."""
     unschedule(table, number)
@@ -157,12 +158,13 @@ def remove(table: Table, number: int) -> None:
             slots[np.int64(hole)] = slot
             hole = place
     slots[np.int64(hole)] = _NONE
+    table.rows[number].is_live = 0
     table.links[number].next = table.clock[FREE]
     table.clock[FREE] = number
     table.clock[LIVE] -= 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def schedule(table: Table, number: int, when_ns: int) -> None:
     """Hang the row into the bucket of `when_ns`."""
     clock = table.clock
@@ -179,7 +181,7 @@ def schedule(table: Table, number: int, when_ns: int) -> None:
     table.heads[bucket] = number
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def unschedule(table: Table, number: int) -> None:
     link = table.links[number]
     if link.previous >= 0:
@@ -190,7 +192,7 @@ def unschedule(table: Table, number: int) -> None:
         table.links[link.next].previous = link.previous
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def ends_at(row: Any, limits: Any) -> int:
     """When the flow ends if no further packet comes."""
     if row.closed & tcp.ALL_CLOSED:
@@ -211,7 +213,7 @@ def ends_at(row: Any, limits: Any) -> int:
     return row.last_ns + limits[OTHER_IDLE]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def looks_at(row: Any, limits: Any) -> int:
     """When the wheel must look at the flow again: its end, or its next report in part."""
     when = ends_at(row, limits)
@@ -220,20 +222,26 @@ def looks_at(row: Any, limits: Any) -> int:
     return when
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def advance(table: Table, now_ns: int, out: Any, count: int) -> int:
     """Bring the clock to `now_ns` (never back), write what ended on the way; returns the count."""
     clock = table.clock
-    if not clock[IS_STARTED]:
-        clock[IS_STARTED] = 1
-        clock[NOW] = now_ns
-        clock[TICK] = now_ns >> _TICK_SHIFT
-        clock[EARLIEST] = clock[TICK]
-        return count
-    if now_ns <= clock[NOW]:
+    if now_ns <= clock[NOW] and clock[IS_STARTED]:
         return count
     clock[NOW] = now_ns
-    target = now_ns >> _TICK_SHIFT
+    if now_ns >> _TICK_SHIFT == clock[TICK] and clock[IS_STARTED]:
+        return count
+    return _turn_wheel(table, now_ns >> _TICK_SHIFT, out, count)
+
+
+@njit(cache=True, nogil=True)
+def _turn_wheel(table: Table, target: int, out: Any, count: int) -> int:
+    """Look at every bucket whose tick has passed, up to the tick `target`."""
+    clock = table.clock
+    if not clock[IS_STARTED]:
+        clock[IS_STARTED] = 1
+        clock[TICK] = target
+        clock[EARLIEST] = target
     while clock[TICK] < target:
         if clock[LIVE] == 0:
             clock[TICK] = target
@@ -284,7 +292,7 @@ def write_part(row: Any, now_ns: int, out: Any, count: int) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def write_record(row: Any, now_ns: int, reason: int, out: Any, count: int) -> int:
     """Write one flow record; nothing if an earlier part already told all."""
     if row.part > 0 and row.packets + row.reply_packets == 0:

@@ -27,7 +27,7 @@ _S2, _S3, _RSTO, _RSTR = (STATE_CODE[name] for name in ("S2", "S3", "RSTO", "RST
 _RSTOS0, _RSTRH, _SH, _SHR = (STATE_CODE[name] for name in ("RSTOS0", "RSTRH", "SH", "SHR"))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def step_end(
     own: int,
     own_before: int,
@@ -89,7 +89,7 @@ def _leave_inactive(
     return PARTIAL, peer
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def connection_state(row: Any) -> int:
     """Index into STATES for a live flow's row."""
     if row.protocol == 6:

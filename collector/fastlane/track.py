@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from collector.fastlane import layout, select, table, tcp
 from collector.fastlane.decode import decode_frame
 from collector.fastlane.table import Table
-from collector.fastlane.wire import Buffer, prefetch, read8, read16
+from collector.fastlane.wire import Buffer, borrow, prefetch, read8, read16
 from collector.identify.kernels import identify
 
 _DEEP: Final = 17
@@ -52,6 +52,8 @@ def new_heads() -> NDArray[Any]:
 @njit(cache=True, nogil=True)
 def feed(lane: Lane, buffer: Buffer, index: Any, out: Any, picks: Any) -> tuple[int, int]:
     """Take all packets of a chunk; returns how many flow records and picks were written."""
+    lane, buffer, index = _borrow_lane(lane), borrow(buffer), borrow(index)
+    out, picks = borrow(out), borrow(picks)
     flows, picked = 0, 0
     slots, counters = lane.table.slots, lane.table.counters
     mask = np.uint64(len(slots) - 1)
@@ -80,7 +82,20 @@ def feed(lane: Lane, buffer: Buffer, index: Any, out: Any, picks: Any) -> tuple[
     return flows, picked
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
+def _borrow_lane(lane: Lane) -> Lane:
+    owned = lane.table
+    return Lane(
+        Table(
+            borrow(owned.slots), borrow(owned.rows), borrow(owned.links), borrow(owned.heads),
+            borrow(owned.clock), borrow(owned.limits), borrow(owned.counters),
+        ),
+        borrow(lane.fragments), borrow(lane.malformed), borrow(lane.heads), borrow(lane.budget),
+        borrow(lane.second), borrow(lane.names), borrow(lane.servers), borrow(lane.seed),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def _take(
     lane: Lane, buffer: Buffer, head: Any, out: Any, flows: int, picks: Any, picked: int
 ) -> tuple[int, int]:
@@ -109,13 +124,13 @@ def _take(
     return flows, picked
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_reply(row: Any, head: Any) -> bool:
     # Where both ends are the same, the packet is the originator's.
     return table.direction(row, head) == 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _flow_of(lane: Lane, head: Any, out: Any, flows: int) -> tuple[int, int]:
     """Row of the packet's flow, begun anew where the old one has ended."""
     flow_table = lane.table
@@ -149,7 +164,7 @@ def _flow_of(lane: Lane, head: Any, out: Any, flows: int) -> tuple[int, int]:
     return number, flows
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_flipped(head: Any, servers: Any) -> bool:
     """Did the responder send this first packet? Told by ports, where no SYN tells it."""
     if head.protocol == 6:
@@ -174,7 +189,7 @@ def _is_flipped(head: Any, servers: Any) -> bool:
     return not head.flags & tcp.SYN and head.source_port < head.destination_port
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def begin(row: Any, head: Any, is_flipped: bool) -> None:
     """Make the row that of a new flow; everything but its hash starts over."""
     if is_flipped:
@@ -237,7 +252,7 @@ def begin(row: Any, head: Any, is_flipped: bool) -> None:
     row.skips = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def count_packet(row: Any, head: Any, is_reply: bool) -> None:
     """Add the packet to its direction's columns."""
     if row.packets + row.reply_packets == 0 or head.time_ns < row.first_ns:
@@ -270,7 +285,7 @@ def count_packet(row: Any, head: Any, is_reply: bool) -> None:
         row.destination_mac = destination_mac
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def is_reuse(row: Any, head: Any) -> bool:
     """Does this SYN open a new connection on ports that a known one uses?"""
     if not head.flags & tcp.SYN:
@@ -294,7 +309,7 @@ def is_reuse(row: Any, head: Any) -> bool:
     return not is_reversed
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def follow_tcp(flow_table: Table, number: int, row: Any, head: Any, is_reply: bool) -> None:
     """Step the connection's state; a connection that closed lingers, then is reported."""
     own = row.destination_state if is_reply else row.source_state
@@ -336,7 +351,7 @@ def follow_tcp(flow_table: Table, number: int, row: Any, head: Any, is_reply: bo
         _close_end(flow_table, number, row, head, is_reply, new_own, new_peer)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _close_end(
     flow_table: Table, number: int, row: Any, head: Any, is_reply: bool, own: int, peer: int
 ) -> None:
@@ -354,7 +369,7 @@ def _close_end(
         table.schedule(flow_table, number, table.looks_at(row, flow_table.limits))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _remember_sequence(row: Any, head: Any, is_reply: bool, own: int, peer: int) -> None:
     """Keep where each end's sequence numbers start: a SYN that repeats them is no new one."""
     if own == tcp.INACTIVE or (head.flags & tcp.SYN and own != tcp.CLOSED and own != tcp.RESET):
@@ -425,7 +440,7 @@ def read_syn(buffer: Buffer, head: Any, row: Any) -> None:
     row.syn_layout = order
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _look(
     lane: Lane, buffer: Buffer, head: Any, row: Any, is_reply: bool, picks: Any, picked: int
 ) -> int:
@@ -474,12 +489,15 @@ def finish(lane: Lane, out: Any) -> int:
     flow_table = lane.table
     clock = flow_table.clock
     count = 0
-    for tick in range(clock[table.TICK], clock[table.TICK] + table.WHEEL):
-        bucket = tick & (table.WHEEL - 1)
-        while flow_table.heads[bucket] >= 0:
-            number = np.int64(flow_table.heads[bucket])
-            row = flow_table.rows[number]
+    for number in range(clock[table.FRESH]):  # in memory's order: no search, no list
+        row = flow_table.rows[number]
+        if row.is_live:
             reason = table.END if row.closed & tcp.ALL_CLOSED else table.FORCED
             count = table.write_record(row, clock[table.NOW], reason, out, count)
-            table.remove(flow_table, number)
+            row.is_live = 0
+    flow_table.slots[:] = 0
+    flow_table.heads[:] = -1
+    clock[table.FRESH] = 0
+    clock[table.FREE] = -1
+    clock[table.LIVE] = 0
     return count

@@ -71,13 +71,33 @@ def prefetch(typing_context: Any, array: Any, at: Any) -> Any:
     return types.void(array, types.int64), generate
 
 
+@intrinsic  # type: ignore[misc, unused-ignore]
+def borrow(typing_context: Any, array: Any) -> Any:
+    """The same array without an owner: passing it on then counts no references.
+
+    Numba counts references atomically at every call; at several calls a packet this cost more than
+    the work itself. The caller's caller keeps the owner alive.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        make = context.make_array(signature.args[0])
+        owned, loose = make(context, builder, arguments[0]), make(context, builder)
+        for name in ("nitems", "itemsize", "data", "shape", "strides"):
+            setattr(loose, name, getattr(owned, name))
+        loose.meminfo = ir.Constant(loose.meminfo.type, None)
+        loose.parent = ir.Constant(loose.parent.type, None)
+        return loose._getvalue()
+
+    return array(array), generate
+
+
 @njit(cache=True, nogil=True, inline="always")
 def read8(buffer: Buffer, at: int) -> int:
     """One byte at `at`."""
     return np.int64(buffer[at])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read16(buffer: Buffer, at: int) -> int:
     """Two bytes at `at`, big-endian."""
     if IS_CHECKED and (at < 0 or at + 2 > len(buffer)):
@@ -85,7 +105,7 @@ def read16(buffer: Buffer, at: int) -> int:
     return _load16(buffer, at)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read32(buffer: Buffer, at: int) -> int:
     """Four bytes at `at`, big-endian."""
     if IS_CHECKED and (at < 0 or at + 4 > len(buffer)):
@@ -93,7 +113,7 @@ def read32(buffer: Buffer, at: int) -> int:
     return _load32(buffer, at)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read64(buffer: Buffer, at: int) -> int:
     """Eight bytes at `at`, big-endian, as uint64."""
     if IS_CHECKED and (at < 0 or at + 8 > len(buffer)):
