@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from collector.capture import kernels
 from collector.capture.chunk import INDEX_DTYPE, CaptureError, Chunk
-from collector.capture.windows import GzipStream, MappedWindows, StreamedWindows, Windows
+from collector.capture.windows import GzipStream, Windows
 
 #: Packets in one chunk, at most.
 CHUNK_PACKETS: Final = 65_536
@@ -48,7 +49,7 @@ def open_capture(path: Path | str) -> Capture:
     """
     path = Path(path)
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=0)
     except OSError as error:
         raise CaptureError(path, 0, error.strerror or str(error)) from error
     try:
@@ -65,13 +66,14 @@ class Capture:
     the file, in words; complete once the iteration ended).
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: FileIO) -> None:
         self.path = path
         self.size = os.fstat(file.fileno()).st_size
         self.notes: list[str] = []
-        self._windows = _choose_windows(path, file, self.size)
-        self._buffer, self._at, self._filled, self._last = self._windows.window(0, 0)
-        self._base = -self._at  # offset of the buffer's first byte in the decompressed file
+        self._windows = _choose_windows(path, file)
+        self._buffer, self._filled, self._last = self._windows.window(0, 0)
+        self._at = 0
+        self._base = 0  # offset of the buffer's first byte in the decompressed file
         head = self._buffer[self._at : min(self._filled, self._at + 24)].tobytes()
         self._walk = self._choose_walk(head)
 
@@ -117,9 +119,9 @@ class Capture:
 
     def _move(self, wanted: int) -> None:
         """Go on to the window that starts with the next record."""
-        start = self._base + self._at
-        self._buffer, self._at, self._filled, self._last = self._windows.window(start, wanted)
-        self._base = start - self._at
+        self._base += self._at
+        self._at = 0
+        self._buffer, self._filled, self._last = self._windows.window(self._base, wanted)
 
     def _note_end(self) -> None:
         if self._at < self._filled or self._windows.fault():
@@ -162,17 +164,17 @@ def _describe(head: bytes) -> str:
     return f"neither pcap nor pcapng (starts with {head[:4].hex()})"
 
 
-def _choose_windows(path: Path, file: BinaryIO, size: int) -> Windows:
+def _choose_windows(path: Path, file: FileIO) -> Windows:
     try:
         magic = file.read(4)
         file.seek(0)
     except OSError as error:
         raise CaptureError(path, 0, error.strerror or str(error)) from error
     if magic.startswith(_GZIP):
-        return StreamedWindows(file, GzipStream(file))
+        return Windows(file, GzipStream(file))
     if magic == _ZSTD:
         import zstandard
 
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return StreamedWindows(file, reader, (zstandard.ZstdError,))
-    return MappedWindows(file, size)
+        return Windows(file, reader, (zstandard.ZstdError,))
+    return Windows(file, file)

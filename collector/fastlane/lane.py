@@ -59,6 +59,8 @@ class FastLane:
         """`names` is identify's table of remote tools' names (none are known without it)."""
         settings = settings or FastLaneSettings()
         self._sensors = (sensor,)
+        self._out = np.empty(0, layout.OUTPUT_DTYPE)
+        self._picks = np.empty(0, layout.PICK_ROW_DTYPE)
         budget = np.zeros((len(Pick), 3), np.int64)
         budget[:, select.LIMIT] = settings.sighting_picks_per_s
         budget[Pick.DEEP, select.LIMIT] = settings.deep_picks_per_s
@@ -83,10 +85,10 @@ class FastLane:
         """Take one chunk; its buffer must stay alive as long as the picks are used."""
         rows = len(chunk) * layout.MAX_LAYERS
         # Only what is written is ever touched, so the generous size costs no memory.
-        out = np.empty(self.live_flows + _RECORDS_PER_ROW * rows, layout.OUTPUT_DTYPE)
-        picks = np.empty(_PICKS_PER_ROW * rows, layout.PICK_ROW_DTYPE)
-        flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, out, picks)
-        return self._output(out[:flows], picks[:picked])
+        self._out = _room(self._out, self.live_flows + _RECORDS_PER_ROW * rows)
+        self._picks = _room(self._picks, _PICKS_PER_ROW * rows)
+        flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, self._out, self._picks)
+        return self._output(self._out[:flows].copy(), self._picks[:picked].copy())
 
     def finish(self) -> FastLaneOutput:
         """Report what is still alive, as of the last packet's time; in order of first packet."""
@@ -124,6 +126,11 @@ class FastLane:
         return FastLaneOutput(
             FlowBatch(rows.view(FLOW_DTYPE), self._sensors), picks.view(PICK_DTYPE), now_ns
         )
+
+
+def _room(rows: NDArray[Any], count: int) -> NDArray[Any]:
+    """The array itself, or a new one twice as long as needed."""
+    return rows if len(rows) >= count else np.empty(2 * count, rows.dtype)
 
 
 def _limits(settings: FastLaneSettings) -> NDArray[np.int64]:
