@@ -24,6 +24,12 @@ from detector.store import Store
 from detector.watch import Round
 
 
+#: Incidents for which a replay plans an isolation: these severities, the most urgent first. The
+#: console plans for any incident when asked.
+_PLANNED = ("critical", "high", "medium")
+_MOST_PLANS = 25
+
+
 class ReplayRun:
     """One replay over a state folder.
 
@@ -109,8 +115,9 @@ class ReplayRun:
     ) -> list[dict[str, Any]]:
         if self._engine is None:
             return []
-        told = {a.id: a.to_json() for a in found.values()}
-        for incident in self._engine.incidents():
+        told = {a.id: {**a.to_json(), "isolation": None} for a in found.values()}
+        grave = [i for i in self._engine.incidents() if i.severity in _PLANNED]
+        for incident in grave[:_MOST_PLANS]:
             alerts = [found[i] for i in incident.alert_ids if i in found]
             if not alerts:
                 continue
@@ -119,7 +126,6 @@ class ReplayRun:
                 store.save_plan(plan)
             steps = plan.to_json()["steps"]
             for alert in alerts:
-                told[alert.id]["incident"] = incident.id
                 told[alert.id]["isolation"] = {"plan": plan.id, "steps": steps}
         return sorted(told.values(), key=lambda a: (a["first_ns"], a["id"]))
 

@@ -11,7 +11,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final, TypeVar
@@ -90,20 +90,18 @@ class Reference:
         tools = [(tool.suffix, APP_CODE[tool.app]) for tool in self.remote_tools]
         return tools + [(resolver.suffix, APP_CODE["doh"]) for resolver in self.doh_resolvers]
 
+    @cached_property
+    def _tool_by_suffix(self) -> dict[str, RemoteTool]:
+        return {tool.suffix: tool for tool in self.remote_tools}
+
     def tool_of(self, host_name: str) -> RemoteTool | None:
         """The tool whose suffix `host_name` ends with; the longest suffix wins."""
         labels = host_name.lower().rstrip(".").split(".")
-        by_suffix = _tools_by_suffix(self.remote_tools)
         for first in range(len(labels)):
-            tool = by_suffix.get(".".join(labels[first:]))
+            tool = self._tool_by_suffix.get(".".join(labels[first:]))
             if tool is not None:
                 return tool
         return None
-
-
-@lru_cache(maxsize=4)
-def _tools_by_suffix(tools: tuple[RemoteTool, ...]) -> dict[str, RemoteTool]:
-    return {tool.suffix: tool for tool in tools}
 
 
 def read_reference(folder: Path | None = None) -> Reference:

@@ -62,7 +62,8 @@ def test_each_alert_has_words_evidence_and_a_plan(alerts: list[dict[str, Any]]) 
         assert all(
             alert[part][lang] for part in ("title", "why", "next_step") for lang in ("ja", "en")
         )
-        assert alert["isolation"]["steps"]
+        if alert["severity"] in ("critical", "high", "medium"):
+            assert alert["isolation"]["steps"]
 
 
 def test_replaying_again_gives_the_same_alerts(
