@@ -11,7 +11,7 @@ BETWEEN_VALUES: Final = "\x1f"
 
 FIELDS: Final[tuple[str, ...]] = (
     "frame.number",
-    "smb2.cmd", "smb2.flags.response", "smb2.nt_status", "smb2.msg_id", "smb2.tree",
+    "smb2.cmd", "smb2.flags.response", "smb2.nt_status", "smb2.msg_id", "smb2.tid", "smb2.tree",
     "smb2.filename", "smb2.fid", "smb2.ioctl.function", "smb2.class",
     "smb2.file_info.infolevel", "smb2.write_length", "smb2.header.transform.msg_size",
     "smb2.windows.sockaddr.in.addr", "smb2.windows.sockaddr.in6.addr",
@@ -29,6 +29,7 @@ FIELDS: Final[tuple[str, ...]] = (
     "kerberos.SNameString", "kerberos.sname_string", "kerberos.realm", "kerberos.crealm",
     "kerberos.etype", "kerberos.ENCTYPE", "kerberos.error_code", "kerberos.padata_type",
 )  # fmt: skip
+_MAX_TEXT: Final = 512
 _COLUMN: Final = {name: column for column, name in enumerate(FIELDS)}
 
 #: No names are looked up (-n); each line leaves at once (-l), so that lines can be counted.
@@ -46,18 +47,20 @@ class Line:
     __slots__ = ("_columns",)
 
     def __init__(self, text: str) -> None:
-        self._columns = text.split("\t")
+        columns = text.split("\t")
+        self._columns = columns + [""] * (len(FIELDS) - len(columns))
 
     def has(self, field: str) -> bool:
-        column = _COLUMN[field]
-        return column < len(self._columns) and self._columns[column] != ""
+        return self._columns[_COLUMN[field]] != ""
 
     def texts(self, field: str) -> list[str]:
         """All values as text, made harmless to logs and pages."""
-        if not self.has(field):
+        value = self._columns[_COLUMN[field]]
+        if not value:
             return []
-        values = self._columns[_COLUMN[field]].split(BETWEEN_VALUES)
-        return [_harmless(value) for value in values]
+        if value.isprintable():  # a single value: the mark between two is not printable
+            return [value[:_MAX_TEXT]]
+        return [_harmless(part) for part in value.split(BETWEEN_VALUES)]
 
     def text(self, field: str) -> str:
         """The first value, "" if there is none; tshark writes NULL for an empty string."""
@@ -84,5 +87,5 @@ def _number(text: str) -> int:
 
 def _harmless(text: str) -> str:
     if text.isprintable():
-        return text[:512]
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:512])
+        return text[:_MAX_TEXT]
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:_MAX_TEXT])

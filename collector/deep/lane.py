@@ -178,9 +178,12 @@ class DeepLane:
             handle = line.text("smb.fid")
             pipe = smb1[0].file if smb1 else ""
             yield from smb1
-        yield from read_dcerpc(line, fed, self._memory, handle, pipe)
-        yield from read_ntlm(line, fed)
-        yield from read_kerberos(line, fed)
+        if line.has("dcerpc.pkt_type"):
+            yield from read_dcerpc(line, fed, self._memory, handle, pipe)
+        if line.has("ntlmssp.messagetype"):
+            yield from read_ntlm(line, fed)
+        if line.has("kerberos.msg_type"):
+            yield from read_kerberos(line, fed)
 
     def _lose(self, failure: TsharkFailed) -> None:
         """Count what was lost with a tshark, and let the next packet start another."""

@@ -22,4 +22,5 @@ class Memory:
 
     asked: Recent[Asked] = field(default_factory=Recent)  # (connection, message id)
     files: Recent[str] = field(default_factory=Recent)  # (connection, handle) → name
+    trees: Recent[str] = field(default_factory=Recent)  # (connection, tree id) → share
     interfaces: Recent[str] = field(default_factory=Recent)  # (connection, handle, context) → UUID

@@ -18,7 +18,7 @@ class DeepSettings(BaseModel):
         4 << 30, ge=1 << 29, description="Address space it may use; past it, it dies and restarts"
     )
     rotate_after: int = Field(
-        500_000, ge=1000, description="Packets after which a new one takes over, memory emptied"
+        250_000, ge=1000, description="Packets after which a new one takes over (about 1 KiB each)"
     )
     stall_timeout_s: float = Field(
         20, gt=0, description="Without an answer for so long it is killed and started again"

@@ -12,7 +12,7 @@ from collector.deep.memory import Asked, Memory
 from collector.sightings import Smb
 
 T = TypeVar("T")
-_CREATE, _CLOSE, _WRITE, _IOCTL = 5, 6, 9, 11
+_TREE_CONNECT, _CREATE, _CLOSE, _WRITE, _IOCTL = 3, 5, 6, 9, 11
 _GET_INFO, _SET_INFO = 16, 17
 _WITH_HANDLE: Final = frozenset((6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18))
 _FILE_INFO: Final = 1
@@ -52,14 +52,17 @@ def read_smb2(line: Line, fed: Fed, memory: Memory) -> tuple[list[Smb], str]:
     )  # fmt: skip
     answers = line.numbers("smb2.flags.response")
     ids = line.numbers("smb2.msg_id")
-    trees = line.texts("smb2.tree")
+    trees, tree_ids = line.texts("smb2.tree"), line.numbers("smb2.tid")
     found: list[Smb] = []
     handle = first_handle = created = ""
     for place, command in enumerate(commands):
         is_response = bool(_at(answers, place, 0))
-        tree = _at(trees, place, trees[0] if trees else "")
+        tree_key = (fed.connection, _at(tree_ids, place, 0))
+        tree = _at(trees, place, trees[0] if trees else "") or memory.trees.get(tree_key) or ""
         key = (fed.connection, _at(ids, place, 0))
         smb, handle = _read_pdu(line, fed, memory, values, command, is_response, tree, key, created)
+        if command == _TREE_CONNECT and is_response and smb.tree:
+            memory.trees.put(tree_key, smb.tree)
         created = smb.file if command == _CREATE else created
         first_handle = first_handle or handle
         found.append(smb)

@@ -157,3 +157,16 @@ def test_a_new_tshark_takes_over_and_calls_keep_their_interface(captures) -> Non
     calls = [s for s in told if s.kind == "dcerpc" and s.packet == "request" and s.operation == 4]
     assert {s.interface for s in calls} == {NETLOGON}
     assert len(calls) > 96
+
+
+def test_a_new_tshark_still_knows_shares_and_files(captures) -> None:
+    path = captures / "lateral-movement/pa_LM_psexec_smb_dcerpc_epm_svcctl.pcapng"
+    buffer, picks = picks_of(frames_of(path), Pick.DEEP)
+    lane = DeepLane()
+    lane.feed(buffer, picks[:12])
+    lane.drain()
+    lane.close()  # as a rotation does, between the opening of a file and the first write to it
+    lane.feed(buffer, picks[12:])
+    writes = [s for s in lane.drain() if s.kind == "smb" and s.command == 9 and s.magic]
+    lane.close()
+    assert [(s.tree, s.file) for s in writes] == [(r"\\172.16.66.36\ADMIN$", "PSEXESVC.exe")]
