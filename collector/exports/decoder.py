@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -77,6 +78,14 @@ class ExportDecoder:
     def shed(self) -> dict[str, int]:
         """What was dropped to stay in bounds, by cause."""
         return dict(self._exporters.shed)
+
+    @property
+    def malformed(self) -> Counter[str]:
+        """What could not be read, by kind, over all exporters."""
+        total: Counter[str] = Counter()
+        for counts in self._exporters.counts.values():
+            total.update({f"export: {kind}": n for kind, n in counts.malformed.items()})
+        return total
 
     @property
     def exporters(self) -> dict[str, ExporterCounts]:
