@@ -41,8 +41,8 @@ def stacked_columns(columns: Sequence[Column], names: Mapping[str, str], title: 
         parts.append(_column(column, names, x, width, plot / top))
         if number % every == 0:
             parts.append(
-                Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-                    x, _HEIGHT - 6, column.label
+                Markup('<text class="{}" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
+                    "odd" if number // every % 2 else "even", x, _HEIGHT - 6, column.label
                 )
             )
     return Markup(

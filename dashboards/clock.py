@@ -33,6 +33,10 @@ class Clock:
         """14:03, where the day stands elsewhere."""
         return self._element(time_ns, "%H:%M")
 
+    def minute(self, time_ns: int) -> str:
+        """2026-11-22 14:03 as plain text, to stand in a sentence."""
+        return self.at(time_ns).strftime("%Y-%m-%d %H:%M")
+
     def text(self, time_ns: int) -> str:
         return self.at(time_ns).strftime("%Y-%m-%d %H:%M:%S %Z") if time_ns else ""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 
 from api.people import Person
 from api.services import Services
 from api.services.assets import AssetRow
 from detector.care import care_class
-from detector.hospital import CareClass, RegisteredLine
+from detector.hospital import CareClass, Hospital, RegisteredLine
 
 _PAGE = 500
+_INSIDE = Hospital().inside  # without a plan: the private ranges
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,15 @@ class Directory:
         """Name and address in one line."""
         known = self.find(address)
         return f"{known.name} ({address})" if known and known.name else address
+
+
+def is_inside(ip: str) -> bool:
+    """True for private addresses; those of the plan stand in the directory anyway."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    return any(address.version == n.version and address in n for n in _INSIDE)
 
 
 def known_asset(row: AssetRow) -> Known:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Response
 from markupsafe import Markup
 
 from dashboards.attack_path import Node, draw_path
-from dashboards.directory import Known
+from dashboards.directory import Known, is_inside
 from dashboards.pages.plans import moves_of
 from dashboards.tasks import Task, task_of, tasks_of
 from dashboards.view import KnownView, View
@@ -90,7 +90,9 @@ def _draw(view: View, alerts: Sequence[Alert]) -> Markup:
         if known is None:
             is_named = bool(party.name and party.ip)
             node = Node(key, party.name or key, party.ip if is_named else "")
-            if party.ip:
+            if is_inside(party.ip):
+                node.sub = node.sub or view.t("incident.unlisted")
+            elif party.ip:
                 node.kinds.add("outside")
                 node.sub = node.sub or view.t("incident.outside")
             return node
