@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from dashboards.badges import badge
 from dashboards.clock import size
 from dashboards.view import View
-from detector.hospital import RegisteredLine
+from detector.lines.observed import ObservedLine
 
-_TONE = {
-    "registered": "ok", "dormant": "info", "ghost": "info", "unregistered": "critical",
-    "out_of_scope": "critical", "expired": "high", "changed": "medium", "out_of_window": "medium",
-    "weak": "medium", "always_on": "low", "volume": "medium",
+_TONE: dict[str, str] = {
+    "matched": "ok", "unregistered": "critical", "expired": "high", "changed": "medium",
+    "out_of_window": "medium", "weak": "medium", "no_register": "info", "unseen": "info",
 }  # fmt: skip
 _GROUPS = ("unregistered", "questioned", "registered")
-_QUIET = frozenset({"registered", "dormant", "ghost"})
 _MOST_WORST = 4
 
 
 @dataclass(frozen=True)
-class ObservedLine:
-    """A line that traffic showed."""
+class LineRow:
+    """A line that traffic showed, in words."""
 
-    id: str
-    register_id: str
-    verdicts: tuple[str, ...]
+    seen: ObservedLine
     device: str
     device_sub: str
-    outside: str
     vendor: str
-    kind: str
-    first_ns: int
-    last_ns: int
     bytes: str
-    badges: tuple[Markup, ...]
-    told: Mapping[str, Any]
+    badge: Markup
 
     @property
     def group(self) -> str:
-        if "unregistered" in self.verdicts:
+        if self.seen.verdict == "unregistered":
             return "unregistered"
-        return "registered" if set(self.verdicts) <= _QUIET else "questioned"
+        return "registered" if self.seen.verdict == "matched" else "questioned"
+
+    def is_of(self, line_id: str) -> bool:
+        return line_id in (self.seen.id, self.seen.registered_id)
 
 
 @dataclass(frozen=True)
@@ -58,71 +50,45 @@ class WorstLine:
     link: str
 
 
-def observed_lines(view: View) -> list[ObservedLine]:
+def line_rows(view: View) -> list[LineRow]:
     """All lines seen, those to worry about first."""
-    register = {line.id: line for line in view.services.lines.register(view.person)}
-    rows = [_row(view, told, register) for told in view.services.lines.observed(view.person)]
-    return sorted(rows, key=lambda line: (_GROUPS.index(line.group), -line.last_ns))
+    observed = [ObservedLine(**told) for told in view.services.lines.observed(view.person)]
+    rows = [_row(view, seen) for seen in observed]
+    return sorted(rows, key=lambda row: (_GROUPS.index(row.group), -row.seen.last_ns))
 
 
 def line_summary(view: View) -> tuple[list[tuple[str, int]], list[WorstLine]]:
     """How many lines of each group there are, and the worst few by name."""
-    lines = observed_lines(view)
-    counts = Counter(line.group for line in lines)
+    rows = line_rows(view)
+    counts = Counter(row.group for row in rows)
     worst = [
-        WorstLine(line.badges[0], line_title(view, line), f"/lines/{quoted(line.id)}")
-        for line in lines
-        if line.group != "registered"
+        WorstLine(row.badge, line_title(view, row), f"/lines/{row.seen.id}")
+        for row in rows
+        if row.group != "registered"
     ]
     return [(group, counts[group]) for group in reversed(_GROUPS)], worst[:_MOST_WORST]
 
 
-def line_title(view: View, line: ObservedLine) -> str:
+def line_title(view: View, row: LineRow) -> str:
     """A line in a few words."""
-    if line.vendor:
-        return f"{line.vendor} ({line.register_id})"
-    return view.t("line.title_unregistered", device=line.device)
+    if row.vendor:
+        return f"{row.vendor} ({row.seen.registered_id})"
+    return view.t("line.title_unregistered", device=row.device, label=row.seen.label)
 
 
-def verdict_badges(view: View, verdicts: Sequence[str]) -> tuple[Markup, ...]:
-    return tuple(badge(_TONE.get(v, "medium"), view.t.name("line_verdict", v)) for v in verdicts)
+def verdict_badge(view: View, verdict: str) -> Markup:
+    return badge(_TONE[verdict], view.t(f"line_verdict.{verdict}"))
 
 
-def quoted(text: str) -> str:
-    """As one part of a path."""
-    from urllib.parse import quote
-
-    return quote(text, safe="")
-
-
-def _row(
-    view: View, told: Mapping[str, Any], register: Mapping[str, RegisteredLine]
-) -> ObservedLine:
-    registered = register.get(str(told.get("registered_id") or ""))
-    verdicts = _listed(told.get("verdict")) or ("registered" if registered else "unregistered",)
-    device = str(told.get("device_ip") or told.get("device_mac") or "")
+def _row(view: View, seen: ObservedLine) -> LineRow:
+    registered = view.directory.line(seen.registered_id)
+    device = seen.device_ip or seen.device_mac
     known = view.directory.find(device)
-    shown = _listed(told.get("outside"))
-    apps = [view.t.name("app", app) for app in _listed(told.get("app"))]
-    return ObservedLine(
-        id=str(told["id"]),
-        register_id=registered.id if registered else "",
-        verdicts=verdicts,
-        device=(known.name if known and known.name else device),
+    return LineRow(
+        seen=seen,
+        device=known.name if known and known.name else device,
         device_sub=" ".join(filter(None, [device, known.department if known else ""])),
-        outside=", ".join(shown[:3]) + (" …" if len(shown) > 3 else ""),
         vendor=registered.vendor if registered else "",
-        kind=", ".join(apps),
-        first_ns=int(told.get("first_ns") or 0),
-        last_ns=int(told.get("last_ns") or 0),
-        bytes=size(int(told.get("bytes") or 0)),
-        badges=verdict_badges(view, verdicts),
-        told=told,
+        bytes=size(seen.bytes_out + seen.bytes_in),
+        badge=verdict_badge(view, seen.verdict),
     )
-
-
-def _listed(value: Any) -> tuple[str, ...]:
-    """One value or several as a tuple of texts."""
-    if not value:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(str(v) for v in value)

@@ -10,27 +10,13 @@ from markupsafe import Markup
 
 from api.faults import NotFound
 from api.services.alerts import AlertFilter
-from dashboards.facts import shown_facts
-from dashboards.line_table import ObservedLine, line_title, observed_lines, verdict_badges
+from dashboards.clock import size
+from dashboards.line_table import LineRow, line_rows, line_title, verdict_badge
 from dashboards.view import KnownView, View, file_response
 from detector.alerts import Alert
 from detector.hospital import RegisteredLine
 
 router = APIRouter(include_in_schema=False)
-
-_SHOWN_ELSEWHERE = frozenset(
-    {
-        "id",
-        "registered_id",
-        "verdict",
-        "device_ip",
-        "outside",
-        "app",
-        "bytes",
-        "first_ns",
-        "last_ns",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -43,17 +29,17 @@ class RegisterRow:
     line_type: str
     windows: tuple[str, ...]
     contract_end: str
-    badges: tuple[Markup, ...]
+    badge: Markup
 
 
 @router.get("/lines")
 def lines(view: KnownView) -> Response:
-    observed = observed_lines(view)
+    rows = line_rows(view)
     register = view.services.lines.register(view.person)
     return view.show(
         "lines.html",
-        observed=observed,
-        register=[_register_row(view, line, observed) for line in register],
+        observed=rows,
+        register=[_register_row(view, line, rows) for line in register],
     )
 
 
@@ -77,32 +63,30 @@ def import_register(view: KnownView, file: UploadFile) -> Response:
 
 @router.get("/lines/{line_id:path}")
 def line(view: KnownView, line_id: str) -> Response:
-    observed = [o for o in observed_lines(view) if line_id in (o.id, o.register_id)]
+    rows = [row for row in line_rows(view) if row.is_of(line_id)]
     registered = view.directory.line(line_id) or next(
-        (r for o in observed if (r := view.directory.line(o.register_id))), None
+        (r for row in rows if (r := view.directory.line(row.seen.registered_id))), None
     )
-    alerts = _alerts(view, {line_id, *(o.id for o in observed)})
-    if not observed and registered is None and not alerts:
+    alerts = _alerts(view, {line_id, *(row.seen.id for row in rows)})
+    if not rows and registered is None and not alerts:
         raise NotFound(f"there is no line {line_id[:60]!r}")
-    first = observed[0] if observed else None
-    title = registered.vendor if registered else line_title(view, first) if first else line_id
-    verdicts = dict.fromkeys(v for o in observed for v in o.verdicts)
+    title = registered.vendor if registered else line_title(view, rows[0]) if rows else line_id
     return view.show(
         "line.html",
         line_id=line_id,
         title=title,
-        badges=verdict_badges(view, list(verdicts)),
+        badges=[row.badge for row in rows],
         contact=registered.contact if registered else "",
         alerts=alerts,
         sections=[
-            ("line.observed", [row for o in observed for row in _seen(view, o)]),
+            ("line.observed", [part for row in rows for part in _seen(view, row)]),
             ("line.registered", _listed(view, registered) if registered else []),
         ],
     )
 
 
-def _register_row(view: View, line: RegisteredLine, observed: list[ObservedLine]) -> RegisterRow:
-    verdicts = dict.fromkeys(v for o in observed if o.register_id == line.id for v in o.verdicts)
+def _register_row(view: View, line: RegisteredLine, rows: list[LineRow]) -> RegisterRow:
+    verdicts = [row.seen.verdict for row in rows if row.is_of(line.id)]
     return RegisterRow(
         id=line.id,
         vendor=line.vendor,
@@ -110,7 +94,7 @@ def _register_row(view: View, line: RegisteredLine, observed: list[ObservedLine]
         line_type=line.line_type,
         windows=line.windows,
         contract_end=line.contract_end.isoformat() if line.contract_end else "",
-        badges=verdict_badges(view, list(verdicts) or ["ghost"]),
+        badge=verdict_badge(view, verdicts[0] if verdicts else "unseen"),
     )
 
 
@@ -120,18 +104,18 @@ def _alerts(view: View, line_ids: set[str]) -> list[Alert]:
     return [a for a in page.items if a.line in line_ids][:20]
 
 
-def _seen(view: View, line: ObservedLine) -> list[tuple[str, Any]]:
-    t, clock = view.t, view.clock
-    rows: list[tuple[str, Any]] = [
-        (t("line.device"), line.device_sub or line.device),
-        (t("line.outside"), line.outside),
-        (t("line.kind"), line.kind),
-        (t("line.first"), clock.second(line.first_ns)),
-        (t("line.last"), clock.second(line.last_ns)),
-        (t("line.bytes"), line.bytes),
+def _seen(view: View, row: LineRow) -> list[tuple[str, Any]]:
+    t, clock, seen = view.t, view.clock, row.seen
+    return [
+        (t("line.device"), f"{row.device} ({row.device_sub})"),
+        (t("line.outside"), f"{seen.outside} ({seen.peer_ip})"),
+        (t("line.kind"), seen.label),
+        (t("line.direction"), t(f"direction.{seen.direction}")),
+        (t("line.sessions"), f"{seen.sessions:,}"),
+        (t("line.bytes"), f"↑ {size(seen.bytes_out)}  ↓ {size(seen.bytes_in)}"),
+        (t("line.first"), clock.second(seen.first_ns)),
+        (t("line.last"), clock.second(seen.last_ns)),
     ]
-    other = {k: v for k, v in line.told.items() if k not in _SHOWN_ELSEWHERE}
-    return rows + list(shown_facts(other, t, clock))
 
 
 def _listed(view: View, line: RegisteredLine) -> list[tuple[str, Any]]:

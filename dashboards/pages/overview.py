@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import islice
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -89,16 +89,18 @@ def status_of(tasks: list[Task], checks: list[Check], has_collector: bool) -> St
 
 
 def _columns(view: View) -> list[Column]:
-    """Alerts by day for the days up to the newest one."""
-    days: dict[str, Counter[str]] = {}
+    """Alerts by day: the days up to the newest alert's, quiet ones included."""
+    days: dict[date, Counter[str]] = {}
     cursor = ""
     for _ in range(_MOST_COUNTED // 500):
         page = view.services.alerts.find(view.person, cursor=cursor, limit=500)
         for alert in page.items:
-            day = view.clock.at(alert.last_ns).strftime("%m-%d")
+            day = view.clock.at(alert.last_ns).date()
             days.setdefault(day, Counter())[alert.severity] += 1
         cursor = page.next_cursor
-        if not cursor or len(days) > _DAYS:
+        if not cursor or max(days) - min(days) > timedelta(days=_DAYS):
             break
-    newest = list(islice(days.items(), _DAYS))
-    return [Column(day, counts) for day, counts in reversed(newest)]
+    if not days:
+        return []
+    shown = [max(days) - timedelta(days=n) for n in reversed(range(_DAYS))]
+    return [Column(day.strftime("%m-%d"), days.get(day, Counter())) for day in shown]

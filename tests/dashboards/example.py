@@ -27,6 +27,7 @@ from detector.incidents import join_alerts
 from detector.isolation.plan import Stop
 from detector.isolation.planner import Planner
 from detector.ledger import read_ledger
+from detector.lines.observed import ObservedLine, Verdict
 from detector.register import read_register
 from detector.store import Store
 from detector.words import Text
@@ -173,24 +174,21 @@ def _seen(hospital: Hospital) -> list[dict[str, object]]:
 
 
 def _lines() -> list[dict[str, object]]:
-    hour = 60 * MINUTE_NS
+    def line(
+        line_id: str, device: str, outside: str, label: str, verdict: Verdict, registered: str
+    ) -> dict[str, object]:
+        return ObservedLine(
+            id=line_id, device_ip=device, device_mac="", outside=outside, peer_ip="203.0.113.88",
+            protocol="ipsec", label=label, first_ns=NIGHT_NS - 6_000 * MINUTE_NS,
+            last_ns=NIGHT_NS, sessions=14, bytes_out=5_300_000, bytes_in=48_200_000,
+            direction="out", verdict=verdict, registered_id=registered, match=0.85,
+        ).to_json()  # fmt: skip
+
     return [
-        {
-            "id": "L-002", "registered_id": "L-002", "verdict": "out_of_scope",
-            "device_ip": "10.20.70.3", "outside": ("198.51.100.40",), "app": "ikev2",
-            "bytes": 48_200_000, "first_ns": NIGHT_NS - 200 * hour, "last_ns": NIGHT_NS + hour,
-        },
-        {
-            "id": "L-001", "registered_id": "L-001", "verdict": "registered",
-            "device_ip": "10.20.70.2", "outside": ("203.0.113.20",), "app": "ikev2",
-            "bytes": 912_000_000, "first_ns": NIGHT_NS - 200 * hour, "last_ns": NIGHT_NS - 9 * hour,
-        },
-        {
-            "id": "anydesk:10.20.20.33", "registered_id": "", "verdict": "unregistered",
-            "device_ip": "10.20.20.33", "outside": ("203.0.113.88",), "app": "anydesk",
-            "bytes": 5_300_000, "first_ns": NIGHT_NS - 12 * hour, "last_ns": NIGHT_NS - 11 * hour,
-        },
-    ]  # fmt: skip
+        line("4c1", "10.20.70.3", "198.51.100.40", "IPsec", "out_of_window", "L-002"),
+        line("4c2", "10.20.70.2", "203.0.113.20", "IPsec", "matched", "L-001"),
+        line("4c3", "10.20.20.33", "203.0.113.0/24", "AnyDesk", "unregistered", ""),
+    ]
 
 
 def _health() -> dict[str, object]:

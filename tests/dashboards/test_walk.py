@@ -14,7 +14,7 @@ PAGES = (
     "/", "/incidents", "/incidents?state=all", "/alerts", "/alerts?severity=critical",
     "/alerts?host=10.20.50.10", "/assets", "/assets?verdict=unlisted", "/assets?search=放射線部",
     "/assets/10.20.10.41", "/assets/10.20.20.77", "/lines", "/lines/L-002", "/lines/L-003",
-    "/lines/anydesk:10.20.20.33", "/flows", "/flows?host=10.20.10.41", "/health", "/account",
+    "/lines/4c3", "/flows", "/flows?host=10.20.10.41", "/health", "/account",
     "/account/password", "/people", "/audit", "/audit?verify=yes",
 )  # fmt: skip
 
