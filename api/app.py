@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api.accounts import Accounts
+from api.audit import Audit
 from api.database import Database
 from api.first_start import make_first_admin
 from api.metrics import Metrics
@@ -48,7 +49,8 @@ def create_app(
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:
         database.open()
-        make_first_admin(Accounts(database, now_ns), Passwords(), settings.state_dir)
+        accounts, audit = Accounts(database, now_ns), Audit(database, now_ns)
+        make_first_admin(accounts, Passwords(), audit, settings.state_dir)
         try:
             yield
         finally:

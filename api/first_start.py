@@ -8,20 +8,22 @@ from pathlib import Path
 import structlog
 
 from api.accounts import Accounts
+from api.audit import Audit
 from api.passwords import Passwords, one_time_password
 
 FIRST_LOGIN = "admin"
 _log = structlog.get_logger("first_start")
 
 
-def make_first_admin(accounts: Accounts, passwords: Passwords, state_dir: Path) -> Path | None:
+def make_first_admin(
+    accounts: Accounts, passwords: Passwords, audit: Audit, state_dir: Path
+) -> Path | None:
     """If nobody has an account yet, make `admin` and leave the password in a file for its owner.
 
     The file goes away when the password has been changed. The log names the file, not the password.
     """
-    file = state_dir / "first-login.txt"
+    file = first_login_file(state_dir)
     if accounts.all():
-        _remove_used(accounts, file)
         return None
     password = one_time_password()
     file.unlink(missing_ok=True)
@@ -32,11 +34,13 @@ def make_first_admin(accounts: Accounts, passwords: Passwords, state_dir: Path) 
     accounts.add(
         FIRST_LOGIN, "最初の管理者 / first admin", ["admin"], "ja", passwords.hash(password)
     )
+    audit.write(
+        "person.create", f"account/{FIRST_LOGIN}", "allowed", person="(first start)", address=""
+    )
     _log.warning("first start: log in with what stands in this file", file=str(file))
     return file
 
 
-def _remove_used(accounts: Accounts, file: Path) -> None:
-    admin = accounts.get(FIRST_LOGIN)
-    if admin is None or not admin.must_change:
-        file.unlink(missing_ok=True)
+def first_login_file(state_dir: Path) -> Path:
+    """Where the first one-time password stands until it has been changed."""
+    return state_dir / "first-login.txt"

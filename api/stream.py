@@ -15,7 +15,6 @@ from api.people import Person
 from detector.incidents import Incident
 from detector.store import Store
 
-_HEARTBEAT_S = 15.0
 _MOST_OF_ONE = 8  # streams of one person
 _MOST_AT_ONCE = 100  # alerts in one go
 _INCIDENTS_KEPT = 500
@@ -29,10 +28,11 @@ class LiveStream:
     lost its connection goes on where it was.
     """
 
-    def __init__(self, store: Store, poll_s: float, most: int) -> None:
+    def __init__(self, store: Store, poll_s: float, most: int, heartbeat_s: float = 15.0) -> None:
         self._store = store
         self._poll_s = poll_s
         self._most = most
+        self._heartbeat_s = heartbeat_s
         self._open: Counter[str] = Counter()
         self._incidents = _IncidentChanges(store, poll_s)
 
@@ -79,7 +79,7 @@ class LiveStream:
             for number, incident in moved:
                 seen = number
                 yield _event("incident", incident.to_json())
-            if time.monotonic() - looked >= _HEARTBEAT_S:
+            if time.monotonic() - looked >= self._heartbeat_s:
                 if not await asyncio.to_thread(is_still_allowed):
                     return
                 yield ": still here\n\n"

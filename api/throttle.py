@@ -9,7 +9,8 @@ from threading import Lock
 
 _SECOND_NS = 1_000_000_000
 _LONGEST_S = 15 * 60
-_FORGET_NS = 24 * 3600 * _SECOND_NS
+_MOST_OVER = 12  # wrong tries that count beyond the free ones; the wait is longest long before
+_FORGIVE_ONE_NS = 10 * 60 * _SECOND_NS  # a ward of people who mistype now and then never adds up
 
 
 @dataclass
@@ -52,11 +53,10 @@ class Throttle:
         """Remember a wrong login."""
         now = self._now_ns()
         with self._lock:
-            for key in _keys(login, address):
+            for key, limit in zip(_keys(login, address), self._limits, strict=True):
                 tries = self._tries.setdefault(key, _Tries())
-                if now - tries.last_ns > _FORGET_NS:
-                    tries.wrong = 0
-                tries.wrong += 1
+                forgiven = (now - tries.last_ns) // _FORGIVE_ONE_NS
+                tries.wrong = min(limit + _MOST_OVER, max(0, tries.wrong - forgiven) + 1)
                 tries.last_ns = now
                 self._tries.move_to_end(key)
             while len(self._tries) > self._most:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from api.accounts import KEY_PREFIX, Account, Accounts
 from api.audit import Audit
 from api.faults import NotLoggedIn, TooMany, Unacceptable, WrongLogin
+from api.first_start import FIRST_LOGIN, first_login_file
 from api.passwords import LONGEST, Passwords, password_faults
 from api.people import Person
 from api.permissions import permissions_of
@@ -42,6 +43,7 @@ class LoginService:
         self._throttle = Throttle(now_ns)
         self._idle_ns = settings.session_idle_min * _MINUTE_NS
         self._longest_ns = settings.session_hours * 60 * _MINUTE_NS
+        self._first_login = first_login_file(settings.state_dir)
         self._now_ns = now_ns
 
     def login(self, login: str, password: str, address: str) -> Login:
@@ -96,6 +98,8 @@ class LoginService:
         hashed = self._passwords.hash(new)
         self._accounts.change(person.login, password=hashed, must_change=0)
         self._accounts.end_sessions(person.login)
+        if person.login == FIRST_LOGIN:
+            self._first_login.unlink(missing_ok=True)
         token = self._accounts.start_session(person.login)
         fresh = self.person_of_session(token, person.address)
         return Login(token, _known(fresh))

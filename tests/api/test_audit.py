@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,18 @@ def test_tampering_shows_at_its_row(house: House, change: str, broken: int) -> N
     verdict = house.audit.verify()
     assert verdict.broken_at == broken
     assert str(broken) in verdict.reason
+
+
+def test_a_row_forged_with_its_own_hash_breaks_the_next(house: House) -> None:
+    write_some(house, 10)
+    fourth, fifth = reversed(house.audit.entries(before=6, limit=2))
+    forged = replace(fifth, person="nobody")
+    tamper(
+        house,
+        "UPDATE audit SET person = 'nobody',"
+        f" hash = '{forged.hash_after(fourth.hash)}' WHERE number = 5",
+    )
+    assert house.audit.verify().broken_at == 6
 
 
 def test_the_database_itself_refuses_to_change_rows(house: House) -> None:

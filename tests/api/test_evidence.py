@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
+from api.faults import NotFound
 from api.settings import ApiSettings
-from tests.api.house import House
+from tests.api.house import House, make_alert
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
@@ -114,6 +115,17 @@ async def test_absent_evidence_and_crooked_names_are_not_found(house: House) -> 
             for what in ("packets", "evidence.pcap"):
                 answer = await client.get(f"/api/v1/alerts/{name}/{what}")
                 assert answer.status_code == 404, (name, what)
+
+
+async def test_an_alert_named_like_a_path_leads_nowhere(house: House) -> None:
+    (house.settings.state_dir / "outside.pcap").write_bytes(capture([]))
+    house.store.save_alerts([make_alert("../outside")])
+    evidence = house.app.state.services.evidence
+    analyst = house.app.state.services.login.person_of_session(
+        house.accounts.start_session("analyst1"), "192.0.2.7"
+    )
+    with pytest.raises(NotFound):
+        evidence.download(analyst, "../outside")
 
 
 @needs_tshark

@@ -31,6 +31,7 @@ async def test_first_start_makes_one_admin_who_must_choose_a_password(new_house:
         assert refused.json()["type"] == "urn:mimawari:problem:password-change-due"
         changed = await client.post("/api/v1/me/password", json={"old": old, "new": GOOD})
         assert changed.json()["must_change_password"] is False
+        assert not file.exists()
         assert (await client.get("/api/v1/alerts")).status_code == 200
     async with new_house.client() as again:
         answer = await again.post("/api/v1/login", json={"login": "admin", "password": old})
@@ -106,6 +107,15 @@ def test_throttle_grows_is_bounded_and_forgets() -> None:
     clock.pass_time(days=2)
     throttle.count_wrong("a", "10.0.0.2")
     assert throttle.wait_s("a", "10.0.0.2") == 0
+
+
+def test_a_ward_that_mistypes_now_and_then_is_not_shut_out() -> None:
+    clock = Clock()
+    throttle = Throttle(clock)
+    for n in range(200):
+        throttle.count_wrong(f"nurse{n}", "10.0.0.1")
+        clock.pass_time(seconds=10 * 60)
+    assert throttle.wait_s("nurse", "10.0.0.1") == 0
 
 
 def test_right_logins_from_one_address_never_add_up() -> None:

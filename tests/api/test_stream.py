@@ -10,12 +10,17 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
+import uvicorn
 
 from api.app import create_app
 from api.server import make_server
 from api.settings import ApiSettings
+from api.stream import LiveStream
 from tests.api.house import House, make_alert
+
+_servers: dict[str, uvicorn.Server] = {}
 
 Event = tuple[str, str, dict[str, Any]]  # (name, id, data)
 
@@ -25,6 +30,7 @@ async def served(house: House, make_settings: Callable[..., ApiSettings]) -> Asy
     """The address of a running server that lets two live streams in."""
     settings = make_settings(stream_poll_s=0.01, most_streams=2)
     app = create_app(settings, house.store, now_ns=house.clock)
+    app.state.live = LiveStream(house.store, settings.stream_poll_s, 2, heartbeat_s=0.05)
     server = make_server(app, settings)
     server.config.port = 0
     running = asyncio.create_task(server.serve())
@@ -32,9 +38,15 @@ async def served(house: House, make_settings: Callable[..., ApiSettings]) -> Asy
         assert not running.done(), "the server did not start"
         await asyncio.sleep(0)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
+    _servers[address] = server
+    yield address
     server.should_exit = True
     await running
+
+
+def running_server(served: str) -> uvicorn.Server:
+    return _servers[served]
 
 
 @asynccontextmanager
@@ -108,6 +120,26 @@ async def test_only_so_many_streams_are_open(house: House, served: str) -> None:
         async with follow(house, served, "0") as three:
             assert three.status_code == 503
             assert three.headers["retry-after"] == "30"
+
+
+async def test_a_stream_beats_and_ends_with_its_session(house: House, served: str) -> None:
+    async with follow(house, served) as answer:
+        lines = answer.aiter_lines()
+        async for line in lines:
+            if line.startswith(":"):
+                break
+        house.accounts.end_sessions("viewer1")
+        rest = [line async for line in lines]  # comes to an end
+    assert len(rest) < 100
+
+
+async def test_the_server_ends_though_a_stream_is_open(house: House, served: str) -> None:
+    async with follow(house, served, "0") as answer:
+        stream = events(answer)
+        await take(stream, 1)
+        running_server(served).should_exit = True
+        with pytest.raises(httpx.HTTPError):
+            await take(stream, 10_000)
 
 
 async def test_strangers_do_not_follow(served: str) -> None:
