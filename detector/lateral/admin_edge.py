@@ -11,10 +11,11 @@ from pydantic import Field
 
 from collector.apps import APP_CODE, APPS
 from collector.flows import STATE_CODE
-from detector.addresses import inside_flags, is_one_host
+from detector.addresses import in_networks, inside_flags, is_one_host
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import service_of
 from detector.hosts import Host
+from detector.landing import allowed_targets, line_networks
 from detector.lateral.contacts import flow_keys, is_half_open
 from detector.words import Text, Wording
 
@@ -63,7 +64,8 @@ class AdminEdge(Detector):
 
     Why it matters: every step of an intruder through the hospital is a new edge of this kind.
 
-    False alarms: a new IT PC, a server replaced, a vendor's visit (register its window), helpdesk.
+    False alarms: a new IT PC, a server replaced, helpdesk. What a registered outside line may do
+    by its contract is left to the detectors of lines.
     Such edges never accept themselves: a person approves them once.
     """
 
@@ -147,6 +149,8 @@ class AdminEdge(Detector):
             key = (int(window.source[row]), int(window.destination[row]), int(app))
             groups.setdefault(key, []).append(row)
         for (source, target, app), at in groups.items():
+            if _is_contracted(window, source, target, int(flows.destination_port[at[0]])):
+                continue
             finding = self._judge(window, source, target, APPS[app], at, bool(ours[at[0]]))
             if finding is not None:
                 yield finding
@@ -210,3 +214,16 @@ class AdminEdge(Detector):
         if host.is_never_controller or (host.role in _SERVERS and other.role == "terminal"):
             return 1.25
         return 1.0
+
+
+def _is_contracted(window: Window, source: int, target: int, port: int) -> bool:
+    """A vendor on the way to where its line lands, or to a target that its contract allows."""
+    if not window.hospital.lines:
+        return False
+    ends = window.hosts.addresses(np.array([source, target], np.uint32))
+    for line in window.hospital.lines:
+        landing = line_networks(line)
+        allowed = tuple(n for n, only in allowed_targets(line) if only in (0, port))
+        if in_networks(ends[:1], landing)[0] and in_networks(ends[1:], landing + allowed)[0]:
+            return True
+    return False

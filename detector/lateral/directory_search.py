@@ -6,9 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
+import numpy as np
+from pydantic import Field
+
+from collector.apps import APP_CODE
 from collector.sightings import Dns, Ldap
 from detector.detection import Category, Detector, Finding, Window
 from detector.lateral.calls import Calls, flow_of
+from detector.lateral.contacts import flow_keys
 from detector.words import Text, Wording
 
 #: What a filter asks for → (kind, score, technique, Japanese, English). First match counts.
@@ -38,6 +43,8 @@ _ONE_OBJECT: Final = re.compile(
     r"dnshostname|netbiosname|dnsdomain|uid|cn|name)=(?!\*)[^*)]+(?=\)|$)",
     re.I,
 )
+_ROOT: Final = re.compile(r"dc=[^,=]+(?:,\s*dc=[^,=]+)+", re.I)
+_ANYTHING: Final = re.compile(r"\(?objectclass=\*\)?", re.I)
 _NEXT_STEP = Text(
     ja="急がなくてよい場合が多いですが、{source} が管理用の機器か確認してください。違えば、"
     "同じ機器からの"
@@ -100,9 +107,54 @@ class DirectorySearch(Detector):
         ),
     }
 
+    dump_bytes: int = Field(
+        default=50_000, ge=1000, description="answer that makes a search of the root a dump"
+    )
+
+    def remember(self) -> dict[tuple[str, str], Ldap]:
+        return {}  # (source, target) → search of the whole tree
+
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         yield from self._ldap(window)
+        yield from self._dumps(window, memory)
         yield from self._zones(window)
+
+    def _dumps(self, window: Window, memory: dict[tuple[str, str], Ldap]) -> Iterator[Finding]:
+        """Everything under the domain's root was asked for, and a long answer came."""
+        for search in window.of(Ldap):
+            if _ROOT.fullmatch(search.base) and _ANYTHING.fullmatch(search.filter) and search.ip:
+                memory[search.ip, search.peer_ip] = search
+        while len(memory) > 10_000:
+            del memory[next(iter(memory))]
+        if not memory:
+            return
+        flows = window.flows
+        long = (flows.app == APP_CODE["ldap"]) & (flows.reply_bytes >= self.dump_bytes)
+        for row in np.flatnonzero(long).tolist():
+            source = window.hosts.ip(int(window.source[row]))
+            target = window.hosts.ip(int(window.destination[row]))
+            search = memory.get((source, target))
+            role = window.hosts.at(source).role
+            if search is None or role in ("domain_controller", "admin", "server", "scanner"):
+                continue
+            del memory[source, target]
+            yield Finding(
+                source=source,
+                targets=(target,),
+                score=50.0,
+                confidence=0.85,
+                first_ns=search.time_ns,
+                last_ns=int(flows.last_ns[row]),
+                facts={
+                    "asked_ja": "登録全体",
+                    "asked": "everything it holds",
+                    "filters": [search.filter],
+                },
+                variant="ldap",
+                techniques=("T1087.002", "T1069.002", "T1018"),
+                app="ldap",
+                flows=flow_keys(flows, [row]),
+            )
 
     def _ldap(self, window: Window) -> Iterator[Finding]:
         asked: dict[tuple[str, str], tuple[Calls, list[int]]] = {}

@@ -40,10 +40,9 @@ class _Walk:
     """The random walk of one source since its last reset."""
 
     height: float = 0.0
-    failed: OrderedDict[int, int] = field(default_factory=OrderedDict)  # target → row of evidence
+    failed: OrderedDict[int, int] = field(default_factory=OrderedDict)  # target → when
     answered: list[int] = field(default_factory=list)
     ports: set[int] = field(default_factory=set)
-    first_ns: int = 0
 
 
 @dataclass
@@ -254,17 +253,17 @@ class HostScan(Detector):
         if walk is None:
             if len(memory.walks) >= 65536:
                 memory.walks.pop(next(iter(memory.walks)))
-            walk = memory.walks[source] = _Walk(first_ns=int(window.flows.first_ns[row]))
+            walk = memory.walks[source] = _Walk()
         if outcome == ANSWERED:
             walk.height += math.log(self.success_scanner / self.success_harmless)
             walk.answered.append(target)
             if walk.height <= self.reset_height:
-                memory.walks[source] = _Walk(first_ns=int(window.flows.first_ns[row]))
+                memory.walks[source] = _Walk()
             return False
         if outcome != FAILED:
             return False
         walk.height += math.log((1 - self.success_scanner) / (1 - self.success_harmless))
-        walk.failed[target] = row
+        walk.failed[target] = int(window.flows.first_ns[row])
         walk.ports.add(int(window.flows.destination_port[row]))
         while len(walk.failed) > 4096:
             walk.failed.popitem(last=False)
@@ -291,7 +290,7 @@ class HostScan(Detector):
             targets=texts(window, walk.failed),
             score=min(85.0, 60 + 3 * extra + (15 if admin else 0)),
             confidence=0.9,
-            first_ns=walk.first_ns,
+            first_ns=min(walk.failed.values()),
             last_ns=int(window.flows.last_ns[mine].max()),
             facts={
                 "tried": len(walk.failed) + len(walk.answered),

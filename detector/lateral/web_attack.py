@@ -46,7 +46,7 @@ _SIGNS: Final[tuple[_Sign, ...]] = (
           80, ("T1606.002", "T1552"), "credential_access"),
     _Sign("class_load", "both", re.compile(r"\.class$", re.I),
           65, ("T1190", "T1105"), "lateral_movement"),
-    _Sign("empire", "path", re.compile(r"^/(?:admin/get|news|login/process)\.php$"),
+    _Sign("empire", "path", re.compile(r"^/(?:admin/get|news|login/process)\.(?:php|asp|jsp)$"),
           80, ("T1071.001",), "command_and_control", 2),
 )  # fmt: skip
 

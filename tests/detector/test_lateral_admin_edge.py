@@ -2,7 +2,7 @@
 
 import pytest
 
-from detector.hospital import Asset, Hospital, Role
+from detector.hospital import Asset, Hospital, RegisteredLine, Role
 from detector.lateral.admin_edge import AdminEdge
 from tests.detector.windows import World, flow
 
@@ -53,6 +53,18 @@ def test_a_new_edge_is_capped_until_four_weeks_are_learnt() -> None:
 
 def test_a_known_edge_is_silent() -> None:
     assert found(warm(10), flow("10.0.9.1", "10.0.2.3", 3389, app="rdp")) == []
+
+
+def test_what_a_registered_line_may_do_is_not_told_here() -> None:
+    line = RegisteredLine(
+        id="L1", vendor="V", line_type="拠点間VPN", landing=("10.0.50.0/28", "10.0.60.1"),
+        allowed_targets=(f"{SERVER}:3389",),
+    )  # fmt: skip
+    hospital = Hospital(lines=(line,))
+    vendor = "10.0.50.3"
+    assert found(World(hospital), flow(vendor, "10.0.60.1", 3389, app="rdp")) == []
+    assert found(World(hospital), flow(vendor, SERVER, 3389, app="rdp")) == []
+    assert found(World(hospital), flow(vendor, SERVER, 5900, app="vnc")) == [("cold", 35)]
 
 
 def test_a_modality_that_opens_a_session_needs_no_baseline() -> None:

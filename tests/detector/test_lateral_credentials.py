@@ -147,6 +147,14 @@ def test_questions_about_one_are_silent(text: str) -> None:
     assert found(DirectorySearch(), [packet(Ldap, operation="search", filter=text)]) == []
 
 
+def test_a_search_of_everything_is_a_dump_if_the_answer_is_long() -> None:
+    search = packet(Ldap, operation="search", base="DC=hosp,DC=local", filter="(objectclass=*)")
+    answer = flow(CLIENT, SERVER, 389, app="ldap", reply_bytes=200_000)
+    assert found(DirectorySearch(), [search], [answer]) == [("ldap", "T1087.002")]
+    assert found(DirectorySearch(), [search], [flow(CLIENT, SERVER, 389, app="ldap")]) == []
+    assert found(DirectorySearch(), [], [answer]) == []
+
+
 def test_a_zone_transfer() -> None:
     query = {"transport": "tcp", "is_response": False, "name": "hosp.local"}
     axfr = packet(Dns, query_type="AXFR", **query)
