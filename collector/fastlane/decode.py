@@ -394,6 +394,7 @@ def _read_ip(
     row.payload_end = end
     row.payload_wire = 0
     if row.is_part:
+        row.ip_bytes = total - (next_at - at)  # its datagram's header was counted already
         if not _find_fragment(row, identity, fragments):
             malformed[layout.FRAGMENT_ORPHAN] += 1
             return _STOP, at, 0, end, wire_end, 0
@@ -557,7 +558,7 @@ def _read_gre(buffer: Buffer, at: int, end: int) -> tuple[int, int, int]:
 
 @njit(cache=True, nogil=True)
 def _enter_udp(buffer: Buffer, row: Any) -> tuple[int, int, int]:
-    """Step into VXLAN, GENEVE, GTP-U and Teredo, by port and by the header's fixed bits."""
+    """Step into VXLAN, GENEVE, GTP-U, AYIYA and Teredo, by port and by the header's fixed bits."""
     at, end = row.payload_at, row.payload_end
     source, destination = row.source_port, row.destination_port
     if at + 8 > end:
@@ -571,6 +572,8 @@ def _enter_udp(buffer: Buffer, row: Any) -> tuple[int, int, int]:
             at += 8 + (read8(buffer, at) & 0x3F) * 4
             if kind in (0x0800, 0x86DD, 0x6558):
                 return _TYPE, at, kind
+    elif destination == 5072:
+        return _enter_ayiya(buffer, at, end)
     elif destination == 2152 or source == 2152:
         return _enter_gtp(buffer, at, end)
     elif (
@@ -579,6 +582,17 @@ def _enter_udp(buffer: Buffer, row: Any) -> tuple[int, int, int]:
         and buffer[at] >> 4 == 6
         and read16(buffer, at + 4) + 40 == row.payload_wire
     ):
+        return _IP, at, 0
+    return _STOP, at, 0
+
+
+@njit(cache=True, nogil=True)
+def _enter_ayiya(buffer: Buffer, at: int, end: int) -> tuple[int, int, int]:
+    """Anything in Anything (an IPv6 broker's tunnel): identity and signature, then the packet."""
+    identity, signature = read8(buffer, at) >> 4, read8(buffer, at + 1) >> 4
+    is_forward, kind = buffer[at + 2] & 15 == 1, buffer[at + 3]
+    at += 8 + (1 << identity) + signature * 4
+    if is_forward and (kind == 41 or kind == 4) and at < end:
         return _IP, at, 0
     return _STOP, at, 0
 

@@ -254,7 +254,7 @@ def begin(row: Any, head: Any, is_flipped: bool) -> None:
 
 @njit(cache=True, nogil=True, forceinline=True)
 def count_packet(row: Any, head: Any, is_reply: bool) -> None:
-    """Add the packet to its direction's columns."""
+    """Add the packet to its direction's columns; a datagram's fragments count as one packet."""
     if row.packets + row.reply_packets == 0 or head.time_ns < row.first_ns:
         row.first_ns = head.time_ns
     row.last_ns = max(row.last_ns, head.time_ns)
@@ -262,7 +262,7 @@ def count_packet(row: Any, head: Any, is_reply: bool) -> None:
         if row.reply_ttl_max == 0 or head.ttl < row.reply_ttl_min:
             row.reply_ttl_min = head.ttl
         row.reply_ttl_max = max(row.reply_ttl_max, head.ttl)
-        row.reply_packets += np.uint64(1)
+        row.reply_packets += np.uint64(1 - head.is_part)
         row.reply_bytes += np.uint64(head.ip_bytes)
         row.reply_flags |= head.flags
         if head.protocol == 17:
@@ -271,7 +271,7 @@ def count_packet(row: Any, head: Any, is_reply: bool) -> None:
         if row.ttl_max == 0 or head.ttl < row.ttl_min:
             row.ttl_min = head.ttl
         row.ttl_max = max(row.ttl_max, head.ttl)
-        row.packets += np.uint64(1)
+        row.packets += np.uint64(1 - head.is_part)
         row.bytes += np.uint64(head.ip_bytes)
         row.flags |= head.flags
         if head.protocol == 17:
