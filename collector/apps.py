@@ -27,6 +27,8 @@ APPS: Final[tuple[str, ...]] = (
     "remote_tool",
     # IP in IP and other carriers, met beside those above
     "ah", "teredo", "ip_in_ip", "nat_pmp", "sctp",
+    # commercial VPN services, and gateways that call themselves a VPN: known only by name
+    "vpn_service",
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}

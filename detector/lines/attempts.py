@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
 from detector.detection import Window
 from detector.lines.reference import reference
 
 MAX_RESOLVERS = 10_000
+#: Applications that stand for many tools, told apart by name only.
+COLLECTIVE: Final = frozenset({"remote_tool", "vpn_service"})
+
+_FORTIGATE_SERIAL: Final = re.compile(r"F(?:GT|WF|GR|WR|G|ORTIGATE)[0-9A-Z]{10,14}")
+_TOR_SUBJECT: Final = re.compile(r"www\.[a-z2-7]{8,20}\.net")
+_TOR_ISSUER: Final = re.compile(r"www\.[a-z2-7]{8,20}\.com")
+_VPN_LABEL: Final = re.compile(r"(?:ssl-?|web|my)?vpn\d{0,3}\.[a-z0-9.-]+\.[a-z]{2,}$")
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,15 @@ def tool_named(name: str) -> NamedTool | None:
     return NamedTool(found.app, found.name) if found else None
 
 
+def is_told_by_name(app: str, name: str) -> bool:
+    """True for flows whose tool the name tells better than the application's collective token."""
+    return app in COLLECTIVE and bool(name) and tool_named(name) is not None
+
+
 def _use(said: Sighting, name: str, how: str, window: Window) -> Iterator[NamedUse]:
     tool = tool_named(name) if name else None
+    if tool is None and how == "TLS SNI" and not window.hospital.is_inside(said.peer_ip):
+        tool = _vpn_gateway(name)
     if tool is not None:
         yield from _known(said, tool, name, how, window)
 
@@ -97,8 +113,9 @@ def _certificate(shown: TlsCertificate, window: Window) -> Iterator[NamedUse]:
     common_name = _common_name(shown.subject)
     names = [common_name, *shown.names]
     tool = next((t for t in map(tool_named, filter(None, names)) if t is not None), None)
-    if common_name == "AnyDesk Client":
-        tool = NamedTool("anydesk", "AnyDesk")
+    tool = tool or marked_certificate(common_name, shown.issuer)
+    if tool is not None and tool.app == "fortinet_sslvpn" and window.hospital.is_inside(shown.ip):
+        return  # the administration page of the hospital's own firewall
     if tool is not None:
         yield NamedUse(
             shown.peer_ip, shown.peer_mac, shown.vlan, tool, common_name, "certificate",
@@ -106,8 +123,31 @@ def _certificate(shown: TlsCertificate, window: Window) -> Iterator[NamedUse]:
         )  # fmt: skip
 
 
+def marked_certificate(subject: str, issuer: str) -> NamedTool | None:
+    """Tools and VPN gateways that a certificate's common names give away."""
+    if subject == "AnyDesk Client":
+        return NamedTool("anydesk", "AnyDesk")
+    if _FORTIGATE_SERIAL.fullmatch(subject):
+        return NamedTool("fortinet_sslvpn", "FortiGate SSL-VPN")
+    if subject.startswith("ASA Temporary Self Signed"):
+        return NamedTool("anyconnect", "Cisco AnyConnect")
+    # Tor relays make up both names anew: www.<base32>.net signed by www.<base32>.com.
+    if _TOR_SUBJECT.fullmatch(subject) and _TOR_ISSUER.fullmatch(_common_name(issuer)):
+        return NamedTool("tor", "Tor")
+    return None
+
+
+def _vpn_gateway(name: str) -> NamedTool | None:
+    """A gateway that calls itself a VPN: vpn.example.jp, sslvpn2.example.jp."""
+    if _VPN_LABEL.match(name.lower()):
+        return NamedTool("vpn_service", f"TLS VPN ({name.lower()})")
+    return None
+
+
 def _common_name(subject: str) -> str:
-    """The CN of a distinguished name written as text."""
+    """The CN of a distinguished name; a bare name is one already."""
+    if "=" not in subject:
+        return subject
     for part in subject.replace("/", ",").split(","):
         key, _, value = part.strip().partition("=")
         if key.strip().upper() == "CN":

@@ -36,6 +36,7 @@ class IcmpMemory:
     """Pings by (asker, answerer), the oldest forgotten first."""
 
     pairs: dict[tuple[int, int], Echoes] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)  # both ends → the one it was told of
     kinds: AddressKinds = field(default_factory=AddressKinds)
 
 
@@ -95,7 +96,7 @@ class IcmpTunnel(Detector):
             touched[pair] = (echoes, at)
         for echoes, at in touched.values():
             if self._is_tunnel(echoes) or named[at]:
-                yield _finding(window, at, echoes)
+                yield _finding(window, at, echoes, memory)
 
     def _is_tunnel(self, echoes: Echoes) -> bool:
         if min(echoes.asked, echoes.answered) < self.min_packets:
@@ -130,27 +131,32 @@ def _count(window: Window, at: int, memory: IcmpMemory) -> tuple[tuple[int, int]
     return (source, destination), echoes
 
 
-def _finding(window: Window, at: int, echoes: Echoes) -> Finding:
+def _finding(window: Window, at: int, echoes: Echoes, memory: IcmpMemory) -> Finding:
     row = window.flows.take(np.array([at]))
     key = flow_keys(row)[0]
     asked = echoes.asked_bytes / max(1, echoes.asked)
     answered = echoes.answered_bytes / max(1, echoes.answered)
+    ends = " ".join(sorted((key.source, key.destination)))
+    device = memory.told.setdefault(ends, key.source)
+    if len(memory.told) > MAX_PAIRS:
+        memory.told.pop(next(iter(memory.told)))
+    peer = key.destination if device == key.source else key.source
     return Finding(
-        source=key.source,
-        targets=(key.destination,),
+        source=device,
+        targets=(peer,),
         score=75,
         confidence=0.9,
         first_ns=echoes.since_ns,
         last_ns=int(row.last_ns[0]),
         facts={
-            "device": key.source,
-            "peer": key.destination,
+            "device": device,
+            "peer": peer,
             "packets": echoes.asked + echoes.answered,
             "asked_mean_bytes": round(asked, 1),
             "answered_mean_bytes": round(answered, 1),
             "bytes": echoes.asked_bytes + echoes.answered_bytes,
         },
-        key=" ".join(sorted((key.source, key.destination))),
+        key=ends,
         app="icmp_tunnel",
         flows=(key,),
     )

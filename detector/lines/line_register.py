@@ -15,7 +15,7 @@ from detector.detection import Detector, Finding, Window
 from detector.hospital import RegisteredLine
 from detector.landing import line_networks
 from detector.lines.addresses import INSIDE, AddressKinds
-from detector.lines.attempts import Resolvers, named_uses
+from detector.lines.attempts import Resolvers, is_told_by_name, named_uses
 from detector.lines.line_register_words import WORDINGS
 from detector.lines.observed import ObservedLine, ObservedLines, Verdict
 from detector.lines.outside_names import OutsideNames
@@ -117,7 +117,7 @@ class LineRegister(Detector):
         line = memory.observed.see(
             session, name, verdict, match.line.id if match else "", match.score if match else 0.0
         )
-        if verdict in ("matched", "no_register"):
+        if verdict in ("matched", "no_register") or is_told_by_name(session.app, name):
             return
         score = self._score(session, verdict, window)
         if score > 0:

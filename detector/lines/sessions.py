@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from detector.lines.tools import IS_SESSION, IS_TOOL, TOOLS, Tool
 Direction = Literal["out", "in", "within", "announce", "beyond"]
 
 MAX_FLOW_KEYS = 5
+MAX_PAIRS = 20_000
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Session:
     last_ns: int
     confidence: float
     is_answered: bool
+    has_talk: bool  # both sides sent data, not only handshakes or resets
     flows: tuple[FlowKey, ...]
 
     @property
@@ -76,6 +78,36 @@ def tool_sessions(window: Window, kinds: NDArray[np.uint8]) -> Iterator[Session]
         at = members[0]
         direction = _direction(int(source[at]), int(destination[at]))
         yield _session(flows.take(members), direction)
+
+
+def has_talk(flows: FlowBatch) -> bool:
+    """True if both sides sent at least 100 bytes beyond bare IP and TCP headers in one flow.
+
+    A scan that is reset, or that only draws a banner, stays below.
+    """
+    bare = np.where(flows.family == 6, 60, 40).astype(np.int64)
+    sent = flows.bytes.astype(np.int64) - bare * flows.packets.astype(np.int64)
+    back = flows.reply_bytes.astype(np.int64) - bare * flows.reply_packets.astype(np.int64)
+    return bool(((sent >= 100) & (back >= 100)).any())
+
+
+def seen_from_first(session: Session, first_ends: dict[tuple[str, str, str], None]) -> Session:
+    """Where both ends are alike (two VPN routers), see the line from the end that spoke first."""
+    if session.direction not in ("within", "beyond") or session.tool.tool_class != "vpn":
+        return session
+    if (session.line, session.peer, session.device) in first_ends:
+        return replace(
+            session,
+            device=session.peer,
+            device_mac="",
+            peer=session.device,
+            bytes_out=session.bytes_in,
+            bytes_in=session.bytes_out,
+        )
+    first_ends[session.line, session.device, session.peer] = None
+    if len(first_ends) > MAX_PAIRS:
+        first_ends.pop(next(iter(first_ends)))
+    return session
 
 
 def flow_keys(flows: FlowBatch, limit: int = MAX_FLOW_KEYS) -> tuple[FlowKey, ...]:
@@ -126,5 +158,6 @@ def _session(flows: FlowBatch, direction: Direction) -> Session:
         last_ns=int(flows.last_ns.max()),
         confidence=float(flows.app_confidence.max()) / 100,
         is_answered=bool((flows.reply_packets > 0).any()),
+        has_talk=has_talk(flows),
         flows=flow_keys(flows),
     )

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from detector.detection import Detector, Finding, Window
 from detector.lines.addresses import AddressKinds
-from detector.lines.attempts import NamedUse, Resolvers, named_uses
-from detector.lines.sessions import Session, tool_sessions
+from detector.lines.attempts import COLLECTIVE, NamedUse, Resolvers, is_told_by_name, named_uses
+from detector.lines.outside_names import OutsideNames
+from detector.lines.sessions import Session, seen_from_first, tool_sessions
 from detector.lines.signature_words import WORDINGS
 from detector.lines.tools import CATEGORY, TOOLS
 
@@ -22,6 +23,8 @@ class SignatureMemory:
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
     resolvers: Resolvers = field(default_factory=Resolvers)
+    names: OutsideNames = field(default_factory=OutsideNames)
+    first_ends: dict[tuple[str, str, str], None] = field(default_factory=dict)
 
 
 class ToolSignatures(Detector):
@@ -51,11 +54,14 @@ class ToolSignatures(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         kinds = memory.kinds.of(window.hosts, window.hospital)
+        memory.names.learn(window)
         register_speaks = bool(window.hospital.lines)
         for session in tool_sessions(window, kinds):
             if register_speaks and session.direction in ("in", "out"):
                 continue
-            yield from self._session(session, window)
+            if is_told_by_name(session.app, memory.names.of(session.peer)):
+                continue
+            yield from self._session(seen_from_first(session, memory.first_ends), window)
         for use in named_uses(window, memory.resolvers):
             if not register_speaks:
                 yield named_finding(use, window)
@@ -84,7 +90,9 @@ def session_score(session: Session, is_closed: bool, long_ssh_s: float = 3600) -
 
 def _administrator_score(session: Session, is_closed: bool, long_ssh_s: float) -> float:
     if session.direction == "in":
-        return session.tool.score if session.is_answered else 0  # unanswered: the Internet's noise
+        if not session.is_answered:
+            return 0  # the Internet's noise
+        return session.tool.score if session.has_talk else 55  # it is open to the outside
     if session.app == "ssh":
         return 45 if session.longest_s > long_ssh_s or is_closed else 0
     return session.tool.score - 30
@@ -152,7 +160,7 @@ def named_finding(use: NamedUse, window: Window) -> Finding:
     peer = f"{use.name} ({use.how})" if use.name else use.peer
     return Finding(
         source=use.device,
-        targets=(use.peer,) if use.how != "DNS" else (use.name,),
+        targets=(use.peer,) if use.how != "DNS" else (),
         score=score,
         confidence=0.9,
         first_ns=use.time_ns,
@@ -162,13 +170,18 @@ def named_finding(use: NamedUse, window: Window) -> Finding:
             "sign": use.how,
         },
         variant="remote" if tool.tool_class == "session" else tool.tool_class,
-        key=use.tool.label if use.tool.app == "remote_tool" else tool.line or use.tool.app,
+        key=_key(use),
         techniques=tool.techniques,
         category=CATEGORY[tool.tool_class],
         line=f"{use.tool.label} {use.device}",
         app=use.tool.app,
         source_mac=use.device_mac,
     )  # fmt: skip
+
+
+def _key(use: NamedUse) -> str:
+    """The same as that of the tool's sessions, where sessions can be told apart."""
+    return use.tool.label if use.tool.app in COLLECTIVE else TOOLS[use.tool.app].line or use.tool.app
 
 
 def line_name(session: Session) -> str:

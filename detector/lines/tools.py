@@ -41,7 +41,7 @@ class Tool:
     line: str = ""
 
 
-def _vpn(label: str, score: float = 60, line: str = "") -> Tool:
+def _vpn(label: str, score: float = 65, line: str = "") -> Tool:
     return Tool(label, "vpn", ("T1133", "T1572"), score, line)
 
 
@@ -54,12 +54,13 @@ def _tunnel(label: str, score: float = 75) -> Tool:
 
 
 TOOLS: Final[dict[str, Tool]] = {
+    "vpn_service": _vpn("VPN service", 65),
     "ikev1": _vpn("IPsec (IKEv1)", line="ipsec"),
     "ikev2": _vpn("IPsec (IKEv2)", line="ipsec"),
     "esp": _vpn("IPsec (ESP)", line="ipsec"),
     "nat_t": _vpn("IPsec (NAT-T)", line="ipsec"),
     "l2tp": _vpn("L2TP", line="ipsec"),
-    "pptp": _vpn("PPTP", 65, line="pptp"),
+    "pptp": _vpn("PPTP", 70, line="pptp"),
     "gre": _vpn("GRE", 50, line="pptp"),
     "openvpn": _vpn("OpenVPN"),
     "wireguard": _vpn("WireGuard"),
@@ -76,9 +77,9 @@ TOOLS: Final[dict[str, Tool]] = {
     "cloudflared": _tunnel("Cloudflare Tunnel"),
     "frp": _tunnel("frp"),
     "chisel": _tunnel("chisel"),
-    "socks": Tool("SOCKS", "proxy", ("T1090",), 55),
+    "socks": Tool("SOCKS", "proxy", ("T1090",), 65),
     "http_proxy": Tool("HTTP proxy (CONNECT)", "quiet", ("T1090",), 30),
-    "tor": Tool("Tor", "anonymiser", ("T1090.003",), 55),
+    "tor": Tool("Tor", "anonymiser", ("T1090.003",), 60),
     "doh": Tool("DNS over HTTPS", "quiet", ("T1572",), 25),
     "teamviewer": _remote("TeamViewer"),
     "anydesk": _remote("AnyDesk"),

@@ -128,3 +128,53 @@ def test_the_register_takes_over_where_there_is_one() -> None:
     line = RegisteredLine(id="L1", vendor="A社", line_type="拠点間VPN")
     hospital = Hospital(lines=(line,))
     assert findings(ToolSignatures(), [flow(PC, OUTSIDE, app="esp")], hospital=hospital) == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "issuer", "app"),
+    [
+        ("www.g6ghvisevf3ibuu5.net", "www.xkgk7fdx362yyyxib.com", "tor"),
+        ("FGT60E4Q16012050", "support", "fortinet_sslvpn"),
+        ("ASA Temporary Self Signed Certificate", "", "anyconnect"),
+        ("www.example.net", "R3", None),
+        ("www.hospital.com", "www.hospital.com", None),
+        ("FORTUNE", "FORTUNE", None),
+    ],
+)
+def test_names_gateways_by_their_certificates(subject: str, issuer: str, app: str | None) -> None:
+    shown = TlsCertificate(time_ns=START, ip=OUTSIDE, peer_ip=PC, subject=subject, issuer=issuer)
+    assert [f.app for f in findings(ToolSignatures(), sightings=[shown])] == ([app] if app else [])
+
+
+def test_the_administration_page_of_ones_own_firewall_is_no_line() -> None:
+    shown = TlsCertificate(time_ns=START, ip="192.168.10.1", peer_ip=PC, subject="FGT60E4Q16012050",
+                           issuer="support")  # fmt: skip
+    assert findings(ToolSignatures(), sightings=[shown]) == []
+
+
+@pytest.mark.parametrize(
+    ("sni", "is_vpn"),
+    [
+        ("vpn.vendor.co.jp", True), ("sslvpn2.example.com", True), ("api.nordvpn.com", True),
+        ("vpnreviews.example.com", False), ("www.vpn.example.com", False), ("vpn", False),
+    ],
+)  # fmt: skip
+def test_names_vpn_services_and_gateways_by_their_names(sni: str, is_vpn: bool) -> None:
+    hello = TlsClientHello(time_ns=START, ip=PC, peer_ip=OUTSIDE, sni=sni)
+    found = findings(ToolSignatures(), sightings=[hello])
+    assert [f.app for f in found] == (["vpn_service"] if is_vpn else [])
+
+
+def test_a_line_between_equals_is_one_alert_seen_from_either_end() -> None:
+    flows = [flow("10.9.0.1", "10.9.0.2", app="wireguard"),
+             flow("10.9.0.2", "10.9.0.1", app="wireguard")]  # fmt: skip
+    found = findings(ToolSignatures(), flows)
+    assert {(f.source, f.targets) for f in found} == {("10.9.0.1", ("10.9.0.2",))}
+
+
+def test_a_scan_of_an_open_service_weighs_less_than_a_session() -> None:
+    scan = flow(OUTSIDE, PC, 3389, app="rdp", packets=3, bytes=170, reply_packets=2,
+                reply_bytes=100)  # fmt: skip
+    session = flow(OUTSIDE, PC, 3389, app="rdp", packets=300, bytes=30_000)
+    assert [f.score for f in findings(ToolSignatures(), [scan])] == [55]
+    assert [f.score for f in findings(ToolSignatures(), [session])] == [90]
