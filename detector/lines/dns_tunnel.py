@@ -158,12 +158,12 @@ class DnsTunnel(Detector):
         if not (is_upward or is_downward) or told < 4 * use.told:
             return
         use.told = told
-        score = 85.0 if is_in_closed_segment(window, client, 0) else 75.0
+        score = 90.0 if is_in_closed_segment(window, client, 0) else 82.0
         yield Finding(
             source=client,
             targets=(domain or use.example,),
             score=score,
-            confidence=0.9 if is_upward and data_asked else 0.75,
+            confidence=0.9 if data_asked else 0.75,
             first_ns=use.since_ns,
             last_ns=window.end_ns,
             facts={

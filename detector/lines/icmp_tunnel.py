@@ -144,7 +144,7 @@ def _finding(window: Window, at: int, echoes: Echoes, memory: IcmpMemory) -> Fin
     return Finding(
         source=device,
         targets=(peer,),
-        score=75,
+        score=80,
         confidence=0.9,
         first_ns=echoes.since_ns,
         last_ns=int(row.last_ns[0]),

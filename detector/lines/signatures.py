@@ -181,7 +181,9 @@ def named_finding(use: NamedUse, window: Window) -> Finding:
 
 def _key(use: NamedUse) -> str:
     """The same as that of the tool's sessions, where sessions can be told apart."""
-    return use.tool.label if use.tool.app in COLLECTIVE else TOOLS[use.tool.app].line or use.tool.app
+    return (
+        use.tool.label if use.tool.app in COLLECTIVE else TOOLS[use.tool.app].line or use.tool.app
+    )
 
 
 def line_name(session: Session) -> str:
