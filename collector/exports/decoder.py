@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collector.exports import elements as e
 from collector.exports.exporters import DataSet, Domain, ExporterCounts, Exporters
-from collector.exports.headers import SECTIONS, SampledHeader, header_rows, sections_of
+from collector.exports.headers import SampledHeader, header_rows, sections_of
 from collector.exports.kernels import pack_records
 from collector.exports.records import Context, Records, flow_rows, record_rate
 from collector.exports.sflow import read_sflow
@@ -261,7 +261,7 @@ class ExportDecoder:
         return self._use(domain, template, data)
 
     def _use(self, domain: Domain, template: Template, data: DataSet) -> int | None:
-        if any(field.element in SECTIONS and not field.enterprise for field in template.fields):
+        if template.has_sections:
             return self._sample(domain, template, data)
         body, records, is_whole = data.body, len(data.body) // template.shortest, True
         if template.is_variable:
@@ -353,7 +353,9 @@ class ExportDecoder:
         if not self._done:
             return np.zeros(0, FLOW_DTYPE)
         order = np.concatenate([order for order, _ in self._done])
-        rows = np.concatenate([rows for _, rows in self._done])[np.argsort(order, kind="stable")]
+        rows = self._done[0][1] if len(self._done) == 1 else _concatenated(self._done)
+        if (np.diff(order) < 0).any():
+            rows = rows[np.argsort(order, kind="stable")]
         self._done.clear()
         identify_ports(
             rows["protocol"],
@@ -363,6 +365,10 @@ class ExportDecoder:
             rows["app_confidence"],
         )
         return rows
+
+
+def _concatenated(done: list[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[Any]:
+    return np.concatenate([rows for _, rows in done])
 
 
 def _sets(message: memoryview, at: int, end: int) -> Iterator[tuple[int, memoryview]]:

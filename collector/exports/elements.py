@@ -38,6 +38,9 @@ RATE: Final = (34, 50)  # 1 in N
 PACKET_INTERVAL, PACKET_SPACE = 305, 306  # N taken, M skipped
 SAMPLE_SIZE, SAMPLE_POPULATION = 309, 310
 
+#: dataLinkFrameSection and ipHeaderPacketSection: the first bytes of a sampled packet.
+SECTIONS: Final = (315, 313)
+
 #: All elements that are read; the rest of a record is skipped.
 FORWARD: Final = frozenset({
     *BYTES, *PACKETS, *REPLY_BYTES, *REPLY_PACKETS, PROTOCOL, TCP_FLAGS, IP_VERSION,

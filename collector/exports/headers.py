@@ -27,8 +27,8 @@ from collector.fastlane.layout import (
 from collector.flows import FLOW_DTYPE
 
 ETHERNET, RAW_IP = 1, 101  # LINKTYPE_*
-#: IPFIX elements that hold a part of a packet, with its link type; and its length on the wire.
-SECTIONS: Final = {315: ETHERNET, 313: RAW_IP}
+#: Link type of the elements that hold a part of a packet; and its length on the wire.
+_LINK_TYPES: Final = {315: ETHERNET, 313: RAW_IP}
 _FRAME_SIZE: Final = 312
 _MOST_BYTES: Final = 65535
 
@@ -111,8 +111,8 @@ def sections_of(template: Template, body: bytes) -> Iterator[tuple[bytes, int, i
                 length, at = _variable_length(body, at)
             value = body[at : at + length]
             at += length
-            if field.enterprise == 0 and field.element in SECTIONS:
-                section, link_type = value, SECTIONS[field.element]
+            if field.enterprise == 0 and field.element in _LINK_TYPES:
+                section, link_type = value, _LINK_TYPES[field.element]
             elif field.enterprise == 0 and field.element == _FRAME_SIZE:
                 wire = int.from_bytes(value, "big")
         if at > len(body):

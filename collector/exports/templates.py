@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from collector.exports.elements import BACKWARD, FORWARD, REVERSE
+from collector.exports.elements import BACKWARD, FORWARD, REVERSE, SECTIONS
 
 VARIABLE: Final = 65535  # length of a field that carries its own (RFC 7011 §7)
 _MOST_FIELDS: Final = 512
@@ -73,6 +73,11 @@ class Template:
     @cached_property
     def is_variable(self) -> bool:
         return any(field.length == VARIABLE for field in self.fields)
+
+    @cached_property
+    def has_sections(self) -> bool:
+        """True where its records hold the first bytes of packets."""
+        return any(field.enterprise == 0 and field.element in SECTIONS for field in self.fields)
 
     @cached_property
     def shortest(self) -> int:
