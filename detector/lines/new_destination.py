@@ -113,9 +113,10 @@ class NewDestination(Detector):
         if not len(rows):
             return
         pairs = np.stack([window.source[rows], window.destination[rows]], axis=1)
-        _, firsts, group = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-        for index in np.argsort(firsts)[:MAX_A_WINDOW].tolist():
-            members = rows[group.ravel() == index]
+        _, group = np.unique(pairs, axis=0, return_inverse=True)
+        order = np.argsort(group.ravel(), kind="stable")
+        ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
+        for members in np.split(rows[order], ends)[:MAX_A_WINDOW]:
             yield from self._judge(window, members, memory)
 
     def _judge(
@@ -158,7 +159,7 @@ class NewDestination(Detector):
                 "port": keys[0].destination_port,
             },
             variant="" if is_answered else "attempt",
-            key=place,
+            key="outside",  # one alert a host and day; its targets are the places
             line=f"{device} → {place}",
             flows=keys,
         )
