@@ -133,9 +133,9 @@ class DirectorySearch(Detector):
         for row in np.flatnonzero(long).tolist():
             source = window.hosts.ip(int(window.source[row]))
             target = window.hosts.ip(int(window.destination[row]))
-            search = memory.get((source, target))
+            asked = memory.get((source, target))
             role = window.hosts.at(source).role
-            if search is None or role in ("domain_controller", "admin", "server", "scanner"):
+            if asked is None or role in ("domain_controller", "admin", "server", "scanner"):
                 continue
             del memory[source, target]
             yield Finding(
@@ -143,12 +143,12 @@ class DirectorySearch(Detector):
                 targets=(target,),
                 score=50.0,
                 confidence=0.85,
-                first_ns=search.time_ns,
+                first_ns=asked.time_ns,
                 last_ns=int(flows.last_ns[row]),
                 facts={
                     "asked_ja": "登録全体",
                     "asked": "everything it holds",
-                    "filters": [search.filter],
+                    "filters": [asked.filter],
                 },
                 variant="ldap",
                 techniques=("T1087.002", "T1069.002", "T1018"),

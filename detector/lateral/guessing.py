@@ -199,15 +199,19 @@ class PasswordGuessing(Detector):
             chosen |= (flows.app == APP_CODE[app]) & (flows.reply_bytes <= most)
         chosen &= (flows.reply_packets >= 5) & (flows.part == 0) & (ours | theirs)
         chosen &= flows.last_ns - flows.first_ns <= 60_000_000_000
-        groups: dict[tuple[int, int, int], list[int]] = {}
         rows = np.flatnonzero(chosen)
-        for row in rows[np.argsort(flows.first_ns[rows], kind="stable")].tolist():
-            key = (int(window.source[row]), int(window.destination[row]), int(flows.app[row]))
-            groups.setdefault(key, []).append(row)
-        for key, at in groups.items():
+        ends = (window.destination[rows], window.source[rows])
+        order = np.lexsort((flows.first_ns[rows], flows.app[rows], *ends))
+        rows = rows[order]
+        keys = np.stack([window.source[rows], window.destination[rows], flows.app[rows]], axis=1)
+        starts_at = np.flatnonzero((np.diff(keys.astype(np.int64), axis=0) != 0).any(axis=1)) + 1
+        for at in np.split(rows, starts_at) if len(rows) else ():
+            key = (int(window.source[at[0]]), int(window.destination[at[0]]), int(flows.app[at[0]]))
             starts = memory.sessions.setdefault(key, deque(maxlen=1000))
             memory.sessions.move_to_end(key)
-            starts.extend(int(t) for t in flows.first_ns[at])
+            starts.extend(flows.first_ns[at].tolist())
+            if len(starts) < self.short_sessions:
+                continue
             newest = max(starts)
             recent = [t for t in starts if newest - t <= 600_000_000_000]
             if len(recent) < self.short_sessions:

@@ -121,7 +121,7 @@ class HostScan(Detector):
         _, theirs = inside_flags(window)  # a scan may also come in from outside
         chosen = (outcome > 0) & theirs & is_one_host(window.flows.destination)
         chosen &= window.flows.app != APP_CODE["printer"]
-        rows = self._first_contacts(window, memory, np.flatnonzero(chosen))
+        rows = self._first_contacts(window, memory, np.flatnonzero(chosen), outcome)
         dead = [
             outcome[row] == FAILED
             and self._is_dead(memory, int(window.source[row]), int(window.destination[row]))
@@ -142,10 +142,14 @@ class HostScan(Detector):
         yield from self._sweeps(window, memory, rows, outcome, walked)
 
     def _first_contacts(
-        self, window: Window, memory: _Memory, rows: NDArray[np.int64]
+        self,
+        window: Window,
+        memory: _Memory,
+        rows: NDArray[np.int64],
+        outcome: NDArray[np.uint8],
     ) -> NDArray[np.int64]:
         """One row per pair that never met before, in time order; an answer outweighs a failure."""
-        flows, outcome = window.flows, outcomes(window.flows)
+        flows = window.flows
         pairs = (window.source[rows].astype(np.uint64) << np.uint64(32)) | window.destination[rows]
         order = np.lexsort((flows.first_ns[rows], outcome[rows], pairs))
         rows, pairs = rows[order], pairs[order]

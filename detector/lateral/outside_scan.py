@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from detector.addresses import inside_flags, is_one_host
@@ -107,6 +108,7 @@ class OutsideScan(Detector):
         chosen = (outcome > 0) & ours & ~theirs & is_one_host(flows.destination)
         chosen &= (flows.protocol == 6) | (flows.protocol == 17)
         chosen &= ~np.isin(port, list(_BLOCKED_EVERYDAY))
+        chosen &= self._may_matter(window, memory, chosen, outcome)
         touched: dict[tuple[int, int], list[int]] = {}
         rows = np.flatnonzero(chosen)
         for row in rows[np.argsort(flows.first_ns[rows], kind="stable")].tolist():
@@ -128,6 +130,25 @@ class OutsideScan(Detector):
             yield from self._judge(window, key, memory[key], at)
         while len(memory) > 100_000:
             memory.popitem(last=False)
+
+    def _may_matter(
+        self,
+        window: Window,
+        memory: OrderedDict[tuple[int, int], _Fan],
+        chosen: NDArray[np.bool_],
+        outcome: NDArray[np.uint8],
+    ) -> NDArray[np.bool_]:
+        """Flows of (source, port) that fail or failed, and of sources with many outside hosts."""
+        source = window.source.astype(np.uint64)
+        keys = source << np.uint64(32) | window.flows.destination_port
+        failing = np.unique(keys[chosen & (outcome == FAILED)])
+        known = np.array([s << 32 | p for s, p in memory if p >= 0], np.uint64)
+        matters = np.isin(keys, np.union1d(failing, known))
+        pairs = np.unique(source[chosen] << np.uint64(32) | window.destination[chosen])
+        sources, targets = np.unique(pairs >> np.uint64(32), return_counts=True)
+        wide = sources[targets >= self.least_peers // 4]
+        found: NDArray[np.bool_] = matters | np.isin(source, wide)
+        return found
 
     def _judge(
         self, window: Window, key: tuple[int, int], fan: _Fan, at: list[int]

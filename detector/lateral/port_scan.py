@@ -114,9 +114,11 @@ class PortScan(Detector):
         chosen &= (flows.protocol == 6) | ((flows.protocol == 17) & (outcome == FAILED))
         half_open, odd = is_half_open(flows), has_odd_flags(flows)
         pairs = (window.source.astype(np.uint64) << np.uint64(32)) | window.destination
-        suspects = np.unique(pairs[chosen & (outcome == FAILED)])
-        known = np.array([s << 32 | t for s, t in memory], np.uint64)
-        chosen &= np.isin(pairs, np.union1d(suspects, known))
+        # Answers count only where failures have gathered; most pairs have none.
+        known = [s << 32 | t for (s, t), tried in memory.items() if len(tried.ports) >= 5]
+        failing, counts = np.unique(pairs[chosen & (outcome == FAILED)], return_counts=True)
+        suspects = np.union1d(failing[counts >= 5], np.array(known, np.uint64))
+        chosen &= (outcome == FAILED) | np.isin(pairs, suspects)
         rows = np.flatnonzero(chosen)
         touched: dict[tuple[int, int], list[int]] = {}
         for row in rows[np.argsort(pairs[rows], kind="stable")].tolist():
