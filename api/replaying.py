@@ -23,7 +23,6 @@ from detector.isolation.planner import Planner
 from detector.store import Store
 from detector.watch import Round
 
-
 #: Incidents for which a replay plans an isolation: these severities, the most urgent first. The
 #: console plans for any incident when asked.
 _PLANNED = ("critical", "high", "medium")

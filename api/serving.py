@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
 from api.configuration import Configuration
+from api.logs import configure_logs
+from api.server import make_server
 from collector.lake import Lake
 from detector.isolation.dependencies import LakeDependencies
 from detector.isolation.planner import Planner
@@ -18,6 +19,7 @@ from detector.store import Store
 
 def serve(configuration: Configuration, port: int, add_console: Callable[[FastAPI], None]) -> None:
     """Listen until SIGINT or SIGTERM."""
+    configure_logs()
     settings = configuration.api.model_copy(update={"port": port})
     store = Store(configuration.state_dir / "mimawari.db").open()
     lake = Lake(configuration.state_dir / "lake")
@@ -32,15 +34,6 @@ def serve(configuration: Configuration, port: int, add_console: Callable[[FastAP
     scheme = "https" if settings.tls_cert else "http"
     sys.stderr.write(f"Mimawari: {scheme}://{settings.host}:{port}/\n")
     try:
-        uvicorn.run(
-            app,
-            host=settings.host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-            forwarded_allow_ips=",".join(settings.tls_proxy) or "127.0.0.1",
-        )
+        make_server(app, settings).run()
     finally:
         store.close()
