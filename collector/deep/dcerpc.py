@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from collector.deep.fed import Fed
@@ -25,56 +26,65 @@ def read_dcerpc(line: Line, fed: Fed, memory: Memory, handle: str, pipe: str) ->
     Later fragments of a call are left out. The interface of a call is known from the bind, which
     we remember ourselves: tshark forgets it when it is restarted.
     """
-    kinds = line.numbers("dcerpc.pkt_type")
-    if not kinds:
-        return []
+    ids, uuids = line.numbers("dcerpc.cn_ctx_id"), _bound(line)
     where = (fed.connection, handle)
-    ids = line.numbers("dcerpc.cn_ctx_id")
-    bound = list(zip(ids, _bound(line), strict=False))
-    contexts = iter(ids[len(bound) :])
-    first = line.numbers("dcerpc.cn_flags.first_frag")
-    operations = line.numbers("dcerpc.opnum")
-    told = [kind for kind in kinds if kind in (_REQUEST, _RESPONSE, _FAULT)]
-    faults_told = len(operations) == len(told)
+    for context, uuid in zip(ids, uuids, strict=False):
+        memory.interfaces.put((*where, context), uuid)
+    datagram = line.text("dcerpc.dg_if_id").lower()
+    interfaces = (
+        datagram or memory.interfaces.get((*where, context)) or "" for context in ids[len(uuids) :]
+    )
+    return _binds(line, fed, pipe, uuids) + _calls(line, fed, pipe, interfaces, datagram)
+
+
+def _binds(line: Line, fed: Fed, pipe: str, uuids: list[str]) -> list[Dcerpc]:
+    kinds = [kind for kind in line.numbers("dcerpc.pkt_type") if kind in (_BIND, _ALTER)]
+    is_encrypted = _is_encrypted(line)
+    return [
+        Dcerpc(
+            **fed.seen,
+            packet=_NAMES[kinds[0]],
+            interface=uuid,
+            pipe=pipe,
+            is_encrypted=is_encrypted,
+        )
+        for uuid in dict.fromkeys(uuids if kinds else ())
+    ]
+
+
+def _calls(
+    line: Line, fed: Fed, pipe: str, interfaces: Iterator[str], datagram: str
+) -> list[Dcerpc]:
+    """Requests, answers and faults; each takes the next value of the fields that it has."""
+    kinds = line.numbers("dcerpc.pkt_type")
+    is_first = line.numbers("dcerpc.cn_flags.first_frag")
+    operations, statuses = line.numbers("dcerpc.opnum"), iter(line.numbers("dcerpc.cn_status"))
+    has_operation = {_REQUEST, _RESPONSE}
+    if len(operations) == sum(kind in (_REQUEST, _RESPONSE, _FAULT) for kind in kinds):
+        has_operation.add(_FAULT)  # tshark names a fault's operation where it saw the request
     operation_of = iter(operations)
-    statuses = iter(line.numbers("dcerpc.cn_status"))
-    is_encrypted = _PRIVACY in line.numbers("dcerpc.auth_level")
-    datagram = line.text("dcerpc.dg_if_id")
+    is_encrypted = _is_encrypted(line)
     found: list[Dcerpc] = []
     for place, kind in enumerate(kinds):
-        interface, operation, status = datagram, -1, 0
-        if kind in (_BIND, _ALTER):
-            for context, uuid in bound:
-                memory.interfaces.put((*where, context), uuid)
-            found.extend(
-                Dcerpc(**fed.seen, packet=_NAMES[kind], interface=uuid, pipe=pipe,
-                       is_encrypted=is_encrypted)
-                for uuid in dict.fromkeys(uuid for _, uuid in bound)
-            )  # fmt: skip
-            bound = []
-            continue
         if kind not in (_REQUEST, _RESPONSE, _FAULT):
             continue
-        interface = interface or memory.interfaces.get((*where, next(contexts, 0))) or ""
-        if kind != _FAULT or faults_told:
-            operation = next(operation_of, -1)
-        if kind == _FAULT:
-            status = next(statuses, 0)
-        if place < len(first) and not first[place]:
-            continue
-        found.append(
-            Dcerpc(
-                **fed.seen,
-                packet=_NAMES[kind],
-                interface=interface,
-                operation=operation,
-                pipe=pipe,
-                is_encrypted=is_encrypted,
-                status=status,
-                addresses=_addresses(line) if kind == _RESPONSE else (),
-            )
+        call = Dcerpc(
+            **fed.seen,
+            packet=_NAMES[kind],
+            interface=next(interfaces, datagram),
+            operation=next(operation_of, -1) if kind in has_operation else -1,
+            pipe=pipe,
+            is_encrypted=is_encrypted,
+            status=next(statuses, 0) if kind == _FAULT else 0,
+            addresses=_addresses(line) if kind == _RESPONSE else (),
         )
+        if place >= len(is_first) or is_first[place]:
+            found.append(call)
     return found
+
+
+def _is_encrypted(line: Line) -> bool:
+    return _PRIVACY in line.numbers("dcerpc.auth_level")
 
 
 def _bound(line: Line) -> list[str]:

@@ -19,7 +19,8 @@ from collector.deep.fields import Line
 from collector.deep.ldap import may_be_ldap, read_ldap
 from collector.deep.memory import Memory
 from collector.deep.settings import DeepSettings
-from collector.deep.smb import read_smb1, read_smb2
+from collector.deep.smb1 import read_smb1
+from collector.deep.smb2 import read_smb2
 from collector.deep.tshark import Tshark, TsharkFailed
 from collector.fastlane.settings import FastLaneSettings
 from collector.packet import Packet, Pick

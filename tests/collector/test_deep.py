@@ -6,7 +6,9 @@ from collections import Counter
 
 import pytest
 
+from collector.capture import open_capture
 from collector.deep import DeepLane, DeepSettings
+from collector.fastlane.lane import FastLane
 from collector.packet import Pick
 from tests.collector.feeder import frames_of, picks_of
 
@@ -170,3 +172,28 @@ def test_a_new_tshark_still_knows_shares_and_files(captures) -> None:
     writes = [s for s in lane.drain() if s.kind == "smb" and s.command == 9 and s.magic]
     lane.close()
     assert [(s.tree, s.file) for s in writes] == [(r"\\172.16.66.36\ADMIN$", "PSEXESVC.exe")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lateral-movement/pa_LM_psexec_smb_dcerpc_epm_svcctl.pcapng",
+        "lateral-movement/el_smbexec.pcap",
+        "credential-access/el_dcsync.pcapng",
+    ],
+)
+def test_the_fast_lanes_choice_loses_no_operation(captures, name: str) -> None:
+    """Fed with what the fast lane picks, the lane tells the same calls and commands as with all."""
+    lane, fast, chosen = DeepLane(), FastLane(), []
+    with open_capture(captures / name) as capture:
+        for chunk in capture:
+            lane.feed(chunk.buffer, fast.feed(chunk).picks)
+            chosen += lane.drain()
+    lane.close()
+
+    def operations(told):
+        calls = [(s.packet, s.interface, s.operation, s.pipe) for s in told if s.kind == "dcerpc"]
+        files = [(s.command, s.tree, s.file, s.magic) for s in told if s.kind == "smb"]
+        return Counter(calls) + Counter(files)
+
+    assert operations(chosen) == operations(told_of(captures / name))

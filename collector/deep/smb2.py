@@ -1,0 +1,133 @@
+"""SMB2 and SMB3 (MS-SMB2) out of tshark's lines."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from collector.deep.fed import Fed
+from collector.deep.fields import Line
+from collector.deep.memory import Asked, Memory
+from collector.sightings import Smb
+
+_TREE_CONNECT, _CREATE, _CLOSE, _WRITE, _IOCTL, _GET_INFO, _SET_INFO = 3, 5, 6, 9, 11, 16, 17
+_WITH_HANDLE: Final = frozenset((6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18))
+_PENDING: Final = 0x103  # the answer itself comes later
+_FILE_INFO: Final = 1
+_SAME_AS_BEFORE: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_INTERFACES: Final = 0x001401FC  # FSCTL_QUERY_NETWORK_INTERFACE_INFO
+
+
+def read_smb2(line: Line, fed: Fed, memory: Memory) -> tuple[list[Smb], str]:
+    """The SMB2 PDUs of a packet, and the handle that the first one is about."""
+    if line.has("smb2.cmd"):
+        packet = _Packet(line, fed, memory)
+        return packet.read(), packet.first_handle
+    is_response = fed.seen["port"] < fed.seen["peer_port"]
+    hidden = Smb(**fed.seen, dialect=2, command=-1, is_response=is_response, is_encrypted=True)
+    return [hidden], ""
+
+
+class _Packet:
+    """A packet's PDUs. Fields that only some PDUs have are queues: each takes its next value."""
+
+    def __init__(self, line: Line, fed: Fed, memory: Memory) -> None:
+        self._line, self._fed, self._memory = line, fed, memory
+        self._status = iter(line.numbers("smb2.nt_status"))
+        self._names = iter(line.texts("smb2.filename"))
+        self._handles = iter(line.texts("smb2.fid"))
+        self._functions = iter(line.numbers("smb2.ioctl.function"))
+        self._classes = iter(line.numbers("smb2.class"))
+        self._levels = iter(line.numbers("smb2.file_info.infolevel"))
+        self._lengths = iter(line.numbers("smb2.write_length"))
+        self._trees = line.texts("smb2.tree")
+        self._created = ""  # what related PDUs of the same packet are about
+        self.first_handle = ""
+
+    def read(self) -> list[Smb]:
+        commands = self._line.numbers("smb2.cmd")
+        heads = zip(
+            commands,
+            _filled(self._line.numbers("smb2.flags.response"), len(commands)),
+            _filled(self._line.numbers("smb2.msg_id"), len(commands)),
+            _filled(self._line.numbers("smb2.tid"), len(commands)),
+            strict=True,
+        )
+        return [
+            self._answer(place, command, number, tree) if is_response
+            else self._request(place, command, number, tree)
+            for place, (command, is_response, number, tree) in enumerate(heads)
+        ]  # fmt: skip
+
+    def _request(self, place: int, command: int, number: int, tree_id: int) -> Smb:
+        handle = next(self._handles, "") if command in _WITH_HANDLE else ""
+        if command == _CREATE:
+            file = self._created = next(self._names, "")
+        elif handle == _SAME_AS_BEFORE:
+            file = self._created
+        else:
+            file = self._memory.files.get((self._fed.connection, handle)) or ""
+        tree = self._tree(place, tree_id)
+        self._memory.asked.put((self._fed.connection, number), Asked(tree, file, handle))
+        self.first_handle = self.first_handle or handle
+        is_write = command == _WRITE
+        return Smb(
+            **self._fed.seen,
+            dialect=2,
+            command=command,
+            is_response=False,
+            tree=tree,
+            file=file,
+            ioctl=next(self._functions, 0) if command == _IOCTL else 0,
+            info_class=self._info_class(command),
+            write_length=next(self._lengths, 0) if is_write else 0,
+            magic=self._fed.magic if is_write else "",
+        )
+
+    def _answer(self, place: int, command: int, number: int, tree_id: int) -> Smb:
+        connection, status = self._fed.connection, next(self._status, 0)
+        key = (connection, number)
+        asked = self._memory.asked.get(key) or Asked("", "", "")
+        if status != _PENDING:
+            self._memory.asked.take(key)
+        has_handle = command == _IOCTL or (command == _CREATE and status == 0)
+        handle = next(self._handles, "") if has_handle else asked.handle
+        file = asked.file or self._memory.files.get((connection, handle)) or ""
+        tree = asked.tree or self._tree(place, tree_id)
+        if command == _CREATE and handle:
+            self._memory.files.put((connection, handle), file)
+        elif command == _CLOSE:
+            self._memory.files.take((connection, handle))
+        elif command == _TREE_CONNECT and tree:
+            self._memory.trees.put((connection, tree_id), tree)
+        self.first_handle = self.first_handle or handle
+        ioctl = next(self._functions, 0) if command == _IOCTL else 0
+        return Smb(
+            **self._fed.seen,
+            dialect=2,
+            command=command,
+            is_response=True,
+            status=status,
+            tree=tree,
+            file=file,
+            ioctl=ioctl,
+            info_class=self._info_class(command),
+            addresses=self._interfaces() if ioctl == _INTERFACES else (),
+        )
+
+    def _tree(self, place: int, tree_id: int) -> str:
+        """The share; tshark names it, except where another tshark saw it opened."""
+        if self._trees:
+            return self._trees[place] if place < len(self._trees) else self._trees[0]
+        return self._memory.trees.get((self._fed.connection, tree_id)) or ""
+
+    def _info_class(self, command: int) -> int:
+        is_info = command in (_GET_INFO, _SET_INFO)
+        return next(self._levels, 0) if is_info and next(self._classes, 0) == _FILE_INFO else 0
+
+    def _interfaces(self) -> tuple[str, ...]:
+        four = self._line.texts("smb2.windows.sockaddr.in.addr")
+        return tuple(dict.fromkeys(four + self._line.texts("smb2.windows.sockaddr.in6.addr")))
+
+
+def _filled(values: list[int], count: int) -> list[int]:
+    return values[:count] + [0] * (count - len(values))
