@@ -63,13 +63,10 @@ def _arp_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
             yield from _leak(
                 window, around, arp.sender_ip, arp.sender_mac, arp.vlan, arp.time_ns, "ARP"
             )
+        if arp.operation != 1 or not is_sharing_gateway(arp.target_ip):
+            continue
         home = around.home_of(arp.sender_mac, window)
-        if (
-            arp.operation == 1
-            and home
-            and is_sharing_gateway(arp.target_ip)
-            and sharing_range(arp.sender_ip) is None
-        ):
+        if home and sharing_range(arp.sender_ip) is None:
             yield Clue(
                 host=home,
                 mac=arp.sender_mac,
