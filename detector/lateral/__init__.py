@@ -10,6 +10,7 @@ from detector.lateral.landing_pivot import LandingPivot
 from detector.lateral.outside_scan import OutsideScan
 from detector.lateral.port_scan import PortScan
 from detector.lateral.remote_calls import RemoteCalls
+from detector.lateral.shared_account import SharedLocalAccount
 from detector.lateral.shares import AdminShares
 from detector.lateral.smb_exploit import SmbExploit
 from detector.lateral.tickets import TicketAbuse
@@ -27,6 +28,7 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     SmbExploit(),
     PasswordGuessing(),
     TicketAbuse(),
+    SharedLocalAccount(),
     DirectorySearch(),
     WebAttack(),
 )

@@ -239,6 +239,19 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
         ),
         _ASK_DIRECTORY,
     ),
+    "relay": _says(
+        (
+            "{source} が {target} に認証を強要し、直後に認証が行われました（アカウント: {user}）",
+            "{source} forced {target} to log on, and it did at once (account: {user})",
+        ),
+        (
+            "強要された認証が実際に外へ出ました。その認証を別のサーバーで使われると、"
+            "ドメイン全体を奪われる"
+            "おそれがあります。",
+            "The forced logon has gone out. Used on another server it can give away the domain.",
+        ),
+        _ASK_DIRECTORY,
+    ),
     "log_clear": _says(
         (
             "{source} が {target} のイベントログを遠隔で消去しました",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from collector.apps import APP_CODE
-from detector.addresses import inside_flags, is_one_host
+from detector.addresses import in_networks, inside_flags, is_one_host
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS
 from detector.lateral.contacts import ANSWERED, FAILED, flow_keys, outcomes, texts
@@ -49,6 +49,8 @@ class _Walk:
 class _Memory:
     contacts: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     contacts_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    alive: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1024, bool))  # by host
+    dark: OrderedDict[int, dict[int, int]] = field(default_factory=OrderedDict)  # source → when
     walks: dict[int, _Walk] = field(default_factory=dict)
     failing: dict[int, set[int]] = field(default_factory=dict)  # target → sources it failed for
     swept: OrderedDict[tuple[int, int], OrderedDict[int, tuple[int, bool]]] = field(
@@ -67,6 +69,9 @@ class HostScan(Detector):
     Beside the walk, a short and lively sweep is told when, on one service and in five minutes, at
     least six first contacts were made of which five failed, or at least eight of which three in
     ten failed; or when empty pings (no payload, which no monitoring sends) go to eight hosts.
+
+    With an address plan and a week of memory, three planned but never living addresses that one
+    source tries in a day are told at once: nobody has business there.
 
     Why it matters: looking for the next host is the first thing that ransomware operators and
     worms do after they are in; it is seen minutes to days before encryption starts.
@@ -97,6 +102,19 @@ class HostScan(Detector):
             ),
             next_step=_NEXT_STEP,
         ),
+        "dark": Wording(
+            title=Text(
+                ja="{source} が使われていないアドレス {tried} 個に接続を試みました",
+                en="{source} tried {tried} addresses that nobody uses",
+            ),
+            why=Text(
+                ja="アドレス計画にあっても一度も使われていない番号です。業務で接続する理由がなく、"
+                "次の標的を探す動きと考えられます。",
+                en="They are planned but have never lived. No work leads there; it looks like a "
+                "search for the next target.",
+            ),
+            next_step=_NEXT_STEP,
+        ),
     }
 
     success_harmless: float = Field(
@@ -107,6 +125,7 @@ class HostScan(Detector):
     reset_height: float = Field(
         default=math.log(0.01), lt=0, description="ln Λ that clears a source"
     )
+    dark_touches: int = Field(default=3, ge=2, description="unused addresses in a day that tell")
     sweep_targets: int = Field(default=8, ge=4, description="first contacts of a lively sweep")
     dead_sources: int = Field(default=5, ge=2, description="sources a dead server fails for")
     contacts_kept: int = Field(
@@ -140,6 +159,7 @@ class HostScan(Detector):
                 walked.add(source)
                 yield self._finding(window, source, walk, rows)
         yield from self._sweeps(window, memory, rows, outcome, walked)
+        yield from self._dark_space(window, memory, rows[outcome[rows] == FAILED])
 
     def _first_contacts(
         self,
@@ -219,6 +239,53 @@ class HostScan(Detector):
             return tried >= self.sweep_targets
         return (tried >= self.sweep_targets - 2 and failed >= self.sweep_targets - 3) or (
             tried >= self.sweep_targets and failed >= 0.3 * tried
+        )
+
+    def _dark_space(
+        self, window: Window, memory: _Memory, failed: NDArray[np.int64]
+    ) -> Iterator[Finding]:
+        """Touches of addresses that are planned, in no ledger, and were never seen alive."""
+        flows = window.flows
+        if len(memory.alive) < len(window.hosts):
+            grown = np.zeros(2 * len(window.hosts), bool)
+            grown[: len(memory.alive)] = memory.alive
+            memory.alive = grown
+        talked = flows.reply_packets > 0
+        memory.alive[window.source[talked]] = memory.alive[window.destination[talked]] = True
+        if not window.hospital.segments or window.edges.active_days < 7:
+            return
+        planned = in_networks(flows.destination[failed], window.hospital.inside)
+        touched: dict[int, list[int]] = {}
+        for row in failed[planned & ~memory.alive[window.destination[failed]]].tolist():
+            source, target = int(window.source[row]), int(window.destination[row])
+            if window.hosts.ip(target) in window.hospital.asset_by_ip:
+                continue
+            memory.dark.setdefault(source, {})[target] = int(flows.first_ns[row])
+            touched.setdefault(source, []).append(row)
+        for source, at in touched.items():
+            since = int(flows.first_ns[at].max()) - DAY_NS
+            recent = {t: when for t, when in memory.dark[source].items() if when >= since}
+            memory.dark[source] = dict(list(recent.items())[-1024:])
+            if len(recent) >= self.dark_touches and window.hosts.get(source).role != "scanner":
+                yield self._dark_finding(window, source, recent, at)
+        while len(memory.dark) > 20_000:
+            memory.dark.popitem(last=False)
+
+    def _dark_finding(
+        self, window: Window, source: int, recent: dict[int, int], at: list[int]
+    ) -> Finding:
+        ip = window.hosts.ip(source)
+        return Finding(
+            source=ip,
+            targets=texts(window, recent),
+            score=75.0,
+            confidence=0.9,
+            first_ns=min(recent.values()),
+            last_ns=int(window.flows.last_ns[at].max()),
+            facts={"tried": len(recent), "answered": "-"},
+            variant="dark",
+            key=ip,
+            flows=flow_keys(window.flows, at),
         )
 
     def _sweep(

@@ -13,7 +13,7 @@ from collector.apps import APP_CODE
 from collector.sightings import Ntlm, Smb
 from detector.detection import Category, Detector, Finding, Window
 from detector.lateral.call_words import CALL_WORDINGS
-from detector.lateral.calls import Calls, is_admin_share, is_write, requests
+from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
 from detector.lateral.rpc_rules import (
     ACTIVATOR,
     ATSVC,
@@ -49,6 +49,7 @@ _ACTIVATION: Final = _DCOM._replace(interface=ACTIVATOR, operations=frozenset({3
 _UNNAMED_DCOM: Final = _DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
 _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T1068"))
 _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T1499.004"))
+_RELAY_NS: Final = 60_000_000_000
 _PIPE_BROKEN: Final = 0xC000014B
 _NAMES: Final = {
     SVCCTL: "svcctl", ATSVC: "atsvc", TASKS: "ITaskSchedulerService", DRSUAPI: "drsuapi",
@@ -75,6 +76,7 @@ class _Past:
 @dataclass
 class _Memory:
     pairs: OrderedDict[Pair, _Past] = field(default_factory=OrderedDict)
+    coerced: dict[str, tuple[int, str]] = field(default_factory=dict)  # host → (when, by whom)
     managers: dict[str, dict[str, int]] = field(default_factory=dict)  # source → target → when
 
 
@@ -114,6 +116,8 @@ class RemoteCalls(Detector):
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         self._note_users_and_writes(window, memory)
         ruled: dict[tuple[Pair, Rule], Calls] = {}
+        self._note_coercions(window, memory)
+        yield from self._relays(window, memory)
         asked: dict[Pair, dict[tuple[str, int], Calls]] = {}
         for call, interface, operation in requests(window):
             pair = (call.ip, call.peer_ip)
@@ -144,6 +148,36 @@ class RemoteCalls(Detector):
         for smb in window.of(Smb):
             if is_write(smb) and is_admin_share(smb):
                 self._past(memory, (smb.ip, smb.peer_ip), smb.time_ns).wrote_ns = smb.time_ns
+
+    def _note_coercions(self, window: Window, memory: _Memory) -> None:
+        for call, interface, operation in requests(window):
+            rule = RULE_OF.get((interface, operation))
+            if rule is not None and rule.variant in ("coercion", "printer_bug"):
+                memory.coerced[call.peer_ip] = (call.time_ns, call.ip)
+        while len(memory.coerced) > 10_000:
+            del memory.coerced[next(iter(memory.coerced))]
+
+    def _relays(self, window: Window, memory: _Memory) -> Iterator[Finding]:
+        """A host that was just made to log on somewhere does so."""
+        for logon in window.of(Ntlm):
+            when, by_whom = memory.coerced.get(logon.ip, (0, ""))
+            late = logon.time_ns - when
+            if logon.message != "authenticate" or not by_whom or not 0 <= late <= _RELAY_NS:
+                continue
+            yield Finding(
+                source=by_whom,
+                targets=tuple(dict.fromkeys((logon.ip, logon.peer_ip))),
+                score=95.0,
+                confidence=0.95,
+                first_ns=when,
+                last_ns=logon.time_ns,
+                facts={"calls": ["NTLM"], "count": 1, "user": logon.user or "-"},
+                variant="relay",
+                techniques=("T1557.001", "T1187"),
+                category="credential_access",
+                app="smb",
+                flows=(flow_of(logon),),
+            )
 
     def _past(self, memory: _Memory, pair: Pair, now_ns: int) -> _Past:
         past = memory.pairs.get(pair)

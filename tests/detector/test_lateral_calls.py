@@ -121,6 +121,14 @@ def test_service_managers_of_several_hosts_add_up() -> None:
     assert found(calls[:1])["service_manager"] == 30
 
 
+def test_a_forced_logon_that_follows_is_a_relay() -> None:
+    force = call(rpc.EFSR, 0)
+    logon = packet(Ntlm, 5, True, message="authenticate", user="DC1$")
+    late = packet(Ntlm, 90, True, message="authenticate", user="DC1$")
+    assert found([force, logon])["relay"] == 95
+    assert "relay" not in found([force, late]) and "relay" not in found([logon])
+
+
 def test_the_user_is_named() -> None:
     world = World()
     logon = packet(Ntlm, message="authenticate", user="yamada")

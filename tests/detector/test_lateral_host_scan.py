@@ -1,6 +1,6 @@
 """Nine net failed first contacts make a scanner; dead servers and warm edges do not."""
 
-from detector.hospital import Asset, Hospital
+from detector.hospital import Asset, Hospital, Segment
 from detector.lateral.host_scan import HostScan
 from tests.detector.windows import World, flow
 
@@ -85,3 +85,18 @@ def test_a_lone_syn_of_a_flow_export_counts() -> None:
     flows = [flow(SCANNER, h, 445, i, state="S0", one_way=1) for i, h in enumerate(HOSTS)]
     (found,) = world.run(HostScan(), world.window(flows))
     assert found.facts["failed"] == len(HOSTS)
+
+
+def test_addresses_that_nobody_uses_need_a_plan_and_a_week() -> None:
+    plan = Segment(name="ward", prefixes=("10.0.0.0/16",))
+    touches = [flow(SCANNER, h, 80 + i, i * 600, state="S0") for i, h in enumerate(HOSTS[:3])]
+    daily = flow("10.0.5.5", "10.0.5.6", 443)
+    world = World(Hospital(segments=(plan,)))
+    world.age(8, daily)
+    assert [f.variant for f in world.run(HostScan(), world.window(touches))] == ["dark"]
+    cold = World(Hospital(segments=(plan,)))
+    assert cold.run(HostScan(), cold.window(touches)) == []
+    listed = tuple(Asset(ip=h) for h in HOSTS[:3])  # switched off, but in the ledger
+    known = World(Hospital(segments=(plan,), assets=listed))
+    known.age(8, daily)
+    assert known.run(HostScan(), known.window(touches)) == []
