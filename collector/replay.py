@@ -75,7 +75,9 @@ class _Lanes:
         names = name_table(read_reference(settings.data_dir).name_suffixes())
         self._fast = FastLane(settings.fast_lane, settings.sensor, names)
         self._sighting = SightingLane(settings.sensor)
-        self._deep = DeepLane(settings.deep_lane, settings.sensor)
+        self._deep = DeepLane(
+            settings.deep_lane, settings.sensor, bulk_bytes=settings.fast_lane.bulk_bytes
+        )
         self._exports = ExportDecoder(settings.exports)
         self._sensors = (settings.sensor,)
         self._health = health
