@@ -10,7 +10,7 @@ from markupsafe import Markup
 from detector.alerts import Alert, Party
 
 _BOX_W, _BOX_H = 164, 58
-_GAP_X, _GAP_Y = 132, 26
+_GAP_X, _GAP_Y = 146, 30
 _MOST_TARGETS = 3  # of one event; the rest is gathered in one box
 _MOST_BOXES = 24
 
@@ -166,7 +166,7 @@ def _arrow(edge: Edge, nodes: Mapping[str, Node]) -> Markup:
         edge.severity, tip[0], y2, tip[1],
         mid_x - half, mid_y - 9, 2 * half,
         mid_x, mid_y + 4, marks,
-        mid_x, mid_y + 22, _cut(edge.how, 20),
+        mid_x, mid_y + 22, _cut(edge.how, 22),
     )  # fmt: skip
 
 
