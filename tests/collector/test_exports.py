@@ -323,3 +323,30 @@ def test_no_bytes_crash_the_decoder(
 def test_noise_behind_a_valid_version_does_not_crash_it(messages: list[bytes]) -> None:
     starts = (b"\0\x05", b"\0\x09", b"\0\x0a", b"\0\0\0\x05")
     decode(*(starts[i % 4] + message for i, message in enumerate(messages)))
+
+
+def test_a_samplers_new_rate_leaves_earlier_records_alone() -> None:
+    options = struct.pack(">HHHHH", 1, 4 + 6 + 12, 400, 4, 8) + struct.pack(
+        ">HHHHHH", 1, 4, 48, 1, 50, 4
+    )
+    fields: list[Field] = [*TUPLE, (48, 1)]
+    data = data_set(300, record(extra=b"\x07"))
+    first, second = (data_set(400, struct.pack(">IBI", 1, 7, rate)) for rate in (10, 20))
+    flows = decode(v9(options, template_set(0, 300, fields), first, data, second, data))
+    assert list(flows.sampling) == [10, 20]
+
+
+def test_data_that_waits_for_templates_is_bounded() -> None:
+    decoder = ExportDecoder(ExportSettings(most_waiting_bytes=1000))
+    for _ in range(5):
+        decode(ipfix(data_set(300, record() * 20)), decoder=decoder)
+    assert decoder.waiting_bytes == 2 * len(record() * 20)
+    assert decoder.shed == {"exports: data without template": 3}
+
+
+def test_who_sent_the_syn_is_the_originator_whatever_the_clock_says() -> None:
+    template = template_set(2, 300, [*TUPLE, (152, 8), (153, 8)])
+    early, late = (struct.pack(">QQ", (NOW_S - ago) * 1000, NOW_S * 1000) for ago in (9, 5))
+    syn, reset = record(60, 1, flags=0x02) + late, reply(40, 1, flags=0x14) + early
+    flows = stitch(decode(ipfix(template, data_set(300, reset + syn))), within_s=60)
+    assert address_text(*flows.source[0]) == "10.1.1.5"

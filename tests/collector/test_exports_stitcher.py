@@ -86,3 +86,9 @@ def test_a_lone_direction_stays_as_it_was(is_reply: bool) -> None:
     done = stitcher.finish()
     assert list(done.bytes) == [100]
     assert list(done.one_way) == [1]
+
+
+def test_a_long_silence_lets_everything_go_at_once() -> None:
+    stitcher = Stitcher(within_s=60)
+    stitcher.feed(FlowBatch(record(10)), 10 * SECOND)
+    assert len(stitcher.feed(FlowBatch.empty(), 3600 * SECOND)) == 1
