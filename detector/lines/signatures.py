@@ -81,6 +81,8 @@ def session_score(session: Session, is_closed: bool, long_ssh_s: float = 3600) -
     tool, score = session.tool, session.tool.score
     if tool.tool_class == "quiet" and not is_closed:
         score = score if session.app == "http_proxy" else 0
+    if session.app == "gre" and session.direction == "within":
+        return 0  # wireless access points and routers wrap traffic in GRE on the LAN
     if tool.tool_class == "session":
         score = _administrator_score(session, is_closed, long_ssh_s)
     if session.confidence < 0.5:  # by the port alone

@@ -178,3 +178,8 @@ def test_a_scan_of_an_open_service_weighs_less_than_a_session() -> None:
     session = flow(OUTSIDE, PC, 3389, app="rdp", packets=300, bytes=30_000)
     assert [f.score for f in findings(ToolSignatures(), [scan])] == [55]
     assert [f.score for f in findings(ToolSignatures(), [session])] == [90]
+
+
+def test_access_points_that_wrap_traffic_in_gre_are_quiet() -> None:
+    assert findings(ToolSignatures(), [flow("10.0.0.5", "10.0.0.1", app="gre")]) == []
+    assert len(findings(ToolSignatures(), [flow("10.0.0.5", OUTSIDE, app="gre")])) == 1
