@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
@@ -28,14 +29,8 @@ NOT_ONE_HOST: Final = (
 def in_networks(addresses: NDArray[np.uint64], networks: tuple[Network, ...]) -> NDArray[np.bool_]:
     """True for each of (n, 2) addresses that lies in one of the networks."""
     found = np.zeros(len(addresses), bool)
-    for network in networks:
-        high, low = address_number(str(network.network_address))
-        bits = network.prefixlen + (96 if network.version == 4 else 0)
-        high_mask = _mask(min(bits, 64))
-        low_mask = _mask(max(bits - 64, 0))
-        found |= ((addresses[:, 0] & high_mask) == np.uint64(high)) & (
-            (addresses[:, 1] & low_mask) == np.uint64(low)
-        )
+    for high, high_mask, low, low_mask in _masks(networks):
+        found |= ((addresses[:, 0] & high_mask) == high) & ((addresses[:, 1] & low_mask) == low)
     return found
 
 
@@ -62,6 +57,20 @@ def inside_flags(window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     if not window.hospital.segments:
         source |= ~source & ~destination
     return source, destination
+
+
+@lru_cache(maxsize=1024)
+def _masks(
+    networks: tuple[Network, ...],
+) -> tuple[tuple[np.uint64, np.uint64, np.uint64, np.uint64], ...]:
+    """(high, its mask, low, its mask) of each network as the columns hold addresses."""
+    masks = []
+    for network in networks:
+        high, low = address_number(str(network.network_address))
+        bits = network.prefixlen + (96 if network.version == 4 else 0)
+        ends = (np.uint64(high), _mask(min(bits, 64)), np.uint64(low), _mask(max(bits - 64, 0)))
+        masks.append(ends)
+    return tuple(masks)
 
 
 def _mask(bits: int) -> np.uint64:
