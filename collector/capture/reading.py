@@ -13,7 +13,7 @@ import numpy as np
 
 from collector.capture import kernels
 from collector.capture.chunk import INDEX_DTYPE, CaptureError, Chunk
-from collector.capture.windows import GzipStream, Windows
+from collector.capture.windows import GzipStream, Pool, Windows
 
 #: Packets in one chunk, at most.
 CHUNK_PACKETS: Final = 65_536
@@ -98,8 +98,9 @@ class Capture:
 
     def __iter__(self) -> Iterator[Chunk]:
         wanted = 0
+        indexes = Pool(INDEX_DTYPE)
         while True:
-            index = np.empty(CHUNK_PACKETS, INDEX_DTYPE)
+            index = indexes.take(CHUNK_PACKETS)
             before = self._at
             count, self._at, why = self._walk(index)
             if count:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import zlib
 from io import FileIO
-from typing import Protocol
+from sys import getrefcount
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 #: Usual bytes of a window; the reader asks for more when one record does not fit.
 WINDOW = 2 << 20
+
+_OWN = 2
 
 
 class GzipStream:
@@ -56,6 +59,24 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
+class Pool:
+    """Arrays that are used again once nobody else holds them: fresh ones cost a page fault each."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._arrays: list[NDArray[Any]] = []
+
+    def take(self, size: int) -> NDArray[Any]:
+        """An array of at least `size` elements, with anything in it."""
+        for place in range(len(self._arrays)):
+            # Two references: ours, and the argument's. A view that somebody keeps is a third.
+            if len(self._arrays[place]) >= size and getrefcount(self._arrays[place]) <= _OWN:
+                return self._arrays[place]
+        array = np.empty(size, self._dtype)
+        self._arrays = [*self._arrays[-2:], array]
+        return array
+
+
 class Windows:
     """Windows of a file; `start` counts decompressed bytes and only moves forward."""
 
@@ -64,6 +85,7 @@ class Windows:
     ) -> None:
         self._file, self._stream = file, stream
         self._faults: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, *faults)
+        self._pool = Pool(np.dtype(np.uint8))
         self._kept = np.zeros(0, np.uint8)
         self._base = 0
         self._ended = False
@@ -73,9 +95,10 @@ class Windows:
         """Bytes from `start` on: (buffer, bytes in it, whether the file ends with them)."""
         kept = self._kept[start - self._base :]
         size = max(WINDOW, at_least, len(kept))
-        buffer = np.empty(size, np.uint8)
+        buffer = self._pool.take(size)
         buffer[: len(kept)] = kept
         filled = len(kept)
+        size = len(buffer)
         while filled < size and not self._ended:
             try:
                 read = self._stream.readinto(buffer[filled:].data)
