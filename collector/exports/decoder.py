@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.exports import elements as e
 from collector.exports.exporters import DataSet, Domain, ExporterCounts, Exporters
 from collector.exports.headers import SampledHeader, header_rows, sections_of
-from collector.exports.kernels import pack_records
-from collector.exports.records import Context, Records, flow_rows, record_rate
+from collector.exports.records import Context, flow_rows, record_rate
+from collector.exports.sets import SET_HEADER, packed, records_of, sets_of, withdraw
 from collector.exports.sflow import read_sflow
 from collector.exports.templates import V5_TEMPLATE, Template, read_fields, template_of
 from collector.flows import FLOW_DTYPE, FlowBatch, address_text
@@ -25,7 +24,6 @@ from collector.identify.kernels import identify_ports
 _V5_HEADER: Final = struct.Struct(">HHIIIIBBH")
 _V9_HEADER: Final = struct.Struct(">HHIIII")
 _IPFIX_HEADER: Final = struct.Struct(">HHIII")
-_SET_HEADER: Final = struct.Struct(">HH")
 _V5_RECORD_BYTES: Final = 48
 #: Rows are decoded once so many bytes of data sets wait, so that a batch stays in bounds.
 _FLUSH_BYTES: Final = 8 << 20
@@ -163,7 +161,7 @@ class ExportDecoder:
         _, _, uptime_ms, seconds, sequence, source_id = _V9_HEADER.unpack_from(message)
         domain = self._exporters.domain((*exporter, port, 9, source_id))
         domain.expect(sequence, 1)
-        for set_id, body in _sets(message, _V9_HEADER.size, len(message)):
+        for set_id, body in sets_of(message, _V9_HEADER.size, len(message)):
             context = Context(self._order, time_ns, seconds * 1_000_000_000, uptime_ms)
             if set_id == 0:
                 self._learn_templates(domain, body, False)
@@ -180,7 +178,7 @@ class ExportDecoder:
         _, length, seconds, sequence, domain_id = _IPFIX_HEADER.unpack_from(message)
         domain = self._exporters.domain((*exporter, port, 10, domain_id))
         records: int | None = 0
-        for set_id, body in _sets(message, _IPFIX_HEADER.size, min(length, len(message))):
+        for set_id, body in sets_of(message, _IPFIX_HEADER.size, min(length, len(message))):
             context = Context(self._order, time_ns, seconds * 1_000_000_000)
             if set_id == 2:
                 self._learn_templates(domain, body, True)
@@ -206,10 +204,10 @@ class ExportDecoder:
     def _learn_templates(self, domain: Domain, body: memoryview, is_ipfix: bool) -> None:
         at = 0
         while at + 4 <= len(body):
-            set_id, count = _SET_HEADER.unpack_from(body, at)
+            set_id, count = SET_HEADER.unpack_from(body, at)
             at += 4
             if is_ipfix and count == 0:
-                _withdraw(domain, set_id, is_options=False)
+                withdraw(domain, set_id, is_options=False)
                 continue
             if set_id < 256:  # padding, RFC 3954 §5.2
                 return
@@ -231,9 +229,9 @@ class ExportDecoder:
     def _learn_ipfix_options(self, domain: Domain, body: memoryview) -> None:
         at = 0
         while at + 4 <= len(body):
-            set_id, count = _SET_HEADER.unpack_from(body, at)
+            set_id, count = SET_HEADER.unpack_from(body, at)
             if count == 0:
-                _withdraw(domain, set_id, is_options=True)
+                withdraw(domain, set_id, is_options=True)
                 at += 4
                 continue
             if set_id < 256 or at + 6 > len(body):
@@ -265,7 +263,7 @@ class ExportDecoder:
             return self._sample(domain, template, data)
         body, records, is_whole = data.body, len(data.body) // template.shortest, True
         if template.is_variable:
-            body, records, is_whole = _packed(template, body)
+            body, records, is_whole = packed(template, body)
         if not is_whole:
             domain.counts.malformed["record cut short"] += 1
         if records == 0:
@@ -300,7 +298,7 @@ class ExportDecoder:
 
     def _apply_options(self, domain: Domain, template: Template, data: DataSet) -> None:
         """Sampling rates and the start of the clock, as they hold for what comes after."""
-        records = _records(template, [data])
+        records = records_of(template, [data])
         boot = records.first_of((e.BOOT_MS,))
         if boot is not None and int(boot[-1]) < 1 << 50:
             domain.boot_ms = int(boot[-1])
@@ -330,7 +328,7 @@ class ExportDecoder:
     def _flush(self) -> None:
         """Decode what waits, one template at a time."""
         for domain, template, sets in self._pending.values():
-            records = _records(template, sets)
+            records = records_of(template, sets)
             rows = flow_rows(records, self._settings.scale_sampled)
             if len(rows) == 0:
                 domain.counts.malformed["records without addresses"] += len(records.rows)
@@ -353,7 +351,11 @@ class ExportDecoder:
         if not self._done:
             return np.zeros(0, FLOW_DTYPE)
         order = np.concatenate([order for order, _ in self._done])
-        rows = self._done[0][1] if len(self._done) == 1 else _concatenated(self._done)
+        rows = (
+            self._done[0][1]
+            if len(self._done) == 1
+            else np.concatenate([rows for _, rows in self._done])
+        )
         if (np.diff(order) < 0).any():
             rows = rows[np.argsort(order, kind="stable")]
         self._done.clear()
@@ -365,43 +367,3 @@ class ExportDecoder:
             rows["app_confidence"],
         )
         return rows
-
-
-def _concatenated(done: list[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[Any]:
-    return np.concatenate([rows for _, rows in done])
-
-
-def _sets(message: memoryview, at: int, end: int) -> Iterator[tuple[int, memoryview]]:
-    """(set id, body) of each set; ValueError where a length does not fit."""
-    while at + 4 <= end:
-        set_id, length = _SET_HEADER.unpack_from(message, at)
-        if length < 4 or at + length > end:
-            if set_id == 0 and length == 0:  # zeros pad the datagram
-                return
-            raise ValueError("set length does not fit")
-        yield set_id, message[at + 4 : at + length]
-        at += length
-
-
-def _withdraw(domain: Domain, set_id: int, is_options: bool) -> None:
-    """RFC 7011 §8.1: a template without fields withdraws one, or (ids 2 and 3) all of its kind."""
-    if set_id >= 256:
-        domain.templates.pop(set_id, None)
-        return
-    for known in [key for key, t in domain.templates.items() if t.is_options == is_options]:
-        del domain.templates[known]
-
-
-def _packed(template: Template, body: bytes) -> tuple[bytes, int, bool]:
-    """Fixed fields only of records with fields of variable length; (bytes, records, whole)."""
-    room = len(body) // template.shortest
-    packed = np.zeros((room, template.dtype.itemsize), np.uint8)
-    raw = np.frombuffer(body, np.uint8)
-    records, is_whole = pack_records(raw, template.lengths, template.shortest, packed)
-    return packed[:records].tobytes(), records, is_whole
-
-
-def _records(template: Template, sets: list[DataSet]) -> Records:
-    rows = np.frombuffer(b"".join(data.body for data in sets), template.dtype)
-    counts = [len(data.body) // template.dtype.itemsize for data in sets]
-    return Records(rows, [data.context for data in sets], counts)
