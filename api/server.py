@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import socket
+
 import uvicorn
 from fastapi import FastAPI
 
 from api.settings import ApiSettings
+from api.stream import LiveStream
 
 _MOST_CONNECTIONS = 512
-_LAST_WORDS_S = 3  # open live streams are cut off after this long at the end
+_LAST_WORDS_S = 3  # for what is still being answered at the end
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams first: they would go on for as long as a page is open."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        live: LiveStream = self.config.app.state.live  # type: ignore[union-attr]  # our FastAPI app
+        live.end()
+        await super().shutdown(sockets)
 
 
 def make_server(app: FastAPI, settings: ApiSettings) -> uvicorn.Server:
     """A server that is not running yet: call `run()`, or set `should_exit` to end it."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             host=settings.host,

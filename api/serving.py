@@ -20,7 +20,9 @@ from detector.store import Store
 def serve(configuration: Configuration, port: int, add_console: Callable[[FastAPI], None]) -> None:
     """Listen until SIGINT or SIGTERM."""
     configure_logs()
-    settings = configuration.api.model_copy(update={"port": port})
+    # The command line may have chosen another state folder than the settings file.
+    where = {"port": port, "state_dir": configuration.state_dir}
+    settings = configuration.api.model_copy(update=where)
     store = Store(configuration.state_dir / "mimawari.db").open()
     lake = Lake(configuration.state_dir / "lake")
     hospital = configuration.hospital

@@ -33,12 +33,17 @@ class LiveStream:
         self._poll_s = poll_s
         self._most = most
         self._heartbeat_s = heartbeat_s
+        self._is_ending = False
         self._open: Counter[str] = Counter()
         self._incidents = _IncidentChanges(store, poll_s)
 
     @property
     def open_count(self) -> int:
         return self._open.total()
+
+    def end(self) -> None:
+        """End all streams at their next look, because the server stops; pages come back later."""
+        self._is_ending = True
 
     def check_room(self, person: Person) -> None:
         """Unavailable if too many streams are open, in all or of this person."""
@@ -68,7 +73,7 @@ class LiveStream:
             yield _event("reset", {})
         seen = await asyncio.to_thread(self._incidents.newest)
         looked = time.monotonic()
-        while True:
+        while not self._is_ending:
             changed = await asyncio.to_thread(
                 self._store.alerts_changed_since, change, _MOST_AT_ONCE
             )
