@@ -9,7 +9,7 @@ import pytest
 
 CSS = (Path(__file__).parents[2] / "dashboards" / "static" / "console.css").read_text()
 LIGHTS = {
-    "light": CSS[CSS.index(":root {") : CSS.index("@media (prefers-color-scheme")],
+    "light": CSS[CSS.index(":root {") : CSS.index("@media screen and (prefers")],
     "dark": CSS[CSS.index(':root[data-theme="dark"] {') : CSS.index("/* Ground */")],
 }
 TONES = ("critical", "high", "medium", "low", "info", "ok")
@@ -44,5 +44,5 @@ def test_contrast(light: str, ink: str, ground: str) -> None:
 
 def test_both_dark_tables_are_one() -> None:
     """The one for the system's wish and the one for the switch say the same."""
-    wish = CSS[CSS.index("@media (prefers-color-scheme") : CSS.index(':root[data-theme="dark"] {')]
+    wish = CSS[CSS.index("@media screen and (prefers") : CSS.index(':root[data-theme="dark"] {')]
     assert dict(re.findall(r"--([a-z-]+): #([0-9a-f]{6})", wish)) == colours("dark")

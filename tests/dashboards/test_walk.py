@@ -105,3 +105,35 @@ def test_strangers_are_sent_to_the_login_and_back(console: Console) -> None:
     page.goto("/lines/L-002")
     assert page.url.endswith("/login?back=%2Flines%2FL-002")
     context.close()
+
+
+def test_an_incident_prints_dark_on_white_with_its_commands(console: Console) -> None:
+    context = console.context(color_scheme="dark")
+    page = console.page(context)
+    page.goto(f"/incidents/{console.store.incidents()[0].id}?theme=dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    ground = page.locator(".stops").nth(3).evaluate("e => getComputedStyle(e).backgroundColor")
+    assert ground == "rgb(251, 244, 217)"
+    assert not page.locator(".side").is_visible()
+    assert page.locator(".command pre").first.bounding_box() is not None
+    context.close()
+
+
+def test_a_wrong_password_is_told_in_words(console: Console) -> None:
+    context = console.browser.new_context(base_url=console.url)
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("input[name=login]", "admin")
+    page.fill("input[name=password]", "not the password")
+    page.click("button[type=submit]")
+    assert page.locator("[role=alert]").inner_text() == "ログイン名かパスワードが違います。"
+    context.close()
+
+
+def test_a_page_that_is_not_there_says_so(console: Console) -> None:
+    context = console.context()
+    page = context.new_page()
+    response = page.goto("/wards")
+    assert response is not None and response.status == 404
+    assert page.locator("h1").inner_text() == "見つかりません"
+    context.close()
