@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from collector.data import oui_vendor
 from collector.flows import mac_text
 from collector.sightings import Dhcp, RouterAdvertisement, Ssdp
 from detector.detection import Window
@@ -22,6 +23,11 @@ from detector.words import Text
 MAX_CLUES: Final = 200
 #: First bits of MACs that hypervisors give to virtual machines; they look like a phone's.
 _VIRTUAL_MACHINES: Final = ("52:54:00", "02:42:", "0a:00:27", "fe:54:00", "06:", "0e:")
+#: Makers whose devices lease addresses only when they share a line; cards of PCs also sit in
+#: servers, so they count only under a made-up MAC.
+_PHONE_MAKERS: Final = ("Apple", "Samsung", "Google", "Xiaomi", "OPPO", "vivo", "OnePlus",
+                        "Motorola Mobility", "Sony", "SHARP", "KYOCERA", "FCNT", "HTC")  # fmt: skip
+_CARD_MAKERS: Final = ("Intel", "Microsoft", "Liteon", "AzureWave", "Murata", "REALTEK")
 _CARRIER_PREFIXES: Final = ("240a:61", "240a:6b", "240b:", "2400:2410:", "2409:")
 
 FIND_IT: Final = Text(
@@ -121,8 +127,17 @@ def _wrong_by_itself(dhcp: Dhcp, server: str) -> tuple[str, float, Text] | None:
             en=f"{server} leases from {found.prefix}, the usual range of: {found.what}",
         ))  # fmt: skip
     is_router = server in dhcp.routers and dhcp.ip == server
+    maker = sharing_maker(dhcp.mac) if is_router else ""
+    if maker:
+        # The made-up MAC of a sharing bridge is mostly the card's own with one bit turned.
+        return ("DHCP from a phone or PC", 4 if is_random_mac(dhcp.mac) else 3, Text(
+            ja=f"{maker} 製の機器 {server} ({dhcp.mac}) が IP を貸し出しルータを名乗っている"
+            "(スマートフォンや PC の回線共有)",
+            en=f"{server} ({dhcp.mac}), made by {maker}, leases addresses and claims to be the "
+            "router, as phones and PCs do when they share a line",
+        ))  # fmt: skip
     if is_router and is_random_mac(dhcp.mac):
-        return ("DHCP from a random MAC", 4, Text(
+        return ("DHCP from a random MAC", 3, Text(
             ja=f"{server} はスマートフォンや PC の共有機能が使う仮の MAC {dhcp.mac} で、"
             "IP を貸し出しルータを名乗っている",
             en=f"{server} leases addresses and claims to be the router from {dhcp.mac}, a made-up "
@@ -263,6 +278,18 @@ def _shared_lans(window: Window, around: Surroundings) -> Iterator[Clue]:
             fields={"client": client, "range": str(found.prefix), "sharer": found.what},
             flows=flow_keys(flows.take(slice(row, row + 1))),
         )
+
+
+def sharing_maker(mac: str) -> str:
+    """The maker of phones or PCs behind a MAC, read with its local bit off; empty for others."""
+    if len(mac) != 17 or mac.lower().startswith(_VIRTUAL_MACHINES):
+        return ""
+    number = int(mac.replace(":", ""), 16)
+    is_local = bool(number >> 41 & 1)
+    maker = oui_vendor(number & ~(1 << 41))
+    makers = _PHONE_MAKERS + (_CARD_MAKERS if is_local else ())
+    words = set(maker.lower().replace(",", " ").split())
+    return next((m for m in makers if set(m.lower().split()) <= words), "")
 
 
 def is_random_mac(mac: str) -> bool:

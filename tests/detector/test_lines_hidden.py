@@ -197,6 +197,21 @@ def test_sharing_devices_betray_themselves_when_they_lease(offer: Dhcp) -> None:
     assert [f.variant for f in found(offer, hospital=NO_PLAN)] == ["router"]
 
 
+@pytest.mark.parametrize(
+    ("mac", "score"),
+    [
+        ("c6:2c:03:60:6a:64", 80),  # Apple's, with the local bit on
+        ("66:90:c1:00:00:01", 80),  # Xiaomi's
+        ("fa:fb:fc:00:00:01", 50),  # made up, maker unknown: some home routers do so too
+        ("52:54:00:12:34:56", 0),  # a virtual machine
+        ("00:0a:79:00:00:01", 0),
+    ],
+)
+def test_a_made_up_mac_weighs_by_its_maker(mac: str, score: float) -> None:
+    offer = dhcp("ack", "192.168.2.1", "192.168.2.17", mac=mac)
+    assert [f.score for f in found(offer, hospital=NO_PLAN)] == ([score] if score else [])
+
+
 def test_the_second_dhcp_server_is_the_odd_one() -> None:
     proper = [dhcp("ack", "192.168.1.1", f"192.168.1.{n}", client_mac=f"00:1c:73:00:01:{n}")
               for n in range(20, 30)]  # fmt: skip
