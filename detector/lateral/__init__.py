@@ -3,6 +3,7 @@
 from detector.detection import Detector
 from detector.lateral.admin_edge import AdminEdge
 from detector.lateral.arp_sweep import ArpSweep
+from detector.lateral.call_back import CallBack
 from detector.lateral.directory_search import DirectorySearch
 from detector.lateral.guessing import PasswordGuessing
 from detector.lateral.host_scan import HostScan
@@ -31,4 +32,5 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     SharedLocalAccount(),
     DirectorySearch(),
     WebAttack(),
+    CallBack(),
 )

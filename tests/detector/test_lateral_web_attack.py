@@ -3,8 +3,9 @@
 import pytest
 
 from collector.sightings import Http
+from detector.lateral.call_back import CallBack
 from detector.lateral.web_attack import WebAttack
-from tests.detector.windows import START_NS, World
+from tests.detector.windows import START_NS, World, flow
 
 
 def request(path: str = "/", user_agent: str = "Mozilla/5.0") -> Http:
@@ -45,3 +46,16 @@ def test_everyday_requests_are_silent(seen: Http) -> None:
 def test_empire_needs_two_of_its_addresses() -> None:
     assert found(request("/news.php"), request("/admin/get.php")) == ["empire"]
     assert found(request("/news.php"), request("/news.php")) == []
+
+
+def test_a_server_that_calls_back_by_ldap_after_a_request() -> None:
+    back = flow("10.0.2.9", "10.0.1.7", 1389, 2, app="ldap")
+    directory = flow("10.0.2.9", "10.0.0.1", 389, 2, app="ldap")
+    late = flow("10.0.2.9", "10.0.1.7", 1389, 300, app="ldap")
+    detector = CallBack()
+    world = World()
+    (told,) = world.run(detector, world.window([back], [request()]))
+    assert (told.source, told.targets) == ("10.0.2.9", ("10.0.1.7",))
+    for flows, requests in (([directory, late], [request()]), ([back], [])):
+        world = World()
+        assert world.run(detector, world.window(flows, requests)) == []
