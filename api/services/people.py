@@ -12,7 +12,7 @@ from api.accounts import Account, Accounts, ApiKey
 from api.faults import Conflict, NotAllowed, NotFound, Unacceptable
 from api.passwords import Passwords, one_time_password
 from api.people import Language, Person
-from api.permissions import KEY_PERMISSIONS, PERMISSIONS_OF, ROLES, Permission, Role
+from api.permissions import KEY_PERMISSIONS, ROLES, Permission
 from api.services.gate import Gate
 from api.services.login import plain_login
 from api.settings import ApiSettings
@@ -168,11 +168,6 @@ class PeopleService:
 
 def is_alive(key: ApiKey, now_ns: int) -> bool:
     return not key.is_revoked and now_ns < key.until_ns
-
-
-def role_permissions() -> dict[Role, frozenset[Permission]]:
-    """What each role may do, for the page that explains it."""
-    return dict(PERMISSIONS_OF)
 
 
 def _role_faults(roles: Sequence[str]) -> list[str]:
