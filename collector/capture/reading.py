@@ -14,6 +14,7 @@ import numpy as np
 from collector.capture import kernels
 from collector.capture.chunk import INDEX_DTYPE, CaptureError, Chunk
 from collector.capture.windows import GzipStream, Pool, Windows
+from collector.fastlane.starting import start_numba
 
 #: Packets in one chunk, at most.
 CHUNK_PACKETS: Final = 65_536
@@ -67,6 +68,7 @@ class Capture:
     """
 
     def __init__(self, path: Path, file: FileIO) -> None:
+        start_numba()
         self.path = path
         self.size = os.fstat(file.fileno()).st_size
         self.notes: list[str] = []

@@ -13,6 +13,7 @@ from collector.capture.chunk import Chunk
 from collector.fastlane import layout, select, table, track
 from collector.fastlane.ports import likely_servers
 from collector.fastlane.settings import FastLaneSettings
+from collector.fastlane.starting import start_numba
 from collector.flows import FLOW_DTYPE, FlowBatch
 from collector.packet import PICK_DTYPE, Pick
 
@@ -57,6 +58,7 @@ class FastLane:
         names: NDArray[Any] | None = None,
     ) -> None:
         """`names` is identify's table of remote tools' names (none are known without it)."""
+        start_numba()
         settings = settings or FastLaneSettings()
         self._sensors = (sensor,)
         self._out = np.empty(0, layout.OUTPUT_DTYPE)
