@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from collector.capture import kernels
+from collector.capture.ahead import read_ahead
 from collector.capture.chunk import INDEX_DTYPE, CaptureError, Chunk
 from collector.capture.windows import GzipStream, Pool, Windows
 from collector.fastlane.starting import start_numba
@@ -99,6 +100,9 @@ class Capture:
         return min(self._windows.position(), self.size)
 
     def __iter__(self) -> Iterator[Chunk]:
+        return read_ahead(self._chunks())
+
+    def _chunks(self) -> Iterator[Chunk]:
         wanted = 0
         indexes = Pool(INDEX_DTYPE)
         while True:

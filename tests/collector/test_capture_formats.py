@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,12 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(CaptureError, match=str(path)):
             open_capture(path)
+
+
+def test_leaving_early_leaves_no_thread_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(pcap())
+    with open_capture(path) as capture:
+        for _ in capture:
+            break
+    assert not [t for t in threading.enumerate() if t.name.startswith("read-ahead")]
