@@ -40,6 +40,10 @@ class KeptFiles(StaticFiles):
 
 def problem_page(request: Request, problem: Problem) -> Response:
     """An error for a person with a browser; a missing login leads to the login page."""
+    if "hx-request" in request.headers:
+        # A page that refreshes itself stays as it is; without a login it is loaded anew.
+        headers = {"HX-Refresh": "true"} if problem.status in (401, 403) else None
+        return Response(status_code=problem.status, headers=headers)
     if problem.kind == "not-logged-in":
         return RedirectResponse(f"/login?{urlencode({'back': _wanted(request)})}", 303)
     if problem.kind == "password-change-due":

@@ -59,6 +59,7 @@ def overview(view: KnownView) -> Response:
             n for verdict, n in services.assets.counts(person).items() if verdict != "missing"
         ),
         checks=checks,
+        now_ns=health.now_ns,
         blind=[c.text for c in checks if c.tone == "critical"],
         severities=tuple(reversed(SEVERITIES)),
         chart=stacked_columns(

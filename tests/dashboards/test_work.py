@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from detector.alerts import Alert
@@ -167,9 +168,7 @@ def test_evidence_is_taken_apart_and_downloaded(console: Console) -> None:
 
 def test_the_overview_follows_what_happens_without_a_reload(console: Console) -> None:
     page = console.page()
-    if page.locator("script[src*=htmx]").count() == 0:
-        page.close()
-        return
+    skip_without_htmx(page)
     page.goto("/health")
     page.evaluate("window.stays = true")
     note = console.store.note("collector_health")
@@ -177,6 +176,22 @@ def test_the_overview_follows_what_happens_without_a_reload(console: Console) ->
     expect(page.locator("#health")).to_contain_text("18,402,999", timeout=20_000)
     assert page.evaluate("window.stays")
     page.close()
+
+
+def test_a_page_that_refreshes_itself_asks_for_the_login_when_the_session_ends(
+    console: Console,
+) -> None:
+    viewer = console.log_in("owari", add_person(console, "owari", "viewer"))
+    page = viewer.new_page()
+    page.goto("/health")
+    skip_without_htmx(page)
+    other = console.page()
+    other.goto("/people")
+    row = other.locator("tr", has_text="owari")
+    row.locator("summary").click()
+    row.get_by_role("button", name="停止する").click()
+    page.wait_for_url("**/login?back=%2Fhealth", timeout=20_000)
+    viewer.close()
 
 
 def test_everything_is_reached_by_keyboard(console: Console) -> None:
@@ -199,3 +214,8 @@ def test_everything_is_reached_by_keyboard(console: Console) -> None:
 
 def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.innerText")).strip()
+
+
+def skip_without_htmx(page: Page) -> None:
+    if page.locator("script[src*=htmx]").count() == 0:
+        pytest.skip("htmx is not there: npm ci && npm run vendor in dashboards/")
