@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from api.outputs.settings import TelemetrySettings
 from api.settings import ApiSettings
 from collector.settings import CollectorSettings
 from detector.detection import Detector
@@ -56,6 +57,7 @@ class Configuration(BaseModel):
     collector: CollectorSettings = CollectorSettings()
     detector: DetectorSettings = DetectorSettings()
     api: ApiSettings
+    telemetry: TelemetrySettings | None = Field(None, description="InfluxDB; none by default")
 
     @model_validator(mode="before")
     @classmethod

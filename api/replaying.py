@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from api.configuration import Configuration
@@ -22,6 +22,9 @@ from detector.isolation.dependencies import LakeDependencies
 from detector.isolation.planner import Planner
 from detector.store import Store
 from detector.watch import Round
+
+if TYPE_CHECKING:
+    from api.outputs.telemetry import Telemetry
 
 #: Incidents for which a replay plans an isolation: these severities, the most urgent first. The
 #: console plans for any incident when asked.
@@ -44,6 +47,7 @@ class ReplayRun:
         self._keep = keep
         self._speed = speed
         self._replay: Replay | None = None
+        self._notes: list[str] = []
         self._engine: Engine | None = None
 
     def over(
@@ -71,9 +75,12 @@ class ReplayRun:
         try:
             found: dict[str, Alert] = {}
             files = find_captures(captures)
-            observed = self._paced(self._replay.read(files))
+            telemetry = self._telemetry()
+            observed = self._paced(self._replay.read(files), telemetry)
             for alerts in Round(engine, store, lake, edges_file).walk(observed):
                 found.update({a.id: a for a in alerts})
+            if telemetry is not None:
+                self._send(telemetry, engine)
             if store is not None:
                 self._keep_evidence(files, list(found.values()))
             return self._with_plans(
@@ -83,7 +90,9 @@ class ReplayRun:
             if store is not None:
                 store.close()
 
-    def _paced(self, observed: Iterator[Observations]) -> Iterator[Observations]:
+    def _paced(
+        self, observed: Iterator[Observations], telemetry: Telemetry | None
+    ) -> Iterator[Observations]:
         """Hold observations back to `speed` times the captured time; 0 = as fast as possible."""
         began: tuple[float, int] | None = None
         for seen in observed:
@@ -91,7 +100,30 @@ class ReplayRun:
                 began = began or (time.monotonic(), seen.watermark_ns)
                 due = began[0] + (seen.watermark_ns - began[1]) / 1e9 / self._speed
                 time.sleep(max(0.0, due - time.monotonic()))
+            if telemetry is not None:
+                telemetry.take(seen)
             yield seen
+
+    def _telemetry(self) -> Telemetry | None:
+        """What reports to the telemetry database, if the settings name one."""
+        settings = self._configuration.telemetry
+        if settings is None:
+            return None
+        from api.outputs.telemetry import Telemetry
+
+        return Telemetry(settings, self._configuration.hospital, self._folder / "telemetry")
+
+    def _send(self, telemetry: Telemetry, engine: Engine) -> None:
+        """Send what was counted; what the database does not take waits on disk."""
+        counts: Counter[tuple[str, str]] = Counter(
+            (a.category, a.severity) for a in engine.alerts.values()
+        )
+        last_ns = max((a.last_ns for a in engine.alerts.values()), default=0)
+        telemetry.take_alerts(counts, last_ns)
+        telemetry.finish()
+        health = telemetry.send()
+        if health.fault:
+            self._notes.append(f"telemetry waits in {self._folder / 'telemetry'}: {health.fault}")
 
     def _keep_evidence(self, files: Sequence[Path], alerts: Sequence[Alert]) -> None:
         from collector.evidence import EvidenceRequest, cut_evidence
@@ -139,7 +171,7 @@ class ReplayRun:
 
     @property
     def notes(self) -> list[str]:
-        return self._replay.health.notes if self._replay else []
+        return [*self._replay.health.notes, *self._notes] if self._replay else []
 
     def summary(self, wall_s: float) -> dict[str, Any]:
         """The last line of a replay: what was read, found, shed and malformed."""

@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from collector.capture import Capture, CaptureError, Chunk, open_capture
 from collector.data import read_reference
 from collector.deep import DeepLane
-from collector.exports.decoder import Datagrams, ExportDecoder
-from collector.fastlane.lane import FastLane, FastLaneOutput
+from collector.exports.lane import ExportLane
+from collector.fastlane.lane import FastLane
 from collector.flows import FlowBatch
 from collector.identify.names import name_table
 from collector.observations import CollectorHealth, Observations
-from collector.packet import Pick
 from collector.settings import CollectorSettings
 from collector.sighting_lane import SightingLane
 from collector.sightings import Sighting
@@ -78,8 +75,7 @@ class _Lanes:
         self._deep = DeepLane(
             settings.deep_lane, settings.sensor, bulk_bytes=settings.fast_lane.bulk_bytes
         )
-        self._exports = ExportDecoder(settings.exports)
-        self._sensors = (settings.sensor,)
+        self._exports = ExportLane(settings.exports, settings.sensor)
         self._health = health
         self._watermark_ns = 0
 
@@ -88,36 +84,21 @@ class _Lanes:
         out = self._fast.feed(chunk)
         self._deep.feed(chunk.buffer, out.picks)
         sightings = self._sighting.decode(chunk.buffer, out.picks)
-        flows = self._with_exported(chunk, out)
         self._watermark_ns = max(self._watermark_ns, out.watermark_ns)
+        flows = self._exports.with_exported(chunk, out.picks, out.flows, self._watermark_ns)
         return self._observe(flows, sightings + self._deep.drain())
 
     def finish(self) -> Observations:
         """Close every flow that is still open."""
-        flows = self._fast.finish().flows
+        flows = self._exports.finish(self._fast.finish().flows)
+        if self._exports.note:
+            self._health.notes.append(self._exports.note)
         if len(flows):
             self._watermark_ns = max(self._watermark_ns, int(flows.reported_ns[-1]))
         return self._observe(flows, [])
 
     def close(self) -> None:
         self._deep.close()
-
-    def _with_exported(self, chunk: Chunk, out: FastLaneOutput) -> FlowBatch:
-        """The chunk's flows, with those that NetFlow, IPFIX or sFlow packets in it report."""
-        picks = out.picks[out.picks["kind"] == Pick.EXPORT]
-        if not len(picks):
-            return out.flows
-        datagrams = Datagrams(
-            buffer=chunk.buffer,
-            offset=picks["payload_offset"],
-            length=picks["payload_length"].astype(np.int64),
-            time_ns=picks["time_ns"],
-            exporter=picks["source"],
-            port=picks["source_port"],
-        )
-        exported = self._exports.decode(datagrams, self._sensors)
-        flows = FlowBatch.join([out.flows, exported])
-        return flows.take(np.argsort(flows.reported_ns, kind="stable"))
 
     def _observe(self, flows: FlowBatch, sightings: list[Sighting]) -> Observations:
         sightings.sort(key=lambda sighting: sighting.time_ns)
@@ -126,10 +107,11 @@ class _Lanes:
         health.flows += len(flows)
         health.sightings += len(sightings)
         health.live_flows = counters.live_flows
-        health.shed = Counter(counters.shed) + self._deep.shed + Counter(self._exports.shed)
+        health.shed = Counter(counters.shed) + self._deep.shed + self._exports.shed
         health.shed["flows"] += counters.evicted_flows
         health.malformed = Counter(counters.malformed)
-        for lane in (self._sighting.malformed, self._sighting.failed, self._deep.malformed):
+        decoders = (self._sighting, self._deep, self._exports)
+        for lane in (*(d.malformed for d in decoders), self._sighting.failed):
             health.malformed += lane
         health.blind.update(self._deep.blind)
         return Observations(flows, tuple(sightings), self._watermark_ns, health)

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from urllib3.exceptions import HTTPError
 
 from api.outputs.points import MINUTE_NS, Traffic, alert_lines, health_lines
+from api.outputs.settings import TelemetrySettings
 from api.outputs.spool import LineSpool
 from collector.observations import Observations
 from detector.hospital import Hospital
@@ -25,29 +25,6 @@ TOKEN_VARIABLE: Final = "MIMAWARI_TELEMETRY_TOKEN"  # noqa: S105 - the name of a
 #: Answers that no repetition changes: the batch itself is at fault.
 _REFUSED: Final = (400, 413, 422)
 _END_OF_TIME_NS: Final = 1 << 62
-
-
-class TelemetrySettings(BaseModel):
-    """Where the counts go. The token is read from `token_file` or MIMAWARI_TELEMETRY_TOKEN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str = Field(description="e.g. https://influx.hospital.example:8086")
-    org: str = Field("mimawari", description="InfluxDB organisation")
-    bucket: str = Field("mimawari", description="InfluxDB bucket")
-    token_file: Path | None = Field(None, description="file that holds the API token")
-    timeout_s: float = Field(5.0, gt=0, le=60, description="longest wait for an answer")
-    most_spool_bytes: int = Field(
-        64 << 20, ge=4096, description="bytes kept on disk while the database is away"
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be http://host:port or https://host:port")
-        return url
 
 
 @dataclass(frozen=True)
