@@ -20,6 +20,10 @@ from collector.packet import Pick
 
 # Bits of a flow row's `marks`.
 IS_TLS, IS_DEEP = 1, 2
+# Bits of a flow row's `skips`: what `skip_to` ends, by direction (shifted by 1 for the responder).
+_IN_BULK, _IN_UNIT = 1, 4
+#: Data units of one segment that are walked.
+_UNITS = 16
 
 #: Rows of the budget table are Pick kinds; these are its columns.
 LIMIT, USED, SHED = range(3)
@@ -122,6 +126,8 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
         return 0
     word = read32(buffer, at)
     if row.marks & IS_TLS:
+        if word >> 16 in (0x1403, 0x1503, 0x1703):  # cipher change, alert, data: nothing to read
+            return 0
         return _TLS if nth <= (_HELLO_PACKETS if is_reply else 2) else 0
     if nth <= _HELLO_PACKETS:
         if word >> 8 in (0x160300, 0x160301, 0x160302, 0x160303) and size >= 6:
@@ -187,25 +193,8 @@ def take_deep(
 
     1 yes, 0 no because it is inside bulk data, -1 no because the flow's budget is spent.
     """
-    if row.protocol == 6:
-        side = 2 if is_reply else 1
-        sequence, size = np.int64(head.sequence), head.payload_wire
-        if row.skips & side:
-            skip_to = np.int64(row.reply_skip_to if is_reply else row.skip_to)
-            left = (skip_to - sequence) & 0xFFFFFFFF
-            if 0 < left <= _LONGEST_UNIT + 8:
-                if size <= left:
-                    return 0
-            else:
-                row.skips &= ~side & 0xFF
-        unit = bulk_length(buffer, head.payload_at, head.payload_end)
-        if unit > bulk_bytes and unit > size:
-            row.skips |= side
-            skip_to = (sequence + unit) & 0xFFFFFFFF
-            if is_reply:
-                row.reply_skip_to = skip_to
-            else:
-                row.skip_to = skip_to
+    if row.protocol == 6 and not _holds_unit(buffer, head, row, is_reply, bulk_bytes):
+        return 0
     used = row.reply_deep_bytes if is_reply else row.deep_bytes
     used = np.int64(used) + np.int64(head.frame_captured)
     if used > flow_bytes:
@@ -215,6 +204,97 @@ def take_deep(
     else:
         row.deep_bytes = used
     return 1
+
+
+@njit(cache=True, nogil=True)
+def _holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes: int) -> bool:
+    """Does this segment start, continue or end a data unit that is worth dissecting?
+
+    Units are followed by sequence number. A segment that stands in no known unit and starts none is
+    what a dissector could not read either.
+    """
+    shift = 1 if is_reply else 0
+    in_bulk, in_unit = _IN_BULK << shift, _IN_UNIT << shift
+    sequence, size = np.int64(head.sequence), np.int64(head.payload_wire)
+    offset, is_wanted = 0, False
+    if row.skips & (in_bulk | in_unit):
+        skip_to = np.int64(row.reply_skip_to if is_reply else row.skip_to)
+        left = (skip_to - sequence) & 0xFFFFFFFF
+        if 0 < left <= _LONGEST_UNIT + 8:
+            is_wanted = row.skips & in_unit != 0
+            if size <= left:
+                return is_wanted
+            offset = left
+        row.skips &= ~(in_bulk | in_unit) & 0xFF
+    at, end = head.payload_at + offset, head.payload_end
+    for _ in range(_UNITS):
+        unit = unit_length(buffer, at, end)
+        if unit == 0:
+            break
+        is_wanted = True
+        offset += unit
+        if offset > size:
+            is_bulk = unit > bulk_bytes and bulk_length(buffer, at, end) != 0
+            row.skips |= in_bulk if is_bulk else in_unit
+            skip_to = (sequence + offset) & 0xFFFFFFFF
+            if is_reply:
+                row.reply_skip_to = skip_to
+            else:
+                row.skip_to = skip_to
+            break
+        at += unit
+    return is_wanted
+
+
+@njit(cache=True, nogil=True)
+def unit_length(buffer: Buffer, at: int, end: int) -> int:
+    """Bytes of the data unit that starts here, by its own header; 0 if none is known to.
+
+    SMB and NetBIOS session (RFC 1002 §4.3.1), DCE/RPC (C706 §12.6.3), Kerberos over TCP (RFC 4120
+    §7.2.2), LDAP (RFC 4511 §5.1), DICOM (PS3.8 §9.3). MLLP and HTTP have no length in front: all of
+    the segment.
+    """
+    size = end - at
+    if size < 4:
+        return 0
+    word = read32(buffer, at)
+    first = word >> 24
+    if first == 0x0B or _starts_http(word):
+        return size
+    if first == 0x30:
+        return _ber_length(buffer, at, end)
+    if size < 8:
+        return 0
+    if first == 0 and read32(buffer, at + 4) & 0x00FFFFFF == 0x534D42 and buffer[at + 4] >= 0xFC:
+        return 4 + (word & 0xFFFFFF)
+    if first >= 0x81 and first <= 0x85 and word & 0x00FE0000 == 0:
+        return 4 + (word & 0x1FFFF)
+    if word >> 16 in (0x0500, 0x0501) and size >= 10 and word >> 8 & 0xFF <= 20:
+        low, high = np.int64(buffer[at + 8]), np.int64(buffer[at + 9])
+        is_little = buffer[at + 4] & 0x10 != 0
+        length = high << 8 | low if is_little else low << 8 | high
+        return length if length >= 16 else 0
+    if word >> 16 & 0xFF == 0 and 1 <= first <= 7:
+        length = read32(buffer, at + 2)
+        return 6 + length if 4 <= length < _LONGEST_UNIT else 0
+    if word < 0x100000 and 0x60 <= buffer[at + 4] <= 0x7E:
+        return 4 + word
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _ber_length(buffer: Buffer, at: int, end: int) -> int:
+    """Bytes of the BER value that starts here, its head included (X.690 §8.1.3); 0 if unsound."""
+    first = np.int64(buffer[at + 1])
+    if first < 0x80:
+        return 2 + first
+    count = first & 0x7F
+    if count == 0 or count > 4 or at + 2 + count > end:
+        return 0
+    length = 0
+    for place in range(count):
+        length = length << 8 | np.int64(buffer[at + 2 + place])
+    return 2 + count + length if length < _LONGEST_UNIT else 0
 
 
 @njit(cache=True, nogil=True)
