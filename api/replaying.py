@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from api.configuration import Configuration
 from collector.capture import CaptureError
+from collector.capture.finding import find_captures
 from collector.lake import Lake
 from collector.observations import Observations
-from collector.replay import Progress, Replay, find_captures
+from collector.replay import Progress, Replay
 from detector.alerts import Alert
 from detector.edges import EdgeMemory
 from detector.engine import Engine

@@ -19,8 +19,6 @@ from collector.settings import CollectorSettings
 from collector.sighting_lane import SightingLane
 from collector.sightings import Sighting
 
-_CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".dmp")
-
 
 @dataclass
 class Progress:
@@ -115,27 +113,3 @@ class _Lanes:
             health.malformed += lane
         health.blind.update(self._deep.blind)
         return Observations(flows, tuple(sightings), self._watermark_ns, health)
-
-
-def find_captures(paths: Sequence[Path]) -> list[Path]:
-    """Replace folders by the captures in them, in the order of their first packet's time."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix in _CAPTURE_SUFFIXES]
-            found += sorted(inside, key=_first_time)
-        else:
-            found.append(path)
-    return found
-
-
-def _first_time(path: Path) -> int:
-    """Time of the first packet; 0 where there is none or the file cannot be read."""
-    try:
-        with open_capture(path) as capture:
-            for chunk in capture:
-                if len(chunk):
-                    return int(chunk.index["time_ns"][0])
-    except CaptureError:
-        return 0
-    return 0

@@ -18,6 +18,6 @@ class CollectorSettings(BaseModel):
     data_dir: Path | None = Field(
         None, description="folder with newer lists than the packaged ones"
     )
-    fast_lane: FastLaneSettings = FastLaneSettings(active_s=60)
+    fast_lane: FastLaneSettings = FastLaneSettings(active_s=60, keep_outer=True)
     deep_lane: DeepSettings = DeepSettings()
     exports: ExportSettings = ExportSettings()

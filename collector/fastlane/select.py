@@ -216,7 +216,8 @@ def _holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes:
     shift = 1 if is_reply else 0
     in_bulk, in_unit = _IN_BULK << shift, _IN_UNIT << shift
     sequence, size = np.int64(head.sequence), np.int64(head.payload_wire)
-    offset, is_wanted = 0, False
+    offset: Any = 0
+    is_wanted = False
     if row.skips & (in_bulk | in_unit):
         skip_to = np.int64(row.reply_skip_to if is_reply else row.skip_to)
         left = (skip_to - sequence) & 0xFFFFFFFF
@@ -291,7 +292,7 @@ def _ber_length(buffer: Buffer, at: int, end: int) -> int:
     count = first & 0x7F
     if count == 0 or count > 4 or at + 2 + count > end:
         return 0
-    length = 0
+    length: Any = 0
     for place in range(count):
         length = length << 8 | np.int64(buffer[at + 2 + place])
     return 2 + count + length if length < _LONGEST_UNIT else 0
