@@ -19,6 +19,9 @@ from collector.settings import CollectorSettings
 from collector.sighting_lane import SightingLane
 from collector.sightings import Sighting
 
+#: Packets between two rounds of the detectors; event time alone decides what they find.
+_PACKETS_A_ROUND = 65_536
+
 
 @dataclass
 class Progress:
@@ -49,8 +52,10 @@ class Replay:
                 try:
                     with open_capture(path) as capture:
                         for chunk in capture:
-                            yield lanes.take(chunk)
-                            self._tell(path, capture)
+                            lanes.take(chunk)
+                            if lanes.is_full:
+                                yield lanes.give()
+                                self._tell(path, capture)
                         self.health.notes += capture.notes
                 except CaptureError as fault:
                     self.faults.append(fault)
@@ -76,14 +81,30 @@ class _Lanes:
         self._exports = ExportLane(settings.exports, settings.sensor)
         self._health = health
         self._watermark_ns = 0
+        self._packets = 0
+        self._flows: list[FlowBatch] = []
+        self._sightings: list[Sighting] = []
 
-    def take(self, chunk: Chunk) -> Observations:
+    @property
+    def is_full(self) -> bool:
+        """True when enough has gone through the lanes to be worth a round of the detectors."""
+        return self._packets >= _PACKETS_A_ROUND
+
+    def take(self, chunk: Chunk) -> None:
         """One chunk through all lanes; tshark works while Python decodes the rest."""
         out = self._fast.feed(chunk)
         self._deep.feed(chunk.buffer, out.picks)
-        sightings = self._sighting.decode(chunk.buffer, out.picks)
+        self._sightings += self._sighting.decode(chunk.buffer, out.picks)
         self._watermark_ns = max(self._watermark_ns, out.watermark_ns)
-        flows = self._exports.with_exported(chunk, out.picks, out.flows, self._watermark_ns)
+        self._flows.append(
+            self._exports.with_exported(chunk, out.picks, out.flows, self._watermark_ns)
+        )
+        self._packets += len(chunk)
+
+    def give(self) -> Observations:
+        """What was taken since the last time."""
+        flows, sightings = FlowBatch.join(self._flows), self._sightings
+        self._flows, self._sightings, self._packets = [], [], 0
         return self._observe(flows, sightings + self._deep.drain())
 
     def finish(self) -> Observations:
@@ -93,7 +114,8 @@ class _Lanes:
             self._health.notes.append(self._exports.note)
         if len(flows):
             self._watermark_ns = max(self._watermark_ns, int(flows.reported_ns[-1]))
-        return self._observe(flows, [])
+        self._flows.append(flows)
+        return self.give()
 
     def close(self) -> None:
         self._deep.close()

@@ -19,7 +19,7 @@ from collector.fastlane.wire import Buffer, read16, read32
 from collector.packet import Pick
 
 # Bits of a flow row's `marks`.
-IS_TLS, IS_DEEP = 1, 2
+IS_TLS, IS_DEEP, IS_TLS_OPEN, IS_TLS_HIDDEN = 1, 2, 4, 8
 # Bits of a flow row's `skips`: what `skip_to` ends, by direction (shifted by 1 for the responder).
 _IN_BULK, _IN_UNIT = 1, 4
 #: Data units of one segment that are walked.
@@ -126,13 +126,13 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
         return 0
     word = read32(buffer, at)
     if row.marks & IS_TLS:
-        if word >> 16 in (0x1403, 0x1503, 0x1703):  # cipher change, alert, data: nothing to read
-            return 0
-        return _TLS if nth <= (_HELLO_PACKETS if is_reply else 2) else 0
+        return _TLS if _tells_tls(buffer, at, size, row, is_reply, nth) else 0
     if nth <= _HELLO_PACKETS:
         if word >> 8 in (0x160300, 0x160301, 0x160302, 0x160303) and size >= 6:
             if buffer[at + 5] == 1 or buffer[at + 5] == 2:
                 row.marks |= IS_TLS
+                if 5 + read16(buffer, at + 3) > size:
+                    row.marks |= IS_TLS_OPEN
                 return _TLS
         elif word == 0x5353482D and nth <= 2:  # SSH-
             return _SSH
@@ -149,6 +149,36 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
         row.http_messages += 1
         return _HTTP
     return 0
+
+
+@njit(cache=True, nogil=True)
+def _tells_tls(buffer: Buffer, at: int, size: int, row: Any, is_reply: bool, nth: int) -> bool:
+    """Is there something to read in this segment of a TLS connection?
+
+    The rest of a hello that one segment did not hold; the server's hello and certificate up to
+    TLS 1.2. From TLS 1.3 on the certificate is encrypted, and the server's hello names nobody.
+    """
+    kind = buffer[at]
+    if buffer[at + 1] == 3 and (kind == 0x14 or kind == 0x15 or kind == 0x17):
+        return False
+    if not is_reply:
+        return nth <= 2 and row.marks & IS_TLS_OPEN != 0
+    if row.marks & IS_TLS_HIDDEN or nth > _HELLO_PACKETS:
+        return False
+    if kind == 0x16 and size >= 6 and buffer[at + 5] == 2 and _chose_tls13(buffer, at, size):
+        row.marks |= IS_TLS_HIDDEN
+        return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _chose_tls13(buffer: Buffer, at: int, size: int) -> bool:
+    """Does this ServerHello hold supported_versions with 0x0304 (RFC 8446 §4.2.1)?"""
+    for place in range(at + 40, at + min(size, 200) - 6):
+        is_versions = buffer[place] == 0 and buffer[place + 1] == 0x2B and buffer[place + 3] == 2
+        if is_versions and read16(buffer, place + 4) == 0x0304:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
