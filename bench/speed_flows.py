@@ -48,6 +48,7 @@ def compare(capture: Path, folder: Path) -> None:
         "tcpdump -w": ["tcpdump", "-r", str(capture), "-w", os.devnull],
         "mimawari flows": flows,
         "mimawari flows --json": [*flows, "--json"],
+        "mimawari replay --json": [sys.executable, "mimawari.py", "replay", str(capture), "--json"],
         "nfpcapd": ["nfpcapd", "-r", str(capture), "-w", str(store)],
         "NFStream": [sys.executable, "-c", _NFSTREAM, str(capture)],
     }

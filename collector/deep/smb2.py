@@ -13,6 +13,7 @@ _TREE_CONNECT, _CREATE, _CLOSE, _WRITE, _IOCTL, _GET_INFO, _SET_INFO = 3, 5, 6, 
 _WITH_HANDLE: Final = frozenset((6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18))
 _PENDING: Final = 0x103  # the answer itself comes later
 _FILE_INFO: Final = 1
+_RENAME: Final = 10  # FileRenameInformation (MS-FSCC 2.4.42)
 _SAME_AS_BEFORE: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _INTERFACES: Final = 0x001401FC  # FSCTL_QUERY_NETWORK_INTERFACE_INFO
 
@@ -70,6 +71,8 @@ class _Packet:
         self._memory.asked.put((self._fed.connection, number), Asked(tree, file, handle))
         self.first_handle = self.first_handle or handle
         is_write = command == _WRITE
+        level = self._info_class(command)
+        is_rename = command == _SET_INFO and level == _RENAME
         return Smb(
             **self._fed.seen,
             dialect=2,
@@ -77,8 +80,9 @@ class _Packet:
             is_response=False,
             tree=tree,
             file=file,
+            new_name=next(self._names, "") if is_rename else "",
             ioctl=next(self._functions, 0) if command == _IOCTL else 0,
-            info_class=self._info_class(command),
+            info_class=level,
             write_length=next(self._lengths, 0) if is_write else 0,
             magic=self._fed.magic if is_write else "",
         )

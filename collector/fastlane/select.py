@@ -260,12 +260,17 @@ def _holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes:
     at, end = head.payload_at + offset, head.payload_end
     for _ in range(_UNITS):
         unit = unit_length(buffer, at, end)
+        if unit == 0 and 0 < end - at < 8 and offset > 0:
+            unit = size - offset + 1  # a head cut by the segment's end: the next segment tells
         if unit == 0:
             break
         is_wanted = True
         offset += unit
         if offset > size:
-            is_bulk = unit > bulk_bytes and bulk_length(buffer, at, end) != 0
+            # A dissector starts at a segment's first byte: of a unit that starts behind another
+            # one's end it needs the rest to find its way back.
+            is_bulk = at == head.payload_at and unit > bulk_bytes
+            is_bulk = is_bulk and bulk_length(buffer, at, end) != 0
             row.skips |= in_bulk if is_bulk else in_unit
             skip_to = (sequence + offset) & 0xFFFFFFFF
             if is_reply:

@@ -9,6 +9,7 @@ from numba import njit
 
 from collector.apps import APP_CODE
 from collector.identify.wire import (
+    LIKELY,
     NAMED,
     NOTHING,
     SHAPED,
@@ -236,10 +237,11 @@ def dtls(buffer: Bytes, start: int, end: int) -> tuple[int, int]:
         return NOTHING
     if version == 0x0100 and buffer[start] in (20, 22):
         # AnyConnect resumes by DTLS the session that it opened by TLS: 32 bytes of session id.
+        # Any old OpenSSL client that resumes looks the same.
         is_hello = buffer[start + 13] == 1 and u24(buffer, start + 14) + 12 == length
         if not is_hello or length < 60:
             return NOTHING
-        return (ANYCONNECT, SURE) if buffer[start + 59] == 32 else (DTLS, SURE)
+        return (ANYCONNECT, LIKELY) if buffer[start + 59] == 32 else (DTLS, SURE)
     if version not in (0xFEFF, 0xFEFD, 0xFEFC):
         return NOTHING
     return DTLS, SURE

@@ -18,6 +18,18 @@ _RENAME, _DELETE = 10, 13
 _MOST_PAIRS: Final = 4096
 _MOST_ACTS: Final = 2048
 
+_TITLE: Final = Text(
+    ja="{source} が {target} のファイルを次々に書き換えています（{seconds} 秒で {files} 個、"
+    "ランサムウェアの疑い）",
+    en="{source} is rewriting files on {target}: {files} in {seconds} s (ransomware suspected)",
+)
+_UNPLUG: Final = Text(
+    ja="ただちに {source} のLANケーブルを抜き（電源は切らない）、バックアップ装置を"
+    "ネットワークから切り離してください。その後、安全管理責任者に連絡します。",
+    en="Unplug the network cable of {source} now (leave the power on), disconnect the backup"
+    " system from the network, then call the safety manager.",
+)
+
 Deed = Literal["read", "write", "rename", "delete"]
 
 
@@ -59,25 +71,25 @@ class FileEncryption(Detector):
     techniques: ClassVar[tuple[str, ...]] = ("T1486",)
     wordings: ClassVar[dict[str, Wording]] = {
         "": Wording(
-            title=Text(
-                ja="{source} が {target} のファイルを次々に書き換えています（{seconds} 秒で"
-                " {files} 個、ランサムウェアの疑い）",
-                en="{source} is rewriting files on {target}: {files} in {seconds} s"
-                " (ransomware suspected)",
-            ),
+            title=_TITLE,
             why=Text(
-                ja="読んだファイルを上書きし、名前を「{extension}」に変える動きは暗号化そのものです。"
-                "置かれた文書: {note}。次に狙われるのはバックアップです。",
+                ja="読んだファイルを上書きし、拡張子を「{extension}」に変える動きは暗号化そのものです。"
+                "次に狙われるのはバックアップです。",
                 en="Reading, overwriting and renaming files to '{extension}' is what encryption"
-                " looks like. Note left: {note}. The backups are the next target.",
+                " looks like. The backups are the next target.",
             ),
-            next_step=Text(
-                ja="ただちに {source} のLANケーブルを抜き（電源は切らない）、バックアップ装置を"
-                "ネットワークから切り離してください。その後、安全管理責任者に連絡します。",
-                en="Unplug the network cable of {source} now (leave the power on), disconnect the"
-                " backup system from the network, then call the safety manager.",
+            next_step=_UNPLUG,
+        ),
+        "note": Wording(
+            title=_TITLE,
+            why=Text(
+                ja="読んだファイルを上書きしながら、同じ名前の文書「{note}」を多くのフォルダに"
+                "置いています。脅迫文の置き方です。次に狙われるのはバックアップです。",
+                en="It overwrites files that it has read and leaves '{note}' in many folders, as"
+                " ransom notes are left. The backups are the next target.",
             ),
-        )
+            next_step=_UNPLUG,
+        ),
     }
 
     span_s: int = Field(20, ge=1, le=600, description="seconds in which files are counted")
@@ -131,10 +143,10 @@ class FileEncryption(Detector):
                 "seconds": seconds,
                 "extension": extension or "-",
                 "note": note or "-",
-                "examples": sorted(after)[:5],
             },
             app="smb",
             flows=(pair.flow,) if pair.flow else (),
+            variant="" if extension else "note",
         )
 
     def _new_extension(self, before: set[str], after: set[str]) -> str:

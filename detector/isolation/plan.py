@@ -40,13 +40,18 @@ class Stop:
 
     @property
     def text(self) -> Text:
-        peers = "、".join(self.peers[:3]) + (" 他" if len(self.peers) > 3 else "")
-        peers_en = ", ".join(self.peers[:3]) + (" and others" if len(self.peers) > 3 else "")
+        """What stops, for whom, and how much of it is expected."""
+        ja, en = self.service, self.service
+        if self.peers:
+            ja += f"（{'、'.join(self.peers[:3])}{' 他' if len(self.peers) > 3 else ''}）"
+            en += f" ({', '.join(self.peers[:3])}{' and others' if len(self.peers) > 3 else ''})"
+        ja, en = f"{ja}が止まります", f"{en} stops"
+        if self.flows_8h:
+            ja += f"。今後8時間の見込み {self.flows_8h} 件"
+            en += f"; about {self.flows_8h} connections in the next 8 hours"
         return Text(
-            ja=f"{self.service}（{peers}）が止まります。今後8時間の見込み {self.flows_8h} 件"
-            + ("、いま通信中" if self.is_live else ""),
-            en=f"{self.service} ({peers_en}) stops; about {self.flows_8h} connections in the next"
-            f" 8 hours" + ("; in use now" if self.is_live else ""),
+            ja=ja + ("、いま通信中" if self.is_live else ""),
+            en=en + ("; in use now" if self.is_live else ""),
         )
 
 

@@ -87,7 +87,9 @@ class IcmpTunnel(Detector):
         chosen = (flows.protocol == 1) & ((kind == _ECHO) | (kind == _ECHO_REPLY))
         chosen |= (flows.protocol == 58) & ((kind == _ECHO6) | (kind == _ECHO6_REPLY))
         named = flows.app == APP_CODE["icmp_tunnel"]
-        chosen = (chosen & (flows.sampling <= 1) & (flows.one_way == 0)) | named
+        # An exporter's records carry no TTL, and count one direction until another moment.
+        is_whole = (flows.sampling <= 1) & (flows.one_way == 0) & (flows.ttl_max > 0)
+        chosen = (chosen & is_whole) | named
         kinds = memory.kinds.of(window.hosts, window.hospital)
         chosen &= (kinds[window.destination] & SPECIAL) == 0
         touched: dict[tuple[int, int], tuple[Echoes, int]] = {}
