@@ -167,15 +167,16 @@ def alert_id(detector: str, subject: str, target: str, day: str) -> str:
 def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
     """Turn a finding into an alert, with the words and the names of the hosts filled in."""
     source = party(finding.source, hosts, finding.source_mac)
-    targets = tuple(party(t, hosts) for t in finding.targets[:_MOST_TARGETS])
+    addresses = [t for t in finding.targets if t]
+    targets = tuple(party(t, hosts) for t in addresses[:_MOST_TARGETS])
     day = datetime.fromtimestamp(finding.first_ns / 1e9, UTC).strftime("%Y-%m-%d")
-    target = finding.key or (finding.targets[0] if finding.targets else "")
+    target = finding.key or (addresses[0] if addresses else "")
     wording = detector.wordings[finding.variant]
     facts = {
-        **finding.facts,
+        **{fact: _named(value, hosts) for fact, value in finding.facts.items()},
         "source": source.name or source.ip,
         "target": (targets[0].name or targets[0].ip) if targets else "",
-        "target_count": len(finding.targets),
+        "target_count": len(addresses),
     }
     return Alert(
         id=alert_id(f"{detector.id}/{finding.variant}", finding.source, target, day),
@@ -199,6 +200,11 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
         flows=finding.flows[:_MOST_FLOWS],
         warmth=finding.warmth,
     )
+
+
+def _named(value: Any, hosts: HostTable) -> Any:
+    """The host's name where a fact is the address of a host whose name is known."""
+    return hosts.name_of(value) or value if isinstance(value, str) else value
 
 
 def party(address: str, hosts: HostTable, mac: str = "") -> Party:

@@ -110,6 +110,15 @@ class HostTable:
             self._hosts[number] = host
         return host
 
+    def name_of(self, text: str) -> str:
+        """The name of a host that has been met under this address; "" for any other text."""
+        number = self._by_ip.get(text)
+        host = self._hosts.get(number) if number is not None else None
+        if host is None:
+            listed = self._hospital.asset_by_ip.get(text)
+            return listed.name if listed else ""
+        return host.name
+
     def at(self, ip: str) -> Host:
         """What is known of an address given as text."""
         return self.get(self.number_of(ip))

@@ -35,6 +35,7 @@ def flow(source: str, destination: str, port: int = 443, **columns: Any) -> Any:
     row["family"] = 6 if ":" in source else 4
     row["protocol"], row["source_port"], row["destination_port"] = 6, 50000, port
     row["packets"], row["bytes"], row["reply_packets"], row["reply_bytes"] = 10, 1000, 10, 1000
+    row["ttl_min"] = row["ttl_max"] = 64
     row["state"] = STATE_CODE["SF"]
     row["sampling"] = 1
     for name in ("source_mac", "destination_mac"):

@@ -92,6 +92,12 @@ def test_finds_the_tunnel_when_answers_are_flows_of_their_own() -> None:
     assert len(findings(IcmpTunnel(), [asked, answered])) == 1
 
 
+def test_stays_silent_about_pings_that_an_exporter_counted() -> None:
+    ping = flow("10.0.0.1", "10.0.0.2", 0, protocol=1, source_port=8, packets=300, bytes=300 * 112,
+                reply_packets=300, reply_bytes=300 * 160, ttl_max=0)  # fmt: skip
+    assert findings(IcmpTunnel(), [ping]) == []
+
+
 def test_stays_silent_about_monitoring_by_ping() -> None:
     steady = flow("10.0.0.1", "10.0.0.2", 0, protocol=1, source_port=8, packets=3000,
                   bytes=3000 * 1028, reply_packets=2990, reply_bytes=2990 * 1028)  # fmt: skip
