@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 
@@ -12,7 +12,11 @@ from api.configuration import Configuration
 from api.logs import configure_logs
 from api.server import make_server
 from collector.lake import Lake
+from detector.alerts import Alert
+from detector.hospital import Hospital
+from detector.incidents import Incident
 from detector.isolation.dependencies import LakeDependencies
+from detector.isolation.plan import IsolationPlan
 from detector.isolation.planner import Planner
 from detector.store import Store
 
@@ -26,12 +30,23 @@ def serve(configuration: Configuration, port: int, add_console: Callable[[FastAP
     store = Store(configuration.state_dir / "mimawari.db").open()
     lake = Lake(configuration.state_dir / "lake")
     hospital = configuration.hospital
-    planner = Planner(hospital, LakeDependencies(lake, hospital))
+
+    def plan(incident: Incident, alerts: Sequence[Alert]) -> IsolationPlan:
+        """Plan with the ledger and the register as people have them now."""
+        now = Hospital(
+            name=hospital.name,
+            timezone=hospital.timezone,
+            segments=hospital.segments,
+            assets=tuple(store.ledger()),
+            lines=tuple(store.register()),
+        )
+        return Planner(now, LakeDependencies(lake, now)).plan(incident, alerts)
+
     if not store.ledger() and hospital.assets:
         store.replace_ledger(hospital.assets)
     if not store.register() and hospital.lines:
         store.replace_register(hospital.lines)
-    app = create_app(settings, store, lake=lake, planner=planner.plan)
+    app = create_app(settings, store, lake=lake, planner=plan)
     add_console(app)
     scheme = "https" if settings.tls_cert else "http"
     sys.stderr.write(f"Mimawari: {scheme}://{settings.host}:{port}/\n")

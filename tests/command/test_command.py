@@ -74,8 +74,9 @@ def test_every_fault_in_the_settings_is_named_at_once(tmp_path: Path) -> None:
         assert name in done.stderr, name
 
 
-def test_the_sample_hospitals_settings_have_no_faults() -> None:
-    done = mimawari("config", "check", ROOT / "sample_pcaps" / "mimawari.toml")
+@pytest.mark.parametrize("name", ["sample_pcaps/mimawari.toml", "deploy/mimawari.example.toml"])
+def test_the_settings_that_come_with_it_have_no_faults(name: str) -> None:
+    done = mimawari("config", "check", ROOT / name)
     assert done.returncode == 0, done.stderr
 
 
