@@ -176,7 +176,7 @@ def lines_list(config: Config = None, state: State = None, as_json: AsJson = Fal
 
     configuration = _configuration(config, state)
     store = Store(configuration.state_dir / "mimawari.db").open()
-    columns = ("verdict", "device_ip", "outside", "app", "registered_id", "first_ns", "last_ns")
+    columns = ("verdict", "device_ip", "outside", "label", "registered_id", "first_ns", "last_ns")
     _print_rows(store.observed_lines(), columns, as_json, "no outside line has been seen")
     store.close()
 

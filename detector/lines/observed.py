@@ -15,6 +15,13 @@ Verdict = Literal[
 
 MAX_LINES: Final = 20_000
 
+#: Verdicts from harmless to grave; a grave one stays with the line for a month, so that the next
+#: session that keeps to the contract does not hide it.
+_GRAVITY: Final[tuple[Verdict, ...]] = (
+    "matched", "no_register", "weak", "changed", "out_of_window", "expired", "unregistered",
+)  # fmt: skip
+_STAYS_NS: Final = 30 * 24 * 3_600_000_000_000
+
 
 @dataclass(frozen=True)
 class ObservedLine:
@@ -36,6 +43,7 @@ class ObservedLine:
     verdict: Verdict
     registered_id: str
     match: float  # 0-1, how well it fits the registered line
+    verdict_ns: int = 0  # last session that earned the verdict
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,8 +80,11 @@ class ObservedLines:
             verdict=verdict,
             registered_id=registered_id,
             match=round(match, 2),
+            verdict_ns=session.last_ns,
         )
         if known is not None:
+            if _outlasts(known, seen):
+                seen = replace(seen, verdict=known.verdict, verdict_ns=known.verdict_ns)
             seen = replace(
                 seen,
                 first_ns=min(known.first_ns, seen.first_ns),
@@ -95,6 +106,12 @@ class ObservedLines:
         taken = [self.lines[i] for i in self.changed]
         self.changed = {}
         return taken
+
+
+def _outlasts(known: ObservedLine, seen: ObservedLine) -> bool:
+    """Does the verdict of an earlier session still stand?"""
+    is_graver = _GRAVITY.index(known.verdict) > _GRAVITY.index(seen.verdict)
+    return is_graver and seen.last_ns - known.verdict_ns <= _STAYS_NS
 
 
 def _line_id(device: str, outside: str, protocol: str) -> str:

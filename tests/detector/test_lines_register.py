@@ -126,6 +126,17 @@ def test_lines_are_kept_even_without_a_register() -> None:
     assert detector.observed_lines(memory) == []
 
 
+def test_a_grave_verdict_is_not_hidden_by_the_next_good_session() -> None:
+    detector, plan = LineRegister(), hospital(line())
+    memory = detector.remember()
+    month_s = 31 * 86400.0
+    told = []
+    for at_s in (MORNING, NIGHT + 86400, MORNING + 86400, MORNING + 86400 + month_s):
+        list(detector.find(window([esp(at_s)], hospital=plan), memory))
+        told += [o["verdict"] for o in detector.observed_lines(memory)]
+    assert told == ["matched", "out_of_window", "out_of_window", "matched"]
+
+
 def test_one_line_with_several_addresses_at_one_place_is_one_line() -> None:
     detector, plan = LineRegister(), Hospital(segments=SEGMENTS)
     memory = detector.remember()
