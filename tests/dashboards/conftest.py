@@ -84,7 +84,7 @@ class Console:
             self.complaints.append(f"{status}: {url}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(_CHROMIUM).exists():
         pytest.skip(f"no Chromium at {_CHROMIUM}; apt-get install chromium")
