@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -105,9 +106,9 @@ class Detector(BaseModel):
         """Make the empty memory that `find` gets on every call; None if it needs none."""
         return None
 
+    @abstractmethod
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         """Yield what this window shows."""
-        raise NotImplementedError
 
     def observed_lines(self, memory: Any) -> list[dict[str, Any]]:
         """Outside lines that changed since the last call, for a detector that keeps them."""

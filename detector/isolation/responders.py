@@ -6,6 +6,7 @@ Nothing here talks to a device: a person copies the commands, or another tool is
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar, Literal
@@ -45,9 +46,9 @@ class Responder(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     device: ClassVar[str]
 
+    @abstractmethod
     def render(self, cut: Cut) -> Commands | None:
         """Return the commands and their undo."""
-        raise NotImplementedError
 
 
 class CiscoIos(Responder):
