@@ -17,6 +17,7 @@ from detector.detectors import DETECTORS
 from detector.engine import EngineSettings
 from detector.hospital import Hospital
 from detector.ledger import read_ledger
+from detector.lines.reference import use_lists
 from detector.register import read_register
 
 
@@ -69,8 +70,14 @@ class Configuration(BaseModel):
         api = told.get("api", {})
         return {**told, "api": {"state_dir": state_dir, **api} if isinstance(api, dict) else api}
 
+    @property
+    def data_dir(self) -> Path:
+        """Where newer lists than the packaged ones stand (`mimawari data update`)."""
+        return self.collector.data_dir or self.state_dir / "data"
+
     def detectors(self) -> tuple[Detector, ...]:
-        """The detectors that run, with their settings."""
+        """The detectors that run, with their settings and the newest lists."""
+        use_lists(self.data_dir if self.data_dir.is_dir() else None)
         return tuple(
             type(d)(**self.detector.rules.get(d.id, {}))
             for d in DETECTORS

@@ -321,8 +321,26 @@ class Hl7(Sighting):
     message_type: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorEvent(Sighting):
+    """What another monitor told (syslog, trap, asset tool): `ip` and `mac` are of the host meant.
+
+    `event` is one of new_mac, mac_moved, rogue_ssid, usb_modem, usb_network, wan_interface,
+    mobile_line, dial_up, clock_step, login, login_failed, config_change, other.
+    """
+
+    kind: ClassVar[str] = "monitor_event"
+    monitor: str  # switch, wireless, asset_tool, windows, snmp, router, server …
+    event: str
+    host_name: str = ""
+    reporter_ip: str = ""  # who sent the record
+    port_name: str = ""  # switch port, interface or SSID
+    user: str = ""
+    detail: str = ""  # the record's own words, cut to 200 characters
+
+
 SIGHTINGS: tuple[type[Sighting], ...] = (
     Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
     NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, SshBanner, RdpRequest,
-    SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
+    SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7, MonitorEvent,
 )  # fmt: skip

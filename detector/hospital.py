@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -115,6 +116,13 @@ class Hospital(BaseModel):
     @cached_property
     def asset_by_ip(self) -> dict[str, Asset]:
         return {a.ip: a for a in self.assets}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other parts; what was derived from the old parts is derived anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for derived in ("inside", "asset_by_ip"):
+            copied.__dict__.pop(derived, None)
+        return copied
 
     def is_inside(self, ip: str) -> bool:
         """True for the hospital's own unicast addresses."""

@@ -10,7 +10,7 @@ import numpy as np
 from collector.flows import mac_text
 from collector.sightings import Arp
 from detector.detection import Window
-from detector.lines.addresses import INSIDE, LOOPBACK, SHARING, SPECIAL
+from detector.lines.addresses import INSIDE, LOOPBACK, PUBLIC, SHARING, SPECIAL
 from detector.lines.clues import Clue
 from detector.lines.foreign import foreign_weight
 from detector.lines.reference import is_sharing_gateway, sharing_range
@@ -30,6 +30,41 @@ def find_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
     """Packets and ARP from an address that is not of this LAN."""
     yield from _flow_leaks(window, around)
     yield from _arp_leaks(window, around)
+    if window.hospital.segments:
+        yield from _routed_leaks(window, around)
+
+
+def _routed_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
+    """From flow exports alone: no MAC tells whose the address is, so it stands for itself."""
+    flows = window.flows
+    foreign = around.bits[window.source] & (INSIDE | SPECIAL | LOOPBACK | PUBLIC) == 0
+    foreign &= (around.bits[window.destination] & INSIDE != 0) & (flows.source_mac == 0)
+    rows = np.flatnonzero(foreign)
+    _, firsts = np.unique(window.source[rows], return_index=True)
+    for row in rows[np.sort(firsts)][:MAX_LEAKS].tolist():
+        ip = window.hosts.ip(int(window.source[row]))
+        weight = foreign_weight(ip, window.hospital)
+        if weight == 0:
+            continue
+        yield Clue(
+            host=ip,
+            family="leak",
+            signal=f"routed from {network_of(ip)}",
+            weight=weight,
+            time_ns=int(flows.first_ns[row]),
+            what=Text(
+                ja=f"院内にないはずの {ip} から院内への通信がルータを通っている",
+                en=f"traffic from {ip}, which is not of the plan, is routed into the hospital",
+            ),
+            confirm=Text(
+                ja="ルータの ARP・経路表で、このアドレスがどの機器の背後にあるか確かめる。",
+                en="Look in the router's ARP and route tables which machine it lies behind.",
+            ),
+            shared="" if sharing_range(ip) else f"leak {network_of(ip)}",
+            targets=(window.hosts.ip(int(window.destination[row])),),
+            fields={"foreign_ip": ip, "range": _range_name(ip)},
+            flows=flow_keys(flows.take(slice(row, row + 1))),
+        )
 
 
 def _flow_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:

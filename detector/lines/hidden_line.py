@@ -10,12 +10,21 @@ from pydantic import Field
 
 from detector.detection import Detector, Finding, Window
 from detector.lines.clues import Clue, EvidenceLedger, probability
+from detector.lines.family_absence import find_absence
+from detector.lines.family_change import Builds, find_changes
+from detector.lines.family_identity import Identities, find_identities
+from detector.lines.family_inbound import Comings, find_comings
 from detector.lines.family_leak import find_leaks
 from detector.lines.family_names import find_names
+from detector.lines.family_nat import Speakers, find_nat
+from detector.lines.family_records import find_records
 from detector.lines.family_router import find_routers
+from detector.lines.habits import Habits
 from detector.lines.hidden_line_words import WORDINGS
 from detector.lines.leases import Advertisers, Leases
+from detector.lines.observability import Observability
 from detector.lines.surroundings import Surroundings
+from detector.words import Text
 
 
 @dataclass
@@ -26,6 +35,12 @@ class HiddenLineMemory:
     around: Surroundings = field(default_factory=Surroundings)
     leases: Leases = field(default_factory=Leases)
     advertisers: Advertisers = field(default_factory=Advertisers)
+    identities: Identities = field(default_factory=Identities)
+    speakers: Speakers = field(default_factory=Speakers)
+    habits: Habits = field(default_factory=Habits)
+    builds: Builds = field(default_factory=Builds)
+    comings: Comings = field(default_factory=Comings)
+    observability: Observability = field(default_factory=Observability)
 
 
 ClueFinder = Callable[[Window, HiddenLineMemory], Iterator[Clue]]
@@ -36,6 +51,12 @@ FAMILIES: Final[tuple[ClueFinder, ...]] = (
     lambda window, memory: find_routers(window, memory.around, memory.leases, memory.advertisers),
     lambda window, memory: find_leaks(window, memory.around),
     lambda window, memory: find_names(window, memory.around),
+    lambda window, memory: find_identities(window, memory.around, memory.identities),
+    lambda window, memory: find_nat(window, memory.around, memory.speakers),
+    lambda window, memory: find_absence(window, memory.around, memory.habits),
+    lambda window, memory: find_changes(window, memory.builds),
+    lambda window, memory: find_comings(window, memory.around, memory.comings),
+    lambda window, memory: find_records(window, memory.around),
 )
 
 
@@ -49,6 +70,10 @@ class HiddenLine(Detector):
     without. The strongest of each family are added; they fade with a half-life of 7 days. A sum of
     3 is an even chance, 4 is 91 %, 5 is 99 %. Below 4, or where only one family speaks and none of
     its signs is wrong by itself, it goes no further than the digest.
+    Nine families: leaked addresses, names, routers, identity (MAC, phone names), several machines
+    behind one address, habits lost, clock and system jumps, control that begins nowhere, records
+    of other monitors. Each finding says what the sensor cannot see of that host's VLAN; a line
+    that leaks nothing stays unseen.
     False alarms: known second network cards (CT or MR consoles; list them in the ledger), virtual
     machines, a network nobody has entered in the plan (five hosts showing it silence it).
     """
@@ -67,17 +92,19 @@ class HiddenLine(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         memory.around.observe(window)
+        memory.observability.observe(window)
         news: dict[str, list[Clue]] = {}
         for find_clues in FAMILIES:
             for clue in find_clues(window, memory):
                 if memory.evidence.add(clue):
                     news.setdefault(clue.host, []).append(clue)
         for host in news:
-            finding = self._judge(host, window, memory.evidence)
+            finding = self._judge(host, window, memory)
             if finding is not None:
                 yield finding
 
-    def _judge(self, host: str, window: Window, evidence: EvidenceLedger) -> Finding | None:
+    def _judge(self, host: str, window: Window, memory: HiddenLineMemory) -> Finding | None:
+        evidence = memory.evidence
         clues = [c for c in evidence.hosts[host].clues.values() if not evidence.is_by_design(c)]
         if not clues:
             return None
@@ -91,10 +118,19 @@ class HiddenLine(Detector):
             score = 80.0
         if may_rise and total >= self.at_once_at:
             score = 92.0
-        return _finding(host, sorted(clues, key=lambda c: -c.weight), total, score)
+        blind = memory.observability.blind_spots(_vlan_of(host, window), window.end_ns)
+        return _finding(host, sorted(clues, key=lambda c: -c.weight), total, score, blind)
 
 
-def _finding(host: str, clues: list[Clue], total: float, score: float) -> Finding:
+def _vlan_of(host: str, window: Window) -> int:
+    """The VLAN where a host was last seen; 0 for untagged, and for a bare MAC."""
+    try:
+        return window.hosts.at(host).vlan
+    except ValueError:
+        return 0
+
+
+def _finding(host: str, clues: list[Clue], total: float, score: float, blind: Text) -> Finding:
     """Say the strongest sign first; all of them stand in the facts."""
     chance = probability(total)
     targets = dict.fromkeys(t for c in clues for t in c.targets)
@@ -108,6 +144,8 @@ def _finding(host: str, clues: list[Clue], total: float, score: float) -> Findin
         "percent": min(99, round(chance * 100)),
         "evidence_sum": round(total, 2),
         "families": sorted({c.family for c in clues}),
+        "unseen_ja": blind.ja,
+        "unseen_en": blind.en,
         "clues": [
             {
                 "family": c.family, "signal": c.signal, "weight": c.weight, "time_ns": c.time_ns,

@@ -21,10 +21,10 @@ WORDINGS: Final[dict[str, Wording]] = {
         next_step=Text(
             ja="{confirm_ja}医療機器の場合は先に担当部署と ME に連絡し、使用中でないことを"
             "確認してから外してください。保守用に正規に持ち込まれたものなら、外部接続台帳または"
-            "機器台帳(既知の第2NIC)に登録してください。",
+            "機器台帳(既知の第2NIC)に登録してください。監視の限界:{unseen_ja}。",
             en="{confirm_en} For a medical device, call the department and clinical engineering "
             "first, and unplug nothing in use. If it was brought for maintenance, enter it in the "
-            "register or, as a known second card, in the ledger.",
+            "register or, as a known second card, in the ledger. Not seen: {unseen_en}.",
         ),
     ),
     "router": Wording(

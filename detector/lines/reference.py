@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv4Network, ip_address, ip_network
+from pathlib import Path
 from typing import Final
 
-from collector.data import Reference, TetherRange, read_reference
+from collector.data import ModemOui, Reference, TetherRange, read_reference
 
 #: Carrier-grade NAT is listed with the tether ranges; here it is a case of its own.
 CARRIER_NAT: Final = IPv4Network("100.64.0.0/10")
@@ -19,10 +20,29 @@ _VIRTUAL: Final = tuple(
 )  # fmt: skip
 
 
+_folder: list[Path | None] = [None]
+
+
+def use_lists(folder: Path | None) -> None:
+    """Read the lists of this folder before the packaged ones from now on.
+
+    They are facts of the world, the same for all detectors of a process, so one place holds them.
+    """
+    _folder[0] = folder
+    for cached in (reference, sharing_ranges, sharing_range, modem_makers):
+        cached.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def reference() -> Reference:
-    """The packaged lists, read once."""
-    return read_reference()
+    """The lists, read once."""
+    return read_reference(_folder[0])
+
+
+@lru_cache(maxsize=1)
+def modem_makers() -> dict[int, ModemOui]:
+    """Makers of modems and small routers by the first 24 bits of their MACs."""
+    return {row.oui: row for row in reference().modem_ouis}
 
 
 @lru_cache(maxsize=1)

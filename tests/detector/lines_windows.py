@@ -57,7 +57,7 @@ def window(
 ) -> Window:
     """A window over these flows and sightings."""
     hospital = hospital or Hospital()
-    hosts = hosts or HostTable(hospital)
+    hosts = HostTable(hospital) if hosts is None else hosts  # an empty table is false
     batch = FlowBatch(np.array(list(flows), FLOW_DTYPE))
     by_kind: dict[type[Sighting], list[Sighting]] = defaultdict(list)
     for sighting in sightings:

@@ -1,0 +1,149 @@
+"""What each inside host does every day: attempts to go out, and calls on proxy, updates, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.apps import APP_CODE
+from collector.sightings import Dns
+from detector.detection import Window
+from detector.lines.addresses import INSIDE, PUBLIC
+
+DAYS: Final = 14
+MAX_HOSTS: Final = 20_000
+DAY_NS: Final = 86_400_000_000_000
+
+#: Columns of the daily counts.
+INTERNAL, ATTEMPTS, PROXY, UPDATES, TIME, HALF_SEEN, WHOLE, RESOLVED, UNUSED = range(9)
+KINDS: Final = 9
+_UPDATE_PORTS: Final = (8530, 8531)
+#: Names that Windows and its programs ask for by themselves, in a closed network in vain.
+_PROBES: Final = (
+    "msftncsi.com", "msftconnecttest.com", "windowsupdate.com", "update.microsoft.com",
+    "time.windows.com", "digicert.com", "verisign.com", "globalsign.com", "microsoft.com",
+)  # fmt: skip
+_ACK: Final = 16
+#: A connection follows within 30 s; it is reported after another minute at the latest.
+_CONNECT_NS: Final = 120_000_000_000
+
+
+@dataclass
+class Habits:
+    """Counts a local day, by host; fourteen active days are kept of each."""
+
+    row_of: dict[int, int] = field(default_factory=dict)  # host number → row
+    today: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((64, KINDS), np.uint32))
+    past: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((64, DAYS, KINDS), np.uint32))
+    known_days: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(64, np.uint8))
+    day: int = -1
+    #: Public addresses that a host was told by DNS: (host, address) → when.
+    told: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def observe(self, window: Window, bits: NDArray[np.uint8]) -> bool:
+        """Take in a window; True if a local day has ended before it (read it, then `turn`)."""
+        self._count(window, bits)
+        return self.day >= 0 and self.local_day(window) > self.day
+
+    def turn(self, window: Window) -> None:
+        """Put the day away; days without traffic of a host are no days of its."""
+        was_active = self.today[:, INTERNAL] > 0
+        self.past[was_active] = np.roll(self.past[was_active], 1, axis=1)
+        self.past[was_active, 0] = self.today[was_active]
+        self.known_days[was_active] = np.minimum(self.known_days[was_active] + 1, DAYS)
+        self.today[:] = 0
+        self.day = self.local_day(window)
+
+    def local_day(self, window: Window) -> int:
+        """Days since 1970 on the hospital's clock, at the window's start."""
+        zone = ZoneInfo(window.hospital.timezone)
+        local = datetime.fromtimestamp(window.start_ns // 1_000_000_000, UTC).astimezone(zone)
+        return local.toordinal()
+
+    def _count(self, window: Window, bits: NDArray[np.uint8]) -> None:
+        """Add up the window; what begins a new day is counted by the caller after `turn`."""
+        if self.day < 0:
+            self.day = self.local_day(window)
+        if self.local_day(window) > self.day:
+            return
+        flows = window.flows
+        inside = (bits[window.source] & INSIDE != 0) & (flows.part == 0)
+        to_inside = bits[window.destination] & INSIDE != 0
+        to_public = bits[window.destination] & PUBLIC != 0
+        answered = flows.reply_packets > 0
+        whole = (flows.one_way == 0) & (flows.sampling <= 1)
+        tcp = flows.protocol == 6
+        carried = tcp & (flows.flags & _ACK != 0)
+        # An exporter sees one direction by design, so only packets tell of half-seen talks.
+        seen = whole & (flows.source_mac != 0)
+        masks = {
+            INTERNAL: to_inside & (answered | ~whole),
+            ATTEMPTS: to_public & ~answered & (flows.packets <= 6),
+            PROXY: to_inside & answered & (flows.app == APP_CODE["http_proxy"]),
+            UPDATES: to_inside & tcp & answered & np.isin(flows.destination_port, _UPDATE_PORTS),
+            TIME: to_inside & answered & (flows.app == APP_CODE["ntp"]),
+            HALF_SEEN: seen & carried & (flows.packets >= 5) & (flows.reply_packets == 0),
+            WHOLE: seen & carried & answered,
+        }
+        for kind, mask in masks.items():
+            numbers, counts = np.unique(window.source[inside & mask], return_counts=True)
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+                self._add(number, kind, count)
+        self._count_names(window, bits, answered & to_public)
+
+    def _count_names(
+        self, window: Window, bits: NDArray[np.uint8], went: NDArray[np.bool_]
+    ) -> None:
+        """Public names a host was told, and whether it went there over this LAN in time."""
+        hosts = window.hosts
+        if self.told and went.any():
+            for row in np.flatnonzero(went)[:5000].tolist():
+                place = (hosts.ip(int(window.source[row])), hosts.ip(int(window.destination[row])))
+                self.told.pop(place, None)
+        for answer in window.of(Dns):
+            if not answer.is_response:
+                if answer.name.lower().endswith(_PROBES) and window.hospital.is_inside(answer.ip):
+                    self._add(hosts.number_of(answer.ip), ATTEMPTS, 1)
+                continue
+            asker = answer.peer_ip
+            if not answer.answers or not window.hospital.is_inside(asker):
+                continue
+            public = [a for a in answer.answers[:4] if _is_public(a, window)]
+            if public:
+                self._add(hosts.number_of(asker), RESOLVED, 1)
+                for address in public:
+                    self.told.pop((asker, address), None)
+                self.told[asker, public[0]] = answer.time_ns
+        while self.told:
+            (asker, address), when = next(iter(self.told.items()))
+            if window.end_ns - when < _CONNECT_NS and len(self.told) < MAX_HOSTS:
+                break
+            del self.told[asker, address]
+            self._add(hosts.number_of(asker), UNUSED, 1)
+
+    def _add(self, number: int, kind: int, count: int) -> None:
+        row = self.row_of.get(number)
+        if row is None:
+            row = len(self.row_of)
+            if row >= MAX_HOSTS:
+                return
+            self.row_of[number] = row
+            if row >= len(self.today):
+                self.today = np.concatenate([self.today, np.zeros_like(self.today)])
+                self.past = np.concatenate([self.past, np.zeros_like(self.past)])
+                self.known_days = np.concatenate([self.known_days, np.zeros_like(self.known_days)])
+        self.today[row, kind] += count
+
+
+def _is_public(text: str, window: Window) -> bool:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    return address.is_global and not window.hospital.is_inside(text)
