@@ -13,6 +13,7 @@ from collector.deep import DeepLane
 from collector.exports.lane import ExportLane
 from collector.fastlane.lane import FastLane
 from collector.flows import FlowBatch
+from collector.foreign.opening import is_flow_log
 from collector.identify.names import name_table
 from collector.observations import CollectorHealth, Observations
 from collector.settings import CollectorSettings
@@ -50,6 +51,9 @@ class Replay:
         try:
             for path in paths:
                 try:
+                    if is_flow_log(path):
+                        yield from self._read_flow_log(path)
+                        continue
                     with open_capture(path) as capture:
                         for chunk in capture:
                             lanes.take(chunk)
@@ -62,6 +66,22 @@ class Replay:
             yield lanes.finish()
         finally:
             lanes.close()
+
+    def _read_flow_log(self, path: Path) -> Iterator[Observations]:
+        """A log of another program's flows: no packets, no sightings."""
+        from collector.foreign.reading import FlowLog
+
+        log, size = FlowLog(path), path.stat().st_size
+        try:
+            for flows in log.read():
+                self.health.flows += len(flows)
+                yield Observations(flows, (), int(flows.reported_ns[-1]), self.health)
+                if self.on_progress is not None:
+                    self.on_progress(Progress(path, log.position, size))
+        finally:
+            self.health.notes += [
+                f"{path}: {kind}: {n:,}" for kind, n in log.malformed.items() if n
+            ]
 
     def _tell(self, path: Path, capture: Capture) -> None:
         if self.on_progress is not None:

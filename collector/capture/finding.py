@@ -6,7 +6,7 @@ from pathlib import Path
 from collector.capture.chunk import CaptureError
 from collector.capture.reading import open_capture
 
-_CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".dmp")
+_CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".dmp", ".log", ".binetflow")
 
 
 def find_captures(paths: Sequence[Path]) -> list[Path]:

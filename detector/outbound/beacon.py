@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -11,49 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from collector.apps import APP_CODE, APPS
-from collector.sightings import Http, Sighting, TlsClientHello
-from detector.addresses import inside_flags, is_one_host
+from collector.apps import APPS
 from detector.detection import Category, Detector, Finding, Window
 from detector.lateral.contacts import flow_keys
-from detector.outbound.regularity import Regularity, regularity
+from detector.outbound.calls import Calls, sources_by_place
+from detector.outbound.regularity import BARS, Regularity, regularity
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
-#: Services that are regular by design.
-_REGULAR_BY_DESIGN: Final = (
-    "ntp", "dns", "mdns", "llmnr", "nbns", "ssdp", "dhcp", "dhcpv6", "snmp", "syslog", "netflow",
-    "sflow", "icmp", "igmp", "bgp", "ospf", "vrrp", "netbios", "radius", "ikev1", "ikev2", "esp",
-    "nat_t", "stun", "rtp", "upnp",
-)  # fmt: skip
-_NAMED: Final = 1 << 31
-
-_CONNECTION: Final = np.dtype(
-    [("group", "u8"), ("second", "i8"), ("bytes", "u8"), ("target", "u4")]
-)
+_DAY_S: Final = 86_400
+_FULL_S: Final = 86_000  # a day of which the first minutes may be missing
+_HOUR_S: Final = 3600
+_SLOW_BARS: Final = 28  # a week in bars of six hours
+_UNTOLD: Final = 0.25  # a share that is neither rare nor common
+_SLOW_CALLS: Final = 40  # a day; what calls more often is judged by the day
 
 
 @dataclass
 class _Memory:
-    start_ns: int = 0
+    calls: Calls = field(default_factory=Calls)
     judged_ns: int = 0
-    fresh: list[NDArray[Any]] = field(default_factory=list)
-    connections: NDArray[Any] = field(default_factory=lambda: np.zeros(0, _CONNECTION))
-    names: dict[str, int] = field(default_factory=dict)
-    name_of_pair: OrderedDict[int, int] = field(default_factory=OrderedDict)
-    judged_at: dict[int, int] = field(default_factory=dict)  # group → connections when judged
-    app_of_group: dict[int, int] = field(default_factory=dict)
+    judged_week_ns: int = 0
+    judged_at: dict[int, tuple[int, int]] = field(default_factory=dict)  # group → calls, second
 
 
 class Beacon(Detector):
-    """An inside host calls the same outside place at regular times, by RITA's four scores.
+    """A host calls the same place across the border at regular times, by RITA's four scores.
 
     Per source and destination (by name where TLS or HTTP tells it) the connections of the last
     24 hours are scored for regular gaps, equal sizes, even spread and duration, with the formulas
-    that Active Countermeasures published for RITA v5; rare destinations count 0.15 more, common
-    ones 0.15 less, new ones more and old ones less once the memory is a week old. Alerts at 0.90,
-    or at 0.80 for a destination that is both rare and new. More than 86,399 connections a day are
-    a "strobe".
+    that Active Countermeasures published for RITA v5. A second pass looks every six hours at a
+    whole week, for what calls a few times a day. As in RITA, a place that at most 2 % of the
+    sources call counts 0.15 more, one that half of them call 0.15 less; one that was first called
+    within 7 days 0.15 more, 30 days ago or longer 0.15 less (once the memory is a week old); a
+    TLS fingerprint or user agent that nobody else here uses 0.15 more, HTTP without a Host 0.10
+    more. Alerts at 0.90, or where the bare score is 0.80 and the place both rare and new. More
+    than 86,399 connections a day are a "strobe". Calls to an inside web proxy count as calls
+    outside, and so do regular calls from outside to a host here.
 
     While less than a day has been observed, the span is what was observed so far, so that a short
     capture can be judged: an hour's worth of calls every two seconds fills its bars as a day's
@@ -64,7 +57,8 @@ class Beacon(Detector):
     itself open the same way.
 
     False alarms: antivirus and telemetry clouds, licence servers, chat; approve what is known.
-    NTP, DNS, SNMP, VPN keep-alives and the like are left out. Sampled input is not used.
+    NTP, DNS, SNMP, VPN keep-alives and the like are left out, and so are the outside ends of
+    registered lines. Sampled input is not used.
     """
 
     id = "beacon"
@@ -73,8 +67,8 @@ class Beacon(Detector):
     wordings = {
         "": Wording(
             Text(
-                "{source} が {gap} 秒ごとに外部の {place} と通信しています（{connections} 回）",
-                "{source} calls {place} outside every {gap} s ({connections} times)",
+                "{source} が {gap} 秒ごとに {place} と通信しています（{connections} 回）",
+                "{source} calls {place} every {gap} s ({connections} times)",
             ),
             Text(
                 "間隔と大きさが機械的に揃っており（規則性 {regularity}）、"
@@ -109,7 +103,12 @@ class Beacon(Detector):
     }
 
     alert_score: float = Field(default=0.9, gt=0, le=1, description="score that alerts")
-    rare_new_score: float = Field(default=0.8, gt=0, le=1, description="if both rare and new")
+    rare_new_score: float = Field(
+        default=0.8, gt=0, le=1, description="bare score that alerts if the place is rare and new"
+    )
+    least_score: float = Field(
+        default=0.75, gt=0, le=1, description="bare score below which nothing is told"
+    )
     every_s: int = Field(default=300, ge=60, description="event time between two judgements")
     most_connections: int = Field(
         default=4_000_000, ge=10_000, description="connections kept; the oldest go first"
@@ -119,119 +118,125 @@ class Beacon(Detector):
         return _Memory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        memory.start_ns = memory.start_ns or window.start_ns
         memory.judged_ns = memory.judged_ns or window.start_ns
-        self._note_names(window, memory)
-        self._note_connections(window, memory)
-        if window.end_ns - memory.judged_ns >= self.every_s * _S and memory.fresh:
+        memory.judged_week_ns = memory.judged_week_ns or window.start_ns
+        memory.calls.note(window)
+        # Within the first day calls are judged often; later a day hardly changes in an hour.
+        observed_s = (window.end_ns - memory.calls.start_ns) // _S
+        every_s = self.every_s if observed_s < _FULL_S + _HOUR_S else _HOUR_S
+        if window.end_ns - memory.judged_ns >= every_s * _S and memory.calls.fresh:
             memory.judged_ns = window.end_ns
-            yield from self._judge(window, memory)
+            yield from self._judge_day(window, memory)
+        if window.end_ns - memory.judged_week_ns >= 6 * _HOUR_S * _S:
+            memory.judged_week_ns = window.end_ns
+            yield from self._judge_week(window, memory)
 
-    def _note_names(self, window: Window, memory: _Memory) -> None:
-        named: list[tuple[Sighting, str]] = [
-            (hello, hello.sni) for hello in window.of(TlsClientHello)
-        ]
-        for seen, name in [*named, *((r, r.host.split(":")[0]) for r in window.of(Http))]:
-            if not name or not seen.ip or not seen.peer_ip or len(memory.names) > 500_000:
-                continue
-            pair = window.hosts.number_of(seen.ip) << 32 | window.hosts.number_of(seen.peer_ip)
-            memory.name_of_pair[pair] = memory.names.setdefault(name, len(memory.names))
-            memory.name_of_pair.move_to_end(pair)
-        while len(memory.name_of_pair) > 500_000:
-            memory.name_of_pair.popitem(last=False)
+    def _judge_day(self, window: Window, memory: _Memory) -> Iterator[Finding]:
+        calls, end = memory.calls, window.end_ns // _S
+        fresh = np.concatenate(calls.fresh)
+        calls.fresh.clear()
+        span_start = max(calls.start_ns // _S, end - _DAY_S)
+        calls.day = self._kept(np.concatenate([calls.day, fresh]), span_start)
+        calls.week = np.concatenate([calls.week, fresh])
+        touched = np.unique(fresh["group"])
+        least = 30 if end - span_start < _FULL_S else 4
+        yield from self._judge(window, memory, calls.day, touched, span_start, least, BARS)
 
-    def _note_connections(self, window: Window, memory: _Memory) -> None:
-        flows = window.flows
-        ours, theirs = inside_flags(window)
-        chosen = ours & ~theirs & is_one_host(flows.destination) & (flows.part == 0)
-        chosen &= (flows.protocol == 6) | (flows.protocol == 17)
-        chosen &= (flows.sampling <= 1) & (flows.packets > 0)
-        chosen &= ~np.isin(flows.app, [APP_CODE[a] for a in _REGULAR_BY_DESIGN])
-        if not chosen.any():
+    def _judge_week(self, window: Window, memory: _Memory) -> Iterator[Finding]:
+        """The slow pass: places that are called a few times a day, once a week was observed."""
+        calls, end = memory.calls, window.end_ns // _S
+        week = self._kept(calls.week, end - 7 * _DAY_S)
+        groups, counts = np.unique(week["group"], return_counts=True)
+        busy = groups[counts > 7 * _SLOW_CALLS]
+        calls.week = week[~np.isin(week["group"], busy)] if len(busy) else week
+        if end - calls.start_ns // _S < 7 * _FULL_S:
             return
-        rows = np.zeros(int(chosen.sum()), _CONNECTION)
-        pairs = window.source[chosen].astype(np.uint64) << np.uint64(32)
-        rows["target"] = window.destination[chosen]
-        unique, back = np.unique(pairs | rows["target"], return_inverse=True)
-        place = [memory.name_of_pair.get(p, -1) for p in unique.tolist()]
-        groups = np.array(
-            [
-                p if name < 0 else (p >> 32 << 32 | _NAMED | name)
-                for p, name in zip(unique.tolist(), place, strict=True)
-            ],
-            np.uint64,
-        )
-        rows["group"] = groups[back]
-        rows["second"] = flows.first_ns[chosen] // _S
-        rows["bytes"] = flows.bytes[chosen]
-        memory.fresh.append(rows)
-        if len(memory.app_of_group) < 500_000:
-            memory.app_of_group.update(
-                zip(rows["group"].tolist(), flows.app[chosen].tolist(), strict=True)
-            )
+        slow = groups[(counts >= _SLOW_BARS // 2) & (counts <= 7 * _SLOW_CALLS)]
+        span_start = end - 7 * _DAY_S
+        yield from self._judge(window, memory, calls.week, slow, span_start, 14, _SLOW_BARS)
 
-    def _judge(self, window: Window, memory: _Memory) -> Iterator[Finding]:
-        fresh = np.concatenate(memory.fresh)
-        memory.fresh.clear()
+    def _kept(self, calls: NDArray[Any], since: int) -> NDArray[Any]:
+        kept = calls[calls["second"] >= since][-self.most_connections :]
+        ordered: NDArray[Any] = kept[np.lexsort((kept["second"], kept["group"]))]
+        return ordered
+
+    def _judge(
+        self,
+        window: Window,
+        memory: _Memory,
+        every: NDArray[Any],
+        touched: NDArray[np.uint64],
+        span_start: int,
+        least: int,
+        bars: int,
+    ) -> Iterator[Finding]:
+        """Score the groups that could reach the least score."""
         end = window.end_ns // _S
-        span_start = max(memory.start_ns // _S, end - 86_400)
-        every = np.concatenate([memory.connections, fresh])
-        every = every[every["second"] >= span_start][-self.most_connections :]
-        every = every[np.lexsort((every["second"], every["group"]))]
-        memory.connections = every
         groups, start, counts = np.unique(every["group"], return_index=True, return_counts=True)
-        prevalence = _sources_by_place(every)
-        sources = len(np.unique(every["group"] >> np.uint64(32)))
-        least = 30 if end - span_start < 86_000 else 4
-        wanted = np.isin(groups, np.unique(fresh["group"])) & (counts >= least)
+        wanted = np.isin(groups, touched) & (counts >= least)
+        wanted &= _filled_bars(every, start, span_start, end, bars) * BARS >= 6 * bars
+        is_full = end - span_start >= _FULL_S
+        # From outside, a guesser of passwords is as regular while it lasts; a day tells them apart.
+        wanted &= is_full | window.hosts.inside((groups >> np.uint64(32)).astype(np.uint32))
+        wanted |= counts >= _DAY_S
+        if not wanted.any():
+            return
+        ours = every[window.hosts.inside((every["group"] >> np.uint64(32)).astype(np.uint32))]
+        used_by = sources_by_place(ours)
+        sources = len(np.unique(ours["group"] >> np.uint64(32)))
         for at in np.flatnonzero(wanted).tolist():
             group, count = int(groups[at]), int(counts[at])
-            if count < memory.judged_at.get(group, 0) * 1.1:
+            if not _is_due(memory, group, count, end, is_full, bars):
                 continue
-            memory.judged_at[group] = count
             mine = every[int(start[at]) : int(start[at]) + count]
-            users = prevalence[int(mine["target"][-1])]
-            yield from self._judge_group(window, memory, mine, span_start, end, users, sources)
+            if count >= _DAY_S:
+                yield self._finding(window, memory, mine, "strobe", 60.0, None)
+            elif len(np.unique(mine["second"])) >= 4:
+                measured = regularity(mine["second"], mine["bytes"], span_start, end, bars)
+                # How usual a place is can be told of inside sources only, and of enough of them.
+                users = used_by.get(group & 0xFFFF_FFFF, 0) if sources >= 20 else 0
+                share = users / sources if users else _UNTOLD
+                yield from self._tell(window, memory, mine, measured, share, is_full)
         if len(memory.judged_at) > 500_000:
             memory.judged_at.clear()
 
-    def _judge_group(
+    def _tell(
         self,
         window: Window,
         memory: _Memory,
         mine: NDArray[Any],
-        span_start: int,
-        end: int,
-        users: int,
-        sources: int,
+        measured: Regularity,
+        share: float,
+        is_full: bool,
     ) -> Iterator[Finding]:
-        if len(mine) >= 86_400:
-            yield self._finding(window, memory, mine, "strobe", 60.0, None)
-            return
-        measured = regularity(mine["second"], mine["bytes"], span_start, max(end, span_start + 1))
-        if len(np.unique(mine["second"])) < 4:
-            return
-        rare, new = self._rare_and_new(window, mine, users, sources)
+        group = int(mine["group"][0])
+        rare = 1 if share <= 0.02 else -1 if share >= 0.5 else 0
+        new = self._newness(window, memory, mine)
         score = measured.score + 0.15 * rare + 0.15 * new
-        is_told = score >= self.alert_score and measured.score >= 0.75
-        if is_told or (score >= self.rare_new_score and rare > 0 and new > 0):
-            cap = 60.0 if end - span_start < 86_000 else 100.0
+        score += 0.15 * memory.calls.is_rare_mark(group) * (share != _UNTOLD)
+        score += 0.10 * memory.calls.has_no_host(group)
+        is_told = score >= self.alert_score and measured.score >= self.least_score
+        if is_told or (measured.score >= self.rare_new_score and rare > 0 and new > 0):
+            cap = 100.0 if is_full else 60.0
             yield self._finding(window, memory, mine, "", min(cap, 100 * score), measured)
 
-    def _rare_and_new(
-        self, window: Window, mine: NDArray[Any], users: int, sources: int
-    ) -> tuple[int, int]:
-        """+1 rare, -1 common; +1 new, -1 old; 0 while nobody can know."""
-        rare = new = 0
-        if sources >= 20:
-            rare = 1 if users <= max(1, 0.02 * sources) else -1 if users >= 0.5 * sources else 0
-        if window.edges.active_days >= 7:
-            age_days = (window.end_ns // _S - int(mine["second"][0])) / 86_400
-            ends = (np.array([int(mine["group"][0]) >> 32]), np.array([int(mine["target"][-1])]))
-            new = 1 if age_days < 7 and not window.edges.has_spoken(*ends)[0] else 0
-            if window.edges.active_days >= 30 and new == 0:
-                new = -1
-        return rare, new
+    def _newness(self, window: Window, memory: _Memory, mine: NDArray[Any]) -> int:
+        """+1 first called within 7 days, -1 known for 30; 0 while nobody can know."""
+        observed_days = max(
+            window.edges.active_days, (window.end_ns - memory.calls.start_ns) // _S // _DAY_S
+        )
+        if observed_days <= 7:
+            return 0
+        group, target = int(mine["group"][0]), int(mine["target"][-1])
+        first = memory.calls.first_call.get(group & 0xFFFF_FFFF, int(mine["second"][0]))
+        age_days = (window.end_ns // _S - first) / _DAY_S
+        # What an earlier run learnt outlives the detector's own memory.
+        ends = np.array([group >> 32]), np.array([target])
+        is_known = bool(window.edges.has_spoken(*ends)[0])
+        began_days = (window.end_ns - memory.calls.start_ns) / _S / _DAY_S
+        if is_known and age_days >= began_days - 1:
+            age_days = float(observed_days)
+        return -1 if age_days >= 30 else 1 if age_days <= 7 else 0
 
     def _finding(
         self,
@@ -243,13 +248,10 @@ class Beacon(Detector):
         measured: Regularity | None,
     ) -> Finding:
         group, target = int(mine["group"][0]), int(mine["target"][-1])
-        source, ip = window.hosts.ip(group >> 32), window.hosts.ip(target)
-        place = ip
-        if group & _NAMED:
-            place = list(memory.names)[group & (_NAMED - 1)]
+        place = memory.calls.place(group, window)
         rows = np.flatnonzero((window.source == group >> 32) & (window.destination == target))
         return Finding(
-            source=source,
+            source=window.hosts.ip(group >> 32),
             targets=tuple(window.hosts.ip(int(t)) for t in np.unique(mine["target"])[:20]),
             score=score,
             confidence=0.85,
@@ -259,23 +261,44 @@ class Beacon(Detector):
                 "place": place,
                 "gap": round(measured.median_gap_s) if measured else 0,
                 "connections": len(mine),
-                "regularity": f"{measured.score:.2f}" if measured else "-",
-                "gap_score": round(measured.times, 2) if measured else 0,
-                "size_score": round(measured.sizes, 2) if measured else 0,
+                "regularity": f"{measured.score:.3f}" if measured else "-",
+                "gap_score": round(measured.times, 3) if measured else 0,
+                "size_score": round(measured.sizes, 3) if measured else 0,
+                "histogram_score": round(measured.histogram, 3) if measured else 0,
+                "duration_score": round(measured.duration, 3) if measured else 0,
             },
             variant=variant,
             key=place,
-            app=APPS[memory.app_of_group.get(group, 0)],
+            app=APPS[memory.calls.app_of_group.get(group, 0)],
             flows=flow_keys(window.flows, rows),
             warmth=min(1.0, window.edges.active_days / 1),
         )
 
 
-def _sources_by_place(connections: NDArray[Any]) -> dict[int, int]:
-    """How many inside hosts each outside host was called by."""
-    pairs = np.unique(
-        connections["target"].astype(np.uint64) << np.uint64(32)
-        | connections["group"] >> np.uint64(32)
-    )
-    targets, counts = np.unique(pairs >> np.uint64(32), return_counts=True)
-    return dict(zip(targets.tolist(), counts.tolist(), strict=True))
+def _filled_bars(
+    calls: NDArray[Any], start: NDArray[Any], span_start: int, span_end: int, bars: int
+) -> NDArray[np.int64]:
+    """In how many bars each group of the sorted calls has any: few bars cannot score."""
+    width = max(span_end - span_start, 1) / bars
+    bar = np.clip((calls["second"] - span_start) // width, 0, bars - 1).astype(np.int64)
+    begins = np.zeros(len(calls), bool)
+    begins[start] = True
+    # Calls of a group stand in time order, so a bar that differs from the one before is a new one.
+    steps = begins.copy()
+    steps[1:] |= bar[1:] != bar[:-1]
+    filled: NDArray[np.int64] = np.add.reduceat(steps.astype(np.int64), start)
+    return filled
+
+
+def _is_due(memory: _Memory, group: int, count: int, end: int, is_full: bool, bars: int) -> bool:
+    """A group is judged anew when it grew by a tenth, when the day is whole, or after six hours."""
+    key = group if bars == BARS else ~group
+    judged = memory.judged_at.get(key)
+    if judged is not None:
+        grew = count >= judged[0] * 1.1
+        waited = is_full and end - judged[1] >= 6 * _HOUR_S
+        became_full = is_full and judged[1] < memory.calls.start_ns // _S + _FULL_S
+        if not (grew or waited or became_full):
+            return False
+    memory.judged_at[key] = (count, end)
+    return True

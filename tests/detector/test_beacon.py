@@ -1,8 +1,12 @@
 """Beacons by RITA's formulas: the published kinds of timing, and a run over windows."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from collector.flows import FlowBatch
+from collector.foreign.reading import FlowLog
 from detector.outbound.beacon import Beacon
 from detector.outbound.regularity import regularity
 from tests.detector.windows import START_NS, S, World, flow
@@ -32,6 +36,27 @@ def test_vectors() -> None:
     assert score(poisson, sizes) == pytest.approx(0.75, abs=0.03)
     every_six_hours = np.arange(0, DAY, 6 * 3600)
     assert score(every_six_hours, np.full(4, 500)) == pytest.approx(0.5, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 1.0),
+        ([0, 98, 197, 296, 396, 496, 596, 697, 798, 900], 0.995),
+        ([0, 98, 398, 496, 796, 894, 1194, 1292, 1592, 1690, 1990], 0.746),
+        ([0, 1, 300, 325, 5300, 5390, 5392, 5434, 5934, 7434], 0.083),
+    ],
+)
+def test_gap_scores_are_those_of_ritas_own_tests(times: list[int], expected: float) -> None:
+    seconds = np.array(times, np.int64) + 1_517_338_924
+    found = regularity(seconds, np.full(len(times), 60), int(seconds[0]), int(seconds[0]) + DAY)
+    assert found.times == pytest.approx(expected, abs=0.001)
+
+
+def test_size_score_is_that_of_ritas_own_test() -> None:
+    seconds = np.arange(10) * 60
+    found = regularity(seconds, np.arange(1, 11), 0, DAY)
+    assert found.sizes == pytest.approx(0.773, abs=0.001)
 
 
 def test_office_hours_are_no_beacon() -> None:
@@ -70,3 +95,42 @@ def test_browsing_for_ten_minutes_is_quiet() -> None:
 def test_ntp_may_be_regular() -> None:
     seconds = np.arange(0, 660, 2)
     assert run(seconds, np.full(len(seconds), 76), app="ntp") == []
+
+
+def test_every_six_hours_is_found_within_ten_days() -> None:
+    """The second pass looks at a week; the first day's pass sees four calls and stays silent."""
+    seconds = np.arange(0, 10 * DAY, 6 * 3600)
+    world, found = World(), []
+    for at in seconds.tolist():
+        calls = [flow(SOURCE, OUTSIDE, 443, at, app="tls", bytes=700)]
+        found += world.run(Beacon(), world.window(calls, start_s=at))
+    assert found and found[0].facts["gap"] == 6 * 3600
+    assert found[0].last_ns - START_NS >= 6.5 * DAY * S
+
+
+def test_a_daily_task_is_no_beacon() -> None:
+    world, found = World(), []
+    for day in range(12):
+        at = day * DAY + 3600
+        calls = [flow(SOURCE, OUTSIDE, 443, at, app="tls", bytes=700)]
+        found += world.run(Beacon(), world.window(calls, start_s=at))
+    assert found == []
+
+
+def test_ritas_day_ranks_its_beacon_first(captures: Path) -> None:
+    """24 h of an Internet-facing host; RITA's own formulas give its beacon 0.955."""
+    path = captures / "labelled-flows" / "rita_2024-04-19_conn.log.gz"
+    if not path.exists():
+        pytest.skip(f"no {path}")
+    world, found = World(), []
+    flows = FlowBatch.join(list(FlowLog(path).read()))
+    origin = int(flows.reported_ns[0]) // (300 * S) * (300 * S)
+    steps = (flows.reported_ns - origin) // (300 * S)
+    for step in np.unique(steps).tolist():
+        rows = flows.rows[steps == step]
+        start_s = (origin - START_NS) / S + step * 300
+        found += world.run(Beacon(), world.window([rows], start_s=start_s, seconds=300))
+    best = max(found, key=lambda f: f.score)
+    assert (best.source, best.targets) == ("73.54.23.243", ("64.225.56.201",))
+    assert float(best.facts["regularity"]) == pytest.approx(0.955, abs=0.02)
+    assert sum(f.score == best.score for f in found if f.source != best.source) == 0

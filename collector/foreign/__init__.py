@@ -1,0 +1,1 @@
+"""Flow records that other programs wrote: Zeek's conn.log and Argus' binetflow."""
