@@ -28,6 +28,7 @@ class Pick(IntEnum):
     QUIC = 16
     DEEP = 17
     EXPORT = 18  # NetFlow v5/v9/IPFIX or sFlow datagram
+    MARKED = 19  # begins like a shell, a program or an exploit
 
 
 #: What the fast lane writes of a picked packet; offsets are into the buffer that was fed.

@@ -191,6 +191,19 @@ class Http(Sighting):
     user_agent: str = ""
     upgrade: str = ""
     protocols: str = ""  # Sec-WebSocket-Protocol
+    attack: str = ""  # class of the attack that the request carries
+    excerpt: str = ""  # the words that gave it away, long numbers blotted out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackBytes(Sighting):
+    """Bytes that an exploit shows, or what it brings; `ip` sent them."""
+
+    kind: ClassVar[str] = "attack_bytes"
+    mark: str  # heartbleed, heartbeat, smbghost, shell, code, mining, …_program
+    size: int = 0  # bytes of the record or segment
+    format: str = ""  # pe, elf, script; of a shell its first words
+    excerpt: str = ""  # of an HTTP answer the content type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +354,7 @@ class MonitorEvent(Sighting):
 
 SIGHTINGS: tuple[type[Sighting], ...] = (
     Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
-    NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, SshBanner, RdpRequest,
-    SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7, MonitorEvent,
+    NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, AttackBytes, SshBanner,
+    RdpRequest, SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
+    MonitorEvent,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from collector.decoders.dhcp import DhcpDecoder
 from collector.decoders.dhcpv6 import Dhcpv6Decoder
 from collector.decoders.dns import DnsDecoder
 from collector.decoders.http import HttpDecoder
+from collector.decoders.marked import MarkedDecoder
 from collector.decoders.multicast_names import LlmnrDecoder, MdnsDecoder
 from collector.decoders.nbns import NbnsDecoder
 from collector.decoders.nd import NdDecoder
@@ -21,7 +22,7 @@ from collector.decoders.tls import TlsDecoder
 DECODERS: Final[tuple[Decoder, ...]] = (
     ArpDecoder(), DhcpDecoder(), Dhcpv6Decoder(), NdDecoder(), DnsDecoder(), MdnsDecoder(),
     LlmnrDecoder(), NbnsDecoder(), SsdpDecoder(), TlsDecoder(), QuicDecoder(), HttpDecoder(),
-    SshDecoder(), RdpDecoder(), LldpDecoder(), CdpDecoder(),
+    SshDecoder(), RdpDecoder(), LldpDecoder(), CdpDecoder(), MarkedDecoder(),
 )  # fmt: skip
 
 __all__ = ["DECODERS", "Decoder", "Malformed"]

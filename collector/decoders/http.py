@@ -1,4 +1,4 @@
-"""HTTP/1 requests (RFC 9112): which host, which program."""
+"""HTTP/1 requests (RFC 9112): which host, which program; and answers that hold a program."""
 
 from __future__ import annotations
 
@@ -7,29 +7,40 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from collector.decoders.decoder import Decoder, Malformed, seen
+from collector.decoders.marked import program_format
+from collector.decoders.web_judging import judge_request
 from collector.decoders.wire import header_fields, readable
 from collector.packet import Packet, Pick
-from collector.sightings import Http, Sighting
+from collector.sightings import AttackBytes, Http, Sighting
 
 _REQUEST: Final = re.compile(rb"([A-Za-z_-]{1,24}) (\S{0,4096})")
 
 
 class HttpDecoder(Decoder):
-    """A request's first segment. Answers tell nothing that we keep.
+    """A request's first segment. Of answers only those that begin to send a program tell.
 
-    The path is cut at `?`, `#` and `;`, because what follows may name a patient.
+    The path is cut at `?`, `#` and `;`, because what follows may name a patient; of the rest only
+    the class of an attack and the words that gave it away are kept.
     """
 
     pick: ClassVar[Pick] = Pick.HTTP
 
     def decode(self, packet: Packet) -> Iterator[Sighting]:
-        if packet.payload.startswith(b"HTTP/"):
-            return
         first, fields = header_fields(packet.payload)
+        body = packet.payload.partition(b"\r\n\r\n")[2]
+        if first.startswith(b"HTTP/"):
+            program = program_format(body)
+            if program:
+                content_type = fields.get("content-type", "")
+                yield AttackBytes(
+                    **seen(packet), mark="http_program", format=program, excerpt=content_type[:80]
+                )
+            return
         request = _REQUEST.match(first)
         if request is None:
             raise Malformed("no HTTP request line")
         path = re.split(rb"[?#;]", request[2], maxsplit=1)[0]
+        attack, excerpt = judge_request(request[1], request[2], fields, body)
         yield Http(
             **seen(packet),
             method=readable(request[1]),
@@ -38,4 +49,6 @@ class HttpDecoder(Decoder):
             user_agent=fields.get("user-agent", ""),
             upgrade=fields.get("upgrade", ""),
             protocols=fields.get("sec-websocket-protocol", ""),
+            attack=attack,
+            excerpt=excerpt,
         )

@@ -32,6 +32,8 @@ _ARP, _DHCP, _DHCPV6, _ND = int(Pick.ARP), int(Pick.DHCP), int(Pick.DHCPV6), int
 _DNS, _MDNS, _LLMNR, _NBNS = int(Pick.DNS), int(Pick.MDNS), int(Pick.LLMNR), int(Pick.NBNS)
 _SSDP, _TLS, _HTTP, _SSH = int(Pick.SSDP), int(Pick.TLS), int(Pick.HTTP), int(Pick.SSH)
 _RDP, _QUIC, _DEEP, _EXPORT = int(Pick.RDP), int(Pick.QUIC), int(Pick.DEEP), int(Pick.EXPORT)
+_MARKED = int(Pick.MARKED)
+_UNKNOWN, _HTTP_APP = APP_CODE["unknown"], APP_CODE["http"]
 
 _DEEP_APPS = tuple(
     APP_CODE[name] for name in ("smb", "dcerpc", "kerberos", "ldap", "winrm", "dicom", "hl7")
@@ -126,6 +128,8 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
         return 0
     word = read32(buffer, at)
     if row.marks & IS_TLS:
+        if buffer[at] == 0x18 and buffer[at + 1] == 3 and size >= 8:  # a heartbeat (RFC 6520)
+            return _MARKED
         return _TLS if _tells_tls(buffer, at, size, row, is_reply, nth) else 0
     if nth <= _HELLO_PACKETS:
         if word >> 8 in (0x160300, 0x160301, 0x160302, 0x160303) and size >= 6:
@@ -148,7 +152,32 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
     if row.http_messages < _HTTP_MESSAGES and _starts_http(word):
         row.http_messages += 1
         return _HTTP
+    if row.marks & IS_DEEP:
+        return _MARKED if size >= 20 and read32(buffer, at + 4) == 0xFC534D42 else 0
+    if row.app == _HTTP_APP or (row.app == _UNKNOWN and nth <= _HELLO_PACKETS):
+        return _MARKED if _is_marked(buffer, at, size, word, row.app == _UNKNOWN) else 0
     return 0
+
+
+@njit(cache=True, nogil=True)
+def _is_marked(buffer: Buffer, at: int, size: int, word: int, is_raw: bool) -> bool:
+    """Does this begin like a program or, on a connection of no known kind, a shell or code?"""
+    if (word >> 16 == 0x4D5A or word == 0x7F454C46) and size >= 64:
+        return True
+    if not is_raw:
+        return False
+    if size >= 72:
+        ahead = read32(buffer, at + 4)
+        if ahead >> 16 == 0x4D5A or ahead == 0x7F454C46 or ahead >> 16 == 0xFCE8:
+            return True
+    if word >> 16 in (0xFCE8, 0x9090, 0xFC48, 0x0D0A, 0xD9EB, 0x7B22, 0x2321):  # … {" #!
+        return True
+    if word >> 8 & 0xFFFF == 0x3A5C or word == 0xF9BEB4D9:  # a drive, Bitcoin's magic
+        return True
+    return word in (  # Micr, uid=, Linu, PS C, bash, /bin, sh: , Wind, PS D
+        0x4D696372, 0x7569643D, 0x4C696E75, 0x50532043, 0x62617368, 0x2F62696E, 0x73683A20,
+        0x57696E64, 0x50532044,
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,7 @@ from detector.lateral.admin_edge import AdminEdge
 from detector.lateral.arp_sweep import ArpSweep
 from detector.lateral.call_back import CallBack
 from detector.lateral.directory_search import DirectorySearch
+from detector.lateral.exploit_bytes import ExploitBytes
 from detector.lateral.guessing import PasswordGuessing
 from detector.lateral.host_scan import HostScan
 from detector.lateral.landing_pivot import LandingPivot
@@ -27,6 +28,7 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     RemoteCalls(),
     AdminShares(),
     SmbExploit(),
+    ExploitBytes(),
     PasswordGuessing(),
     TicketAbuse(),
     SharedLocalAccount(),

@@ -1,4 +1,4 @@
-"""Attacks by web requests that tell themselves apart by path or program name."""
+"""Attacks by web requests, told by what they carry; most of the file is what alerts say."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ _SIGNS: Final[tuple[_Sign, ...]] = (
         r"/(?:HNAP1|GponForm|boaform|goform/set|setup\.cgi|tmUnblock)|"
         r"/(?:c99|r57|b374k|wso|cmd|webshell)\.(?:php|aspx?|jsp)$", re.I),
           75, ("T1190", "T1059"), "lateral_movement"),
+    _Sign("gateway", "path", re.compile(
+        r"^/remote/fgt_lang|^/dana-na/\.\./|^/vpn/\.\./vpns|^/tmui/login\.jsp/\.\.|^/mgmt/tm/util/bash|"
+        r"^/\+CSCOT\+/oem-customization|^/api/v1/totp/user-backup-code/\.\.|^/mifs/\.;|^/mifs/aad/api/v2|"
+        r"^/autodiscover/autodiscover\.json.*powershell|^/ews/exchange\.asmx/\?|^/ecp/[\w.]{1,12}\.js$|"
+        r"^/wls-wsat/|^/_async/asyncresponseservice|^/console/css/%|^/actuator/gateway/routes/|"
+        r"^/_ignition/execute-solution|^/solr/[^/]+/(?:dataimport|config)$|^/invoker/(?:readonly|jmx)|"
+        r"^/ui/vropspluginui/rest/|^/sdk/\.\./|^/cgi-bin/(?:luci/;|supervisor/|viewcert|nas_sharing)|"
+        r"^/setup/setupadministrator\.action|^/server-info\.action$|^/hax/\.\.CFIDE|^/SetupWizard\.aspx/",
+        re.I), 85, ("T1190", "T1133"), "lateral_movement"),
     _Sign("adfs", "path", re.compile(r"^/adfs/services/policystoretransfer", re.I),
           80, ("T1606.002", "T1552"), "credential_access"),
     _Sign("class_load", "both", re.compile(r"\.class$", re.I),
@@ -49,6 +58,23 @@ _SIGNS: Final[tuple[_Sign, ...]] = (
     _Sign("empire", "path", re.compile(r"^/(?:admin/get|news|login/process)\.(?:php|asp|jsp)$"),
           80, ("T1071.001",), "command_and_control", 2),
 )  # fmt: skip
+
+_NOTHING: Final = re.compile(r"(?!)")
+#: What the decoder's judgement of a request becomes: wording, score, techniques.
+_JUDGED: Final[dict[str, tuple[str, float, tuple[str, ...]]]] = {
+    "jndi": ("log4shell", 90, ("T1190",)),
+    "shellshock": ("command", 88, ("T1190", "T1059.004")),
+    "expression": ("expression", 85, ("T1190", "T1203")),
+    "command_injection": ("command", 80, ("T1190", "T1059")),
+    "deserialization": ("deserialization", 85, ("T1190",)),
+    "upload": ("upload", 75, ("T1190", "T1505.003")),
+    "entity": ("entity", 70, ("T1190",)),
+    "sql_injection": ("sql_injection", 75, ("T1190",)),
+    "traversal": ("traversal", 72, ("T1190", "T1083")),
+    "script_injection": ("script_injection", 58, ("T1190", "T1189")),
+}
+#: Against a server that is not the hospital's: odd web pages do this to themselves.
+_THEIR_SERVER: Final = 0.7
 
 _SERVER_STEP: Final = Text(
     ja="{target} の管理者（保守業者）に連絡し、アクセスログと不審なプログラム・ファイルを確認して"
@@ -66,7 +92,11 @@ def _says(title: tuple[str, str], why: tuple[str, str], step: Text = _SERVER_STE
 
 
 class WebAttack(Detector):
-    """A web request that carries the mark of an attack in its path or its program name.
+    """A web request that carries an attack: in its address, its headers, its body or its name.
+
+    The decoder judges each request by classes (SQL injection, scripts, paths that climb, commands,
+    look-ups, expressions, crafted objects, uploads of server programs) and keeps the class and the
+    words that gave it away, nothing else. Requests to other people's servers weigh less.
 
     Known marks: Log4Shell look-ups, path traversal, requests for secret files, web shells and
     router exploits, the names of attack scanners, Java classes loaded by a server (the second step
@@ -136,6 +166,87 @@ class WebAttack(Detector):
                 "It runs commands by a flaw of the web page or by a back door (web shell).",
             ),
         ),
+        "gateway": _says(
+            (
+                "{source} が {target} の既知の弱点を突いています（{sign}）",
+                "{source} is exploiting a known hole of {target} ({sign})",
+            ),
+            (
+                "VPN 装置や業務サーバーの、侵入に多用される弱点だけが持つ URL です。"
+                "半田病院の侵入も "
+                "VPN 装置の弱点から始まりました。",
+                "This address is only asked for to use a hole of VPN gateways or servers that "
+                "intruders know well; the Handa hospital was entered through one.",
+            ),
+        ),
+        "expression": _says(
+            (
+                "{source} が {target} にプログラムを実行させようとしています（{sign}）",
+                "{source} tries to make {target} evaluate code ({sign})",
+            ),
+            (
+                "Struts・Spring・Confluence などの枠組みに、入力をプログラムとして実行させる攻撃"
+                "です。成功するとサーバーを乗っ取られます。",
+                "Frameworks such as Struts, Spring or Confluence are made to run input as code. If "
+                "it works the server is taken over.",
+            ),
+        ),
+        "deserialization": _says(
+            (
+                "{source} が {target} に細工したオブジェクトを送りました（{sign}）",
+                "{source} sent {target} a crafted object ({sign})",
+            ),
+            (
+                "読み込むだけで命令が実行される部品を含むデータです。",
+                "The data holds parts that run commands as soon as they are read.",
+            ),
+        ),
+        "upload": _says(
+            (
+                "{source} が {target} にサーバー用プログラムを置こうとしています（{sign}）",
+                "{source} is placing a server program on {target} ({sign})",
+            ),
+            (
+                "置かれたファイルは裏口（Web シェル）になります。保守業者の更新作業でなければ侵入"
+                "です。",
+                "Such a file becomes a back door (web shell). Unless the vendor is updating the "
+                "site, it is an intrusion.",
+            ),
+        ),
+        "entity": _says(
+            (
+                "{source} が {target} の XML 処理からファイルを盗もうとしています（{sign}）",
+                "{source} tries to steal files through the XML reader of {target} ({sign})",
+            ),
+            (
+                "外部実体（XXE）を使い、サーバー内のファイルや内部の通信先を読み出す攻撃です。",
+                "External entities (XXE) read the server's files or reach hosts behind it.",
+            ),
+        ),
+        "sql_injection": _says(
+            (
+                "{source} が {target} のデータベースに命令を紛れ込ませています（{count} 回、"
+                "{sign}）",
+                "{source} is slipping commands to the database of {target} ({count} requests, "
+                "{sign})",
+            ),
+            (
+                "SQL インジェクションです。診療情報や ID・パスワードの表を抜き出す、書き換える、と"
+                "いった被害になります。",
+                "SQL injection: it reads or changes tables, patient records and passwords "
+                "included.",
+            ),
+        ),
+        "script_injection": _says(
+            (
+                "{source} が {target} の画面にスクリプトを埋め込もうとしています（{sign}）",
+                "{source} tries to plant a script in a page of {target} ({sign})",
+            ),
+            (
+                "クロスサイトスクリプティングです。画面を開いた職員のログインが乗っ取られます。",
+                "Cross-site scripting: who opens the page loses the session to the attacker.",
+            ),
+        ),
         "adfs": _says(
             (
                 "{source} が認証サーバー {target} の設定（署名鍵を含む）を取り出しています",
@@ -189,10 +300,11 @@ class WebAttack(Detector):
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         seen: dict[tuple[str, str, _Sign], Calls] = {}
         for request in window.of(Http):
-            for sign in _SIGNS:
-                if request.ip and _carries(request, sign):
-                    calls = seen.setdefault((request.ip, request.peer_ip, sign), Calls())
-                    calls.add(request, _what(request, sign))
+            if not request.ip:
+                continue
+            for sign, what in _signs_of(request):
+                calls = seen.setdefault((request.ip, request.peer_ip, sign), Calls())
+                calls.add(request, what)
         for (source, target, sign), calls in seen.items():
             if len(memory) > 50_000:
                 memory.clear()
@@ -205,7 +317,7 @@ class WebAttack(Detector):
             yield Finding(
                 source=source,
                 targets=(target,),
-                score=sign.score,
+                score=sign.score * self._reach(window, target, sign),
                 confidence=0.95,
                 first_ns=calls.first_ns,
                 last_ns=calls.last_ns,
@@ -216,6 +328,22 @@ class WebAttack(Detector):
                 app="http",
                 flows=calls.flows(),
             )
+
+    def _reach(self, window: Window, target: str, sign: _Sign) -> float:
+        is_ours = sign.category == "command_and_control" or window.hospital.is_inside(target)
+        return 1.0 if is_ours else _THEIR_SERVER
+
+
+def _signs_of(request: Http) -> Iterator[tuple[_Sign, str]]:
+    """What the decoder judged, then what the path or the program's name tells beyond it."""
+    judged = _JUDGED.get(request.attack)
+    if judged is not None:
+        variant, score, techniques = judged
+        sign = _Sign(variant, "", _NOTHING, score, techniques, "lateral_movement")
+        yield sign, request.excerpt
+    for sign in _SIGNS:
+        if (judged is None or sign.variant != judged[0]) and _carries(request, sign):
+            yield sign, _what(request, sign)
 
 
 def _carries(request: Http, sign: _Sign) -> bool:
