@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from api.configuration import Configuration
 
 app = typer.Typer(
@@ -190,6 +192,51 @@ def lines_check(register: Path) -> None:
     _tell_rows(len(listed), faults)
 
 
+@lines_app.command("book")
+def lines_book(
+    line: Annotated[str, typer.Option(help="the register's id")],
+    start: Annotated[str, typer.Option("--from", help="2026-10-01T09:00, the hospital's time")],
+    end: Annotated[str, typer.Option("--to", help="as --from")],
+    person: Annotated[str, typer.Option(help="who will work, and for whom")],
+    purpose: Annotated[str, typer.Option()],
+    approver: Annotated[str, typer.Option()],
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """Book maintenance: open a registered line for a time."""
+    from getpass import getuser
+
+    from detector.bookings import BookingFault, make_booking
+    from detector.store import Store
+
+    configuration = _configuration(config, state)
+    zone = configuration.hospital.timezone
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    try:
+        booking = make_booking(
+            store, line, _local(start, zone), _local(end, zone), person=person, purpose=purpose,
+            approver=approver, made_by=getuser(),
+        )  # fmt: skip
+    except BookingFault as fault:
+        typer.echo("\n".join(fault.faults), err=True)
+        raise typer.Exit(2) from None
+    finally:
+        store.close()
+    typer.echo(f"{booking.id}: {booking.line} {booking.start:%Y-%m-%d %H:%M} – {booking.end:%H:%M}")
+
+
+@lines_app.command("slips")
+def lines_slips(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+    """Remote maintenance as it was done, the latest first."""
+    from detector.store import Store
+
+    configuration = _configuration(config, state)
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    columns = ("id", "line", "vendor", "first_ns", "last_ns", "peer", "is_in_scope", "confirmed_by")
+    _print_rows([s.to_json() for s in store.slips()], columns, as_json, "no maintenance was seen")
+    store.close()
+
+
 @assets_app.command("list")
 def assets_list(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Assets that were seen."""
@@ -282,15 +329,19 @@ def _speed(told: str) -> float:
 
 
 def _time(told: str, default: int) -> int:
-    from datetime import UTC, datetime
+    return int(_local(told, "UTC").timestamp() * 1e9) if told else default
 
-    if not told:
-        return default
+
+def _local(told: str, timezone: str) -> datetime:
+    """A time; where it names no zone, in this one."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
     try:
         at = datetime.fromisoformat(told)
     except ValueError:
         raise typer.BadParameter(f"a time such as 2026-10-01T09:00, not {told!r}") from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e9)
+    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(timezone))
 
 
 def _tell_faults(faults: Any, notes: Any) -> None:

@@ -18,6 +18,7 @@ from collector.replay import Progress, Replay
 from detector.alerts import Alert
 from detector.edges import EdgeMemory
 from detector.engine import Engine
+from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.isolation.dependencies import LakeDependencies
 from detector.isolation.planner import Planner
@@ -57,7 +58,10 @@ class ReplayRun:
         """Replay the captures; return the alerts as JSON objects, isolation plans included."""
         folder = self._folder
         folder.mkdir(parents=True, exist_ok=True)
-        hospital = self._configuration.hospital
+        store = Store(folder / "mimawari.db").open() if self._keep else None
+        hospital: Hospital = self._configuration.hospital
+        if store is not None:  # what people have imported and booked since
+            hospital = store.hospital(hospital)
         edges_file = folder / "edges.npz" if self._keep else None
         hosts = HostTable(hospital)
         is_known = edges_file is not None and edges_file.exists()
@@ -69,7 +73,6 @@ class ReplayRun:
             hosts,
             edges,
         )
-        store = Store(folder / "mimawari.db").open() if self._keep else None
         lake = Lake(folder / "lake")
         self._engine = engine
         self._replay = Replay(self._configuration.collector, on_progress)

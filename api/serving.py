@@ -13,7 +13,6 @@ from api.logs import configure_logs
 from api.server import make_server
 from collector.lake import Lake
 from detector.alerts import Alert
-from detector.hospital import Hospital
 from detector.incidents import Incident
 from detector.isolation.dependencies import LakeDependencies
 from detector.isolation.plan import IsolationPlan
@@ -33,13 +32,7 @@ def serve(configuration: Configuration, port: int, add_console: Callable[[FastAP
 
     def plan(incident: Incident, alerts: Sequence[Alert]) -> IsolationPlan:
         """Plan with the ledger and the register as people have them now."""
-        now = Hospital(
-            name=hospital.name,
-            timezone=hospital.timezone,
-            segments=hospital.segments,
-            assets=tuple(store.ledger()),
-            lines=tuple(store.register()),
-        )
+        now = store.hospital(hospital)
         return Planner(now, LakeDependencies(lake, now)).plan(incident, alerts)
 
     if not store.ledger() and hospital.assets:

@@ -14,7 +14,8 @@ from detector.lines.observed import ObservedLine
 
 _TONE: dict[str, str] = {
     "matched": "ok", "unregistered": "critical", "expired": "high", "changed": "medium",
-    "out_of_window": "medium", "weak": "medium", "no_register": "info", "unseen": "info",
+    "out_of_window": "medium", "weak": "medium", "out_of_scope": "critical", "volume": "medium",
+    "always_on": "low", "dormant": "low", "ghost": "low", "no_register": "info", "unseen": "info",
 }  # fmt: skip
 _GROUPS = ("unregistered", "questioned", "registered")
 _MOST_WORST = 4

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from collector.apps import APP_CODE
-from detector.lines.maintenance_window import read_window
+from detector.lines.maintenance_window import BOOKING, is_on_request, read_window
 from detector.lines.scope import split_target
 from detector.lines.tools import TOOLS
 from detector.sheet import plain
@@ -102,7 +102,12 @@ def read_outside(text: str) -> tuple[str, ...]:
     """Outside ends: addresses, prefixes or names."""
     parts = read_list(text)
     for part in parts:
-        if not _is_network(part) and not re.fullmatch(r"[*\w.\-]+\.[A-Za-z\w\-]{2,}", part):
+        is_system = re.fullmatch(r"(?i)AS\d{1,10}", part)
+        if (
+            not _is_network(part)
+            and not is_system
+            and not re.fullmatch(r"[*\w.\-]+\.[A-Za-z\w\-]{2,}", part)
+        ):
             raise ValueError(
                 "接続先は IP アドレス、範囲 (203.0.113.0/24)、ホスト名のいずれかで書いてください。"
                 " / Write addresses, prefixes (203.0.113.0/24) or host names."
@@ -136,9 +141,10 @@ def read_yes(text: str) -> bool | None:
 
 
 def read_windows(text: str) -> tuple[str, ...]:
-    """Times of use, normalised; none for "always"."""
+    """Times of use, normalised; none for "always", `booking` for "only when booked"."""
+    told = [p for p in re.split(r"[;；\n]+", plain(text)) if p.strip()]
     try:
-        parts = [read_window(p) for p in re.split(r"[;；\n]+", plain(text)) if p.strip()]
+        parts = [BOOKING if is_on_request(p) else read_window(p) for p in told]
     except ValueError as error:
         raise ValueError(
             "利用時間は「平日 9:00-18:00」や「Mon-Fri 09:00-18:00」の形で、複数は ; で区切って"

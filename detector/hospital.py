@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 Network = IPv4Network | IPv6Network
 
@@ -66,6 +66,8 @@ class Asset(BaseModel):
     private_nics: tuple[str, ...] = Field((), description="known second NICs, e.g. CT to detector")
     os: str = ""
     maintenance: str = Field("", description="who maintains it, and whether from afar")
+    is_retired: bool = Field(False, description="taken out of use; nothing should speak from it")
+    vlan: int = Field(0, ge=0, le=4094, description="0 = not stated")
     note: str = ""
 
 
@@ -78,21 +80,57 @@ class RegisteredLine(BaseModel):
     vendor: str
     line_type: LineType
     system: str = ""
+    use_case: str = Field("", description="what it is for, e.g. オンライン資格確認")
+    contract: str = Field("", description="number of the contract")
     contract_end: date | None = None
     device_ip: str = Field("", description="inside address of the VPN router or client")
     device_mac: str = ""
+    device_serial: str = ""
     device_port: str = Field("", description="switch and port the device hangs on")
+    demarcation: str = Field("", description="責任分界: where the hospital's part ends")
+    circuit: str = Field("", description="number of the circuit or of the SIM")
     outside: tuple[str, ...] = Field((), description="outside addresses, prefixes or names")
     protocols: tuple[str, ...] = Field((), description="application tokens, e.g. ikev2, esp")
     landing: tuple[str, ...] = Field((), description="inside hosts or pools where sessions land")
     allowed_targets: tuple[str, ...] = Field((), description="address or prefix, optional :port")
-    windows: tuple[str, ...] = Field((), description="e.g. 'Mon-Fri 09:00-18:00'; empty = always")
+    windows: tuple[str, ...] = Field(
+        (), description="e.g. 'Mon-Fri 09:00-18:00'; 'booking' = only when booked; empty = always"
+    )
     initiator: Literal["", "vendor", "hospital"] = ""
     mfa: bool | None = None
+    firmware_date: date | None = Field(None, description="last update of the device")
     approver: str = ""
     contact: str = ""
     last_review: date | None = None
+    mds_sds: str = Field("", description="the maker's security disclosure (MDS/SDS): where kept")
     note: str = ""
+
+
+class Booking(BaseModel):
+    """A maintenance job that somebody approved: who may use which line, when, and what for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    line: str = Field(min_length=1, max_length=100, description="the register's id")
+    start: AwareDatetime
+    end: AwareDatetime
+    person: str = Field(min_length=1, max_length=200, description="who will work, and for whom")
+    purpose: str = Field(min_length=1, max_length=500)
+    approver: str = Field(min_length=1, max_length=200)
+    made_by: str = Field("", max_length=200)
+    is_cancelled: bool = False
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if not self.start < self.end <= self.start + timedelta(days=31):
+            raise ValueError("end: must come after start, and within 31 days of it")
+        return self
+
+    def distance_ns(self, time_ns: int) -> int:
+        """0 within the booked time, else how far a moment is from it."""
+        start_ns, end_ns = _ns(self.start), _ns(self.end)
+        return max(start_ns - time_ns, time_ns - end_ns, 0)
 
 
 class Hospital(BaseModel):
@@ -105,6 +143,7 @@ class Hospital(BaseModel):
     segments: tuple[Segment, ...] = ()
     assets: tuple[Asset, ...] = ()
     lines: tuple[RegisteredLine, ...] = ()
+    bookings: tuple[Booking, ...] = ()
 
     @cached_property
     def inside(self) -> tuple[Network, ...]:
@@ -132,6 +171,10 @@ class Hospital(BaseModel):
         """The segment whose prefixes hold the address; of several, the one on this VLAN."""
         holding = [s for s in self.segments if _is_in(ip, s.prefixes)]
         return next((s for s in holding if s.vlan == vlan), holding[0] if holding else None)
+
+
+def _ns(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000
 
 
 def _is_in(ip: str, networks: tuple[Network, ...]) -> bool:

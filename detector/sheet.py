@@ -98,7 +98,7 @@ def write_records(
 ) -> bytes:
     """Write rows under headings in one language; CSV carries a BOM, so that Excel reads it."""
     table = [[c.ja if language == "ja" else c.en for c in columns]]
-    table += [[_guarded(c.write(row[c.field])) for c in columns] for row in values]
+    table += [[guarded(c.write(row[c.field])) for c in columns] for row in values]
     if form == "xlsx":
         return _write_excel(table)
     text = io.StringIO(newline="")
@@ -263,7 +263,7 @@ def _write_excel(table: list[list[str]]) -> bytes:
     return packed.getvalue()
 
 
-def _guarded(text: str) -> str:
+def guarded(text: str) -> str:
     """Keep spreadsheets from running a cell as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 

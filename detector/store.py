@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from detector.alerts import Alert
-from detector.hospital import Asset, RegisteredLine
+from detector.hospital import Asset, Booking, Hospital, RegisteredLine
 from detector.incidents import Incident
 from detector.isolation.plan import IsolationPlan
+from detector.slips import ConfirmedSlip, MaintenanceSlip, slip_from_json
 
 _VERSION = 1
 _SCHEMA = """
@@ -34,6 +35,11 @@ CREATE TABLE IF NOT EXISTS ledger (ip TEXT PRIMARY KEY, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS observed_line (
     id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS registered_line (id TEXT PRIMARY KEY, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS booking (id TEXT PRIMARY KEY, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS slip (
+    id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, line TEXT NOT NULL, told TEXT NOT NULL,
+    confirmed_by TEXT NOT NULL DEFAULT '', confirmed_ns INTEGER NOT NULL DEFAULT 0,
+    confirmed_note TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, told TEXT NOT NULL);
 """
 
@@ -270,6 +276,62 @@ class Store:
     def register(self) -> list[RegisteredLine]:
         rows = self._read("SELECT told FROM registered_line ORDER BY id")
         return [RegisteredLine.model_validate_json(told) for (told,) in rows]
+
+    # maintenance: what was booked, and what was done
+
+    def save_booking(self, booking: Booking) -> None:
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO booking VALUES (?,?)",
+                (booking.id, booking.model_dump_json()),
+            )
+
+    def bookings(self) -> list[Booking]:
+        """All bookings, the latest first."""
+        rows = self._read("SELECT told FROM booking")
+        booked = [Booking.model_validate_json(told) for (told,) in rows]
+        return sorted(booked, key=lambda b: (b.start, b.id), reverse=True)
+
+    def save_slips(self, slips: Sequence[MaintenanceSlip]) -> None:
+        """Commit slips; one that grew after it was confirmed must be confirmed again."""
+        with self._write() as connection:
+            connection.executemany(
+                "INSERT INTO slip (id, last_ns, line, told) VALUES (?,?,?,?)"
+                " ON CONFLICT (id) DO UPDATE SET told = excluded.told,"
+                " confirmed_by = iif(last_ns = excluded.last_ns, confirmed_by, ''),"
+                " last_ns = excluded.last_ns",
+                [(s.id, s.last_ns, s.line, _dump(s.to_json())) for s in slips],
+            )
+
+    def confirm_slip(self, slip_id: str, by: str, at_ns: int, note: str) -> None:
+        with self._write() as connection:
+            connection.execute(
+                "UPDATE slip SET confirmed_by = ?, confirmed_ns = ?, confirmed_note = ?"
+                " WHERE id = ?",
+                (by, at_ns, note, slip_id),
+            )
+
+    def slips(self, *, line: str = "", slip_id: str = "", limit: int = 500) -> list[ConfirmedSlip]:
+        """Maintenance slips with their confirmation, the latest first."""
+        rows = self._read(
+            "SELECT told, confirmed_by, confirmed_ns, confirmed_note FROM slip"
+            " WHERE ? IN ('', line) AND ? IN ('', id) ORDER BY last_ns DESC, id LIMIT ?",
+            (line, slip_id, limit),
+        )
+        return [ConfirmedSlip(slip_from_json(json.loads(t)), *rest) for t, *rest in rows]
+
+    def hospital(self, configured: Hospital) -> Hospital:
+        """The hospital with the ledger, register and bookings as people have them now.
+
+        Where nothing has been imported yet, what the settings name stays.
+        """
+        return configured.model_copy(
+            update={
+                "assets": tuple(self.ledger()) or configured.assets,
+                "lines": tuple(self.register()) or configured.lines,
+                "bookings": (*configured.bookings, *self.bookings()),
+            }
+        )
 
     # small facts: sensor health, event time reached, schema of baselines
 

@@ -9,6 +9,7 @@ from collector.lake import Lake
 from collector.observations import Observations
 from detector.alerts import Alert
 from detector.engine import Engine
+from detector.hospital import Hospital
 from detector.store import Store
 
 
@@ -43,6 +44,16 @@ class Round:
             self._engine.edges.save(self._edges_file)
         yield alerts
 
+    def refresh(self, configured: Hospital) -> None:
+        """Take over the register and the bookings as people have them now.
+
+        The ledger and the address plan are read at start: hosts are numbered by them.
+        """
+        if self._store is not None:
+            now = self._store.hospital(configured)
+            parts = {"lines": now.lines, "bookings": now.bookings}
+            self._engine.hospital = self._engine.hospital.model_copy(update=parts)
+
     def _commit(self, alerts: list[Alert], seen: Observations | None) -> None:
         if self._store is None:
             return
@@ -59,6 +70,9 @@ class Round:
         lines = self._engine.observed_lines()
         if lines:
             self._store.save_observed_lines(lines)
+        slips = self._engine.slips.take_changed()
+        if slips:
+            self._store.save_slips(slips)
         if seen is not None:
             health = seen.health.to_json()
             health["event_ns"] = seen.watermark_ns

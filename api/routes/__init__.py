@@ -14,6 +14,7 @@ from api.routes import (
     isolation,
     lines,
     login,
+    maintenance,
     people,
     stream,
 )
@@ -25,6 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     isolation.router,
     assets.router,
     lines.router,
+    maintenance.router,
     flows.router,
     health.router,
     people.router,

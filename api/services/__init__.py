@@ -21,6 +21,7 @@ from api.services.incidents import IncidentService
 from api.services.isolation import IsolationService, Planner
 from api.services.lines import LineService
 from api.services.login import LoginService
+from api.services.maintenance import MaintenanceService
 from api.services.people import PeopleService
 from api.settings import ApiSettings
 from detector.store import Store
@@ -36,6 +37,7 @@ class Services:
     isolation: IsolationService
     assets: AssetService
     lines: LineService
+    maintenance: MaintenanceService
     flows: FlowService
     evidence: EvidenceService
     health: HealthService
@@ -66,6 +68,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         isolation=IsolationService(store, database, gate, sources.planner, now_ns),
         assets=AssetService(store, gate),
         lines=LineService(store, gate),
+        maintenance=MaintenanceService(store, gate, now_ns),
         flows=FlowService(sources.lake, gate),
         evidence=EvidenceService(store, gate, settings),
         health=HealthService(store, database, gate, now_ns),

@@ -15,14 +15,11 @@ from collector.apps import APPS
 from detector.addresses import in_networks, is_one_host
 from detector.detection import Category, Detector, Finding, Window
 from detector.hospital import RegisteredLine
-from detector.landing import allowed_targets, line_networks, networks_of
+from detector.landing import allowed_rows, line_networks, networks_of, vendor_networks
 from detector.lateral.contacts import ANSWERED, flow_keys, outcomes, texts
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
-#: What any machine needs of the hospital's own infrastructure.
-_INFRASTRUCTURE: Final = frozenset({"dns", "dhcp", "domain_controller", "gateway", "wsus"})
-_INFRASTRUCTURE_PORTS: Final = (53, 67, 88, 123, 135, 389, 445, 464, 636, 3268, 3269, 8530, 8531)
 
 
 @dataclass
@@ -148,9 +145,9 @@ class LandingPivot(Detector):
         self, window: Window, memory: _Memory, line: RegisteredLine, came: NDArray[np.bool_]
     ) -> Iterator[Finding]:
         flows = window.flows
-        beyond = came & ~self._is_allowed(window, line)
+        beyond = came & ~allowed_rows(window, line)
         rows = np.flatnonzero(beyond)
-        is_vendor = in_networks(flows.source[rows], _always_vendor(line))
+        is_vendor = in_networks(flows.source[rows], vendor_networks(line))
         during = np.array([self._in_session(memory, line, int(t)) for t in flows.first_ns[rows]])
         rows = rows[is_vendor | during.astype(bool)] if len(rows) else rows
         outcome = outcomes(flows)
@@ -181,24 +178,6 @@ class LandingPivot(Detector):
                 flows=flow_keys(flows, at),
             )
 
-    def _is_allowed(self, window: Window, line: RegisteredLine) -> NDArray[np.bool_]:
-        flows = window.flows
-        allowed = np.zeros(len(flows), bool)
-        for network, port in allowed_targets(line):
-            there = in_networks(flows.destination, (network,))
-            allowed |= there if port == 0 else there & (flows.destination_port == port)
-        needed = np.flatnonzero(np.isin(flows.destination_port, _INFRASTRUCTURE_PORTS))
-        for row in needed.tolist():
-            if window.hosts.get(int(window.destination[row])).role in _INFRASTRUCTURE:
-                allowed[row] = True
-        return allowed
-
     def _in_session(self, memory: _Memory, line: RegisteredLine, when: int) -> bool:
         spans = memory.sessions.get(line.id, ())
         return any(start <= when <= end + self.after_s * _S for start, end in spans)
-
-
-def _always_vendor(line: RegisteredLine) -> tuple[Any, ...]:
-    """The line's own device, and landing pools: prefixes of more than one address."""
-    device = networks_of((line.device_ip,)) if line.device_ip else []
-    return tuple(device) + tuple(n for n in networks_of(line.landing) if n.num_addresses > 1)

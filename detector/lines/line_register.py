@@ -10,24 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from collector.sightings import TlsCertificate
 from detector.addresses import in_networks
 from detector.detection import Detector, Finding, Window
 from detector.hospital import RegisteredLine
-from detector.landing import line_networks
+from detector.landing import is_endpoint, line_networks
 from detector.lines.addresses import INSIDE, AddressKinds
 from detector.lines.attempts import Resolvers, is_told_by_name, named_uses
 from detector.lines.line_register_words import WORDINGS
+from detector.lines.line_usage import LineUsage, Misuse, usage_finding
 from detector.lines.observed import ObservedLine, ObservedLines, Verdict
 from detector.lines.outside_names import OutsideNames
 from detector.lines.register_match import (
+    MATCHED,
     Match,
     best_match,
-    is_endpoint,
     is_in_hours,
     local_time,
+    nearest_booking,
     verdict_of,
 )
-from detector.lines.sessions import Session, flow_keys, tool_sessions
+from detector.lines.sessions import Session, flow_keys, plain_sessions, tool_sessions
 from detector.lines.signatures import (
     is_in_closed_segment,
     named_finding,
@@ -39,6 +42,9 @@ from detector.lines.tools import CATEGORY
 _SCORES: Final[dict[str, float]] = {
     "unregistered": 70, "changed": 65, "expired": 72, "out_of_window": 62, "weak": 50,
 }  # fmt: skip
+_NEAR_A_BOOKING: Final = 40.0
+MAX_SERVERS: Final = 20_000
+_OLD_TLS: Final = {"ssl2": "SSL 2", "ssl3": "SSL 3", "1.0": "TLS 1.0", "1.1": "TLS 1.1"}
 
 
 @dataclass
@@ -51,6 +57,9 @@ class RegisterMemory:
     resolvers: Resolvers = field(default_factory=Resolvers)
     #: By host number: index + 1 of the registered line whose landing pool holds it, 0 = none.
     pool: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    pool_of: tuple[RegisteredLine, ...] = ()  # the register that `pool` was made from
+    usage: LineUsage = field(default_factory=LineUsage)
+    old_tls: dict[str, str] = field(default_factory=dict)  # outside server → version it speaks
 
 
 class LineRegister(Detector):
@@ -62,8 +71,12 @@ class LineRegister(Detector):
     with the register: outside end 0.4, device 0.3, protocol 0.15, landing 0.15, of what the
     register states. From 0.7 it is that line, from 0.4 that line but changed. Verdicts:
     unregistered, changed, expired, out of its hours (in the hospital's time zone; a tunnel may
-    stand, its use counts), weak (PPTP). Without a register nothing is compared; the lines seen are
-    kept all the same, so that a register can be made from them.
+    stand, its use counts; a booking opens the line, and one within two hours makes it weigh less),
+    weak (PPTP, TLS below 1.2, RDP, VNC, Telnet or FTP bare from outside), volume (far above the
+    line's own days), always on though it is on request, dormant for half a year, ghost (never seen
+    in 30 days). Leaving the contract's scope is told by `landing_pivot`. IKEv1's aggressive mode
+    is not told apart. Without a register nothing is compared; the lines seen are kept all the
+    same, so that a register can be made from them.
     False alarms: vendors that moved their endpoint; correct the register.
     """
 
@@ -78,6 +91,11 @@ class LineRegister(Detector):
     night_from: int = Field(default=22, ge=0, le=23, description="hour at which night begins")
     night_to: int = Field(default=6, ge=0, le=23, description="hour at which night ends")
 
+    volume_z: float = Field(default=6, ge=2, description="deviations above a line's own days")
+    volume_floor_bytes: int = Field(
+        default=10_000_000, ge=0, description="bytes a day below which volume says nothing"
+    )
+
     def remember(self) -> RegisterMemory:
         return RegisterMemory()
 
@@ -87,17 +105,32 @@ class LineRegister(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         memory.names.learn(window)
+        _learn_versions(window, memory)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         lines = window.hospital.lines
+        yield from self._usage(memory.usage.turn(window), window, memory)
         for session in tool_sessions(window, kinds):
             if session.direction not in ("in", "out"):
                 continue
             if session.tool.tool_class == "session" and not session.is_answered:
                 continue
             yield from self._session(session, window, memory)
+        for session in plain_sessions(window, kinds, lines, memory.names) if lines else ():
+            match = best_match(session, memory.names.of(session.peer), lines)
+            if match is not None and match.score >= MATCHED:
+                yield from self._session(session, window, memory)
         if lines:
             yield from self._names(window, memory)
             yield from self._pool_sessions(window, memory, kinds)
+            volumes = memory.usage.volumes(window, self.volume_z, self.volume_floor_bytes)
+            yield from self._usage(volumes, window, memory)
+
+    def _usage(
+        self, misuses: Iterator[Misuse], window: Window, memory: RegisterMemory
+    ) -> Iterator[Finding]:
+        for misuse in misuses:
+            memory.observed.judge(misuse.line.id, misuse.verdict, window.end_ns)
+            yield usage_finding(misuse, window, _peer_of(misuse.line, memory))
 
     def _session(
         self, session: Session, window: Window, memory: RegisterMemory
@@ -114,14 +147,18 @@ class LineRegister(Detector):
                 and self._is_misused(session, match, window)
             ):
                 verdict = "out_of_window"
+            if match is not None and verdict not in ("changed", "unregistered"):
+                memory.usage.note(match.line.id, session)
+            if verdict == "matched" and session.peer in memory.old_tls:
+                verdict = "weak"
         line = memory.observed.see(
             session, name, verdict, match.line.id if match else "", match.score if match else 0.0
         )
         if verdict in ("matched", "no_register") or is_told_by_name(session.app, name):
             return
-        score = self._score(session, verdict, window)
+        score = self._score(session, verdict, window, match.line if match else None)
         if score > 0:
-            yield _finding(session, line, match, verdict, score)
+            yield _finding(session, line, match, verdict, score, memory.old_tls)
 
     def _is_misused(self, session: Session, match: Match, window: Window) -> bool:
         """Used outside its hours; where pools are known, their sessions are what counts."""
@@ -129,17 +166,21 @@ class LineRegister(Detector):
             return False
         return not is_in_hours(session.first_ns, match.line, window.hospital)
 
-    def _score(self, session: Session, verdict: Verdict, window: Window) -> float:
+    def _score(
+        self, session: Session, verdict: Verdict, window: Window, line: RegisteredLine | None
+    ) -> float:
         if verdict == "unregistered":
             is_closed = is_in_closed_segment(window, session.device, session.vlan)
             by_itself = session_score(session, is_closed)
             is_minor = session.tool.tool_class in ("quiet", "session", "anonymiser")
             return by_itself if is_minor or not by_itself else max(_SCORES[verdict], by_itself)
         if verdict == "out_of_window":
-            return self._night_score(session.first_ns, window)
+            return self._hours_score(session.first_ns, window, line)
         return _SCORES[verdict]
 
-    def _night_score(self, time_ns: int, window: Window) -> float:
+    def _hours_score(self, time_ns: int, window: Window, line: RegisteredLine | None) -> float:
+        if line is not None and nearest_booking(time_ns, line, window.hospital) is not None:
+            return _NEAR_A_BOOKING
         hour = local_time(time_ns, window.hospital.timezone).hour
         is_night = hour >= self.night_from or hour < self.night_to
         return _SCORES["out_of_window"] + (10 if is_night else 0)
@@ -186,7 +227,7 @@ class LineRegister(Detector):
         return Finding(
             source=peer,
             targets=tuple(dict.fromkeys(filter(None, (line.device_ip, key.destination)))),
-            score=self._night_score(key.first_ns, window),
+            score=self._hours_score(key.first_ns, window, line),
             confidence=0.95,
             first_ns=key.first_ns,
             last_ns=int(window.flows.last_ns[row]),
@@ -208,6 +249,8 @@ class LineRegister(Detector):
         )
 
     def _learn_pools(self, window: Window, memory: RegisterMemory) -> None:
+        if memory.pool_of != window.hospital.lines:  # somebody has changed the register
+            memory.pool, memory.pool_of = np.zeros(0, np.uint16), window.hospital.lines
         known = len(memory.pool)
         if known >= len(window.hosts):
             return
@@ -231,8 +274,22 @@ def _peer_of(line: RegisteredLine, memory: RegisterMemory) -> str:
     return (seen or literal or [""])[-1]
 
 
+def _learn_versions(window: Window, memory: RegisterMemory) -> None:
+    """Servers that answer with a TLS version that is no longer safe (RFC 8996)."""
+    for shown in window.of(TlsCertificate):
+        if shown.version in _OLD_TLS:
+            memory.old_tls[shown.ip] = _OLD_TLS[shown.version]
+            if len(memory.old_tls) > MAX_SERVERS:
+                memory.old_tls.pop(next(iter(memory.old_tls)))
+
+
 def _finding(
-    session: Session, line: ObservedLine, match: Match | None, verdict: Verdict, score: float
+    session: Session,
+    line: ObservedLine,
+    match: Match | None,
+    verdict: Verdict,
+    score: float,
+    old_tls: dict[str, str],
 ) -> Finding:
     source, targets = session.device, (session.peer,)
     is_vendors = verdict in ("out_of_window", "expired", "weak") or session.direction == "in"
@@ -240,6 +297,7 @@ def _finding(
         source, targets = session.peer, (session.device,)
     registered = match.line if match else None
     facts = session_facts(session) | {
+        "weakness": old_tls.get(session.peer, session.tool.label),
         "line": registered.id if registered else line.id,
         "vendor": registered.vendor if registered else "-",
         "contact": (registered.contact if registered else "") or "-",

@@ -79,16 +79,83 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "weak": Wording(
         title=Text(
-            ja="外部接続 {line}({vendor})が弱い方式({app})を使っています",
-            en="Line {line} ({vendor}) uses a weak protocol ({app})",
+            ja="外部接続 {line}({vendor})が弱い方式({weakness})を使っています",
+            en="Line {line} ({vendor}) uses a weak protocol ({weakness})",
         ),
         why=Text(
-            ja="{app} の暗号は短時間で解読でき、認証情報を盗まれます。",
-            en="{app} can be broken quickly, and its passwords with it.",
+            ja="{weakness} は短時間で解読されるか、外部から直接操作される方式で、"
+            "認証情報を盗まれます。",
+            en="{weakness} can be broken quickly or is open to the outside, and passwords with it.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})に、IKEv2 などの現行方式への変更を求めてください。",
-            en="Ask {vendor} (contact {contact}) to move to a current protocol such as IKEv2.",
+            ja="{vendor}(連絡先 {contact})に、IKEv2 や TLS 1.2 以上などの現行方式、"
+            "または VPN 経由への変更を求めてください。",
+            en="Ask {vendor} (contact {contact}) to move to a current protocol such as IKEv2 or "
+            "TLS 1.2, or to come by a VPN.",
+        ),
+    ),
+    "volume": Wording(
+        title=Text(
+            ja="外部接続 {line}({vendor})の通信量が普段と大きく違います({bytes} バイト、"
+            "普段 {usual} バイト)",
+            en="Line {line} ({vendor}) carries far more than usual ({bytes} bytes; {usual} on its "
+            "other days)",
+        ),
+        why=Text(
+            ja="普段と桁の違う量は、データの一括持ち出しか、契約にない作業のしるしです。",
+            en="Far more than usual means that data is taken out, or work that was not agreed.",
+        ),
+        next_step=Text(
+            ja="{vendor}(連絡先 {contact})に、今日の作業内容と送ったデータを確認してください。"
+            "説明がつかなければ {device} の接続を切り、着地機器のログを保全してください。",
+            en="Ask {vendor} (contact {contact}) what was done and sent today. If it cannot be "
+            "explained, cut {device}'s line and keep the logs of where it landed.",
+        ),
+    ),
+    "always_on": Wording(
+        title=Text(
+            ja="都度接続のはずの {line}({vendor})が常時つながっています(稼働率 {duty}%)",
+            en="Line {line} ({vendor}) is on request, but is up {duty} % of the time",
+        ),
+        why=Text(
+            ja="つなぎっぱなしの保守回線は、作業のない時間も侵入口として開いています。",
+            en="A maintenance line left connected is a way in even while nobody works.",
+        ),
+        next_step=Text(
+            ja="{vendor}(連絡先 {contact})に、作業後は切断するよう求めてください。"
+            "常時接続が必要なら、台帳の利用時間を改めてください。",
+            en="Ask {vendor} (contact {contact}) to disconnect after work; if it must stay up, "
+            "correct the register.",
+        ),
+    ),
+    "dormant": Wording(
+        title=Text(
+            ja="外部接続 {line}({vendor})は {days} 日間使われていません",
+            en="Line {line} ({vendor}) has not been used for {days} days",
+        ),
+        why=Text(
+            ja="使われない回線は点検や更新から漏れ、忘れられた侵入口になります。",
+            en="A line nobody uses escapes checks and updates, and becomes a forgotten way in.",
+        ),
+        next_step=Text(
+            ja="{vendor}(連絡先 {contact})と廃止できるか相談し、廃止したら台帳から外してください。",
+            en="Ask {vendor} (contact {contact}) whether it can go, and take it off the register.",
+        ),
+    ),
+    "ghost": Wording(
+        title=Text(
+            ja="台帳にある外部接続 {line}({vendor})の通信が {days} 日間一度も見えません",
+            en="Line {line} ({vendor}) is registered, but was never seen in {days} days",
+        ),
+        why=Text(
+            ja="台帳が古いか、その回線がセンサーの見えない場所を通っています。"
+            "見えない回線は見張れません。",
+            en="The register is out of date, or the line passes where the sensor cannot see.",
+        ),
+        next_step=Text(
+            ja="現地で {line} の有無と接続場所を確かめ、台帳かセンサーの位置を直してください。",
+            en="Go and look whether {line} is there and where it connects; correct the register "
+            "or the sensor's place.",
         ),
     ),
 }

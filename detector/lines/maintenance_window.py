@@ -25,6 +25,13 @@ _NAMED_DAYS: Final = {
     "全日": _EVERY_DAY,
 }
 _ALWAYS: Final = frozenset({"常時", "随時", "24時間", "24時間365日", "always", "24x7", "24/7"})
+#: In place of hours: only while a booking runs.
+BOOKING: Final = "booking"
+_ON_REQUEST: Final = frozenset(
+    {"booking", "on request", "on-request", "ticket", "都度", "都度申請", "都度予約", "要申請",
+     "申請時", "申請時のみ", "事前申請", "予約制", "要予約", "作業申請", "作業申請時", "作業時のみ",
+     "保守時のみ", "障害時のみ", "オンデマンド"}
+)  # fmt: skip
 _HOURS: Final = re.compile(r"(\d{1,2})(?::(\d{2}))?-(\d{1,2})(?::(\d{2}))?$")
 
 
@@ -73,6 +80,11 @@ def read_window(text: str) -> MaintenanceWindow | None:
     days_text = plain[: found.start()].strip() if found else plain
     start, end = _read_hours(found.group()) if found else (time(0), time(0))
     return MaintenanceWindow(_read_days(days_text), start, end)
+
+
+def is_on_request(text: str) -> bool:
+    """True for words that stand for "only when booked"."""
+    return normalize("NFKC", text).strip().lower() in _ON_REQUEST
 
 
 def _read_hours(text: str) -> tuple[time, time]:

@@ -13,9 +13,9 @@ from pydantic import Field
 from collector.flows import STATE_CODE
 from detector.addresses import in_networks
 from detector.detection import Detector, Finding, Window
+from detector.landing import is_endpoint
 from detector.lines.addresses import PUBLIC, AddressKinds
 from detector.lines.outside_names import OutsideNames
-from detector.lines.register_match import is_endpoint
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import network_of
 from detector.lines.tools import IS_TOOL

@@ -10,15 +10,17 @@ from detector.lines.sessions import Session
 from detector.lines.surroundings import network_of
 
 Verdict = Literal[
-    "matched", "unregistered", "changed", "expired", "out_of_window", "weak", "no_register"
-]
+    "matched", "unregistered", "changed", "expired", "out_of_window", "weak", "no_register",
+    "volume", "always_on", "dormant", "ghost", "out_of_scope",
+]  # fmt: skip
 
 MAX_LINES: Final = 20_000
 
 #: Verdicts from harmless to grave; a grave one stays with the line for a month, so that the next
 #: session that keeps to the contract does not hide it.
 _GRAVITY: Final[tuple[Verdict, ...]] = (
-    "matched", "no_register", "weak", "changed", "out_of_window", "expired", "unregistered",
+    "matched", "no_register", "ghost", "dormant", "always_on", "weak", "volume", "out_of_window",
+    "changed", "expired", "unregistered", "out_of_scope",
 )  # fmt: skip
 _STAYS_NS: Final = 30 * 24 * 3_600_000_000_000
 
@@ -100,6 +102,16 @@ class ObservedLines:
             del self.lines[forgotten]
             self.changed.pop(forgotten, None)
         return seen
+
+    def judge(self, registered_id: str, verdict: Verdict, at_ns: int) -> None:
+        """Give the lines of a registered line a verdict that days of use earned."""
+        for line_id, line in list(self.lines.items()):
+            if line.registered_id != registered_id:
+                continue
+            seen = replace(line, verdict=verdict, verdict_ns=at_ns)
+            if not _outlasts(line, seen):
+                self.lines[line_id] = seen
+                self.changed[line_id] = None
 
     def take_changed(self) -> list[ObservedLine]:
         """Lines that changed since the last call."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from detector.hospital import Hospital, RegisteredLine
-from detector.landing import networks_of
-from detector.lines.maintenance_window import MaintenanceWindow, read_window
+from detector.hospital import Booking, Hospital, RegisteredLine
+from detector.landing import is_endpoint, is_one_of
+from detector.lines.maintenance_window import BOOKING, MaintenanceWindow, read_window
 from detector.lines.observed import Verdict
 from detector.lines.sessions import Session
 
 MATCHED: Final = 0.7
 CHANGED: Final = 0.4
+#: A session this near a booking was at least announced.
+NEAR_NS: Final = 2 * 3_600_000_000_000
+#: Administration that should come through a VPN, not bare.
+_BARE: Final = frozenset({"rdp", "vnc", "telnet", "ftp"})
 _ENDPOINT, _DEVICE, _PROTOCOL, _LANDING = 0.4, 0.3, 0.15, 0.15
 
 
@@ -47,15 +49,31 @@ def verdict_of(session: Session, match: Match | None, hospital: Hospital) -> Ver
     local = local_time(session.last_ns, hospital.timezone)
     if match.line.contract_end is not None and local.date() > match.line.contract_end:
         return "expired"
-    return "weak" if session.app == "pptp" else "matched"
+    is_bare = session.direction == "in" and session.app in _BARE
+    return "weak" if session.app == "pptp" or is_bare else "matched"
 
 
 def is_in_hours(time_ns: int, line: RegisteredLine, hospital: Hospital) -> bool:
-    """True where the line may be used at that moment."""
+    """True where the line may be used at that moment: by its hours, or by a booking."""
     if not line.windows:
         return True
     local = local_time(time_ns, hospital.timezone)
-    return any(w.holds(local) for w in _windows(line.windows))
+    if any(w.holds(local) for w in _windows(line.windows)):
+        return True
+    booking = nearest_booking(time_ns, line, hospital)
+    return booking is not None and booking.distance_ns(time_ns) == 0
+
+
+def nearest_booking(time_ns: int, line: RegisteredLine, hospital: Hospital) -> Booking | None:
+    """The booking of this line that a moment is in or nearest to, within two hours of it."""
+    booked = [b for b in hospital.bookings if b.line == line.id and not b.is_cancelled]
+    nearest = min(booked, key=lambda b: (b.distance_ns(time_ns), b.id), default=None)
+    return nearest if nearest and nearest.distance_ns(time_ns) <= NEAR_NS else None
+
+
+def is_on_request(line: RegisteredLine) -> bool:
+    """True for lines that the register lets be used only when booked."""
+    return BOOKING in line.windows
 
 
 def local_time(time_ns: int, timezone: str) -> datetime:
@@ -69,18 +87,15 @@ def local_time(time_ns: int, timezone: str) -> datetime:
     return datetime.fromtimestamp(time_ns // 1_000_000_000, zone)
 
 
-def is_endpoint(ip: str, name: str, line: RegisteredLine) -> bool:
-    """True where an address or name is one of the line's outside ends."""
-    patterns = [o.lower() for o in line.outside]
-    if name and any(fnmatchcase(name, p) or name == p for p in patterns):
-        return True
-    return bool(ip) and _is_in(ip, line.outside)
-
-
 def _match(session: Session, name: str, line: RegisteredLine) -> Match:
     """Weigh what the register states; what it leaves open neither helps nor hurts."""
     stated = {
-        "outside": (bool(line.outside), _ENDPOINT, is_endpoint(session.peer, name, line)),
+        # Autonomous systems are kept for people to read; traffic does not show them.
+        "outside": (
+            any(not _is_system(o) for o in line.outside),
+            _ENDPOINT,
+            is_endpoint(session.peer, name, line),
+        ),
         "device": (bool(line.device_ip or line.device_mac), _DEVICE, _is_device(session, line)),
         "protocol": (bool(line.protocols), _PROTOCOL, session.app in line.protocols),
         "landing": (bool(line.landing), _LANDING, _lands(session, line)),
@@ -91,6 +106,10 @@ def _match(session: Session, name: str, line: RegisteredLine) -> Match:
     return Match(line, fits / total if total else 0.0, differs)
 
 
+def _is_system(outside: str) -> bool:
+    return outside[:2].upper() == "AS" and outside[2:].isdigit()
+
+
 def _is_device(session: Session, line: RegisteredLine) -> bool:
     if line.device_ip and session.device == line.device_ip:
         return True
@@ -99,19 +118,10 @@ def _is_device(session: Session, line: RegisteredLine) -> bool:
 
 def _lands(session: Session, line: RegisteredLine) -> bool:
     """A tunnel ends in its device, whose sessions land behind it; a tool lands where it runs."""
-    return _is_device(session, line) or _is_in(session.device, line.landing)
+    return _is_device(session, line) or is_one_of(session.device, line.landing)
 
 
 @lru_cache(maxsize=256)
 def _windows(texts: tuple[str, ...]) -> tuple[MaintenanceWindow, ...]:
-    read = (read_window(t) for t in texts)
+    read = (read_window(t) for t in texts if t != BOOKING)
     return tuple(w for w in read if w is not None)
-
-
-@lru_cache(maxsize=65536)
-def _is_in(ip: str, texts: tuple[str, ...]) -> bool:
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return False
-    return any(address.version == n.version and address in n for n in networks_of(texts))

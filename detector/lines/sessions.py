@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from collector.apps import APPS
 from collector.flows import FlowBatch, address_text, mac_text
+from detector.addresses import in_networks
 from detector.detection import FlowKey, Window
+from detector.hospital import RegisteredLine
+from detector.landing import is_endpoint, networks_of
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
-from detector.lines.tools import IS_SESSION, IS_TOOL, TOOLS, Tool
+from detector.lines.outside_names import OutsideNames
+from detector.lines.tools import IS_SESSION, IS_TOOL, PLAIN, TOOLS, Tool
 
 #: out = begun inside, in = begun outside, within = both inside, announce = to a multicast group,
 #: beyond = both outside (a mirror port on the outer side of the border).
@@ -47,7 +51,7 @@ class Session:
 
     @property
     def tool(self) -> Tool:
-        return TOOLS[self.app]
+        return TOOLS.get(self.app, PLAIN)
 
     @property
     def line(self) -> str:
@@ -65,7 +69,43 @@ def tool_sessions(window: Window, kinds: NDArray[np.uint8]) -> Iterator[Session]
     ours = INSIDE | LOOPBACK
     stays_inside = ((source & ours) != 0) & ((destination & ours) != 0)
     chosen &= ~(IS_SESSION[flows.app] & (stays_inside | ((destination & SPECIAL) != 0)))
-    rows = np.flatnonzero(chosen)
+    yield from _grouped(window, np.flatnonzero(chosen), source, destination)
+
+
+def plain_sessions(
+    window: Window,
+    kinds: NDArray[np.uint8],
+    lines: tuple[RegisteredLine, ...],
+    names: OutsideNames,
+) -> Iterator[Session]:
+    """Answered traffic of no tool that crosses the border at an end that a line registers."""
+    flows = window.flows
+    source, destination = kinds[window.source], kinds[window.destination]
+    crosses = ((source & INSIDE) != 0) != ((destination & INSIDE) != 0)
+    crosses &= ~IS_TOOL[flows.app] & (flows.reply_packets > 0)
+    crosses &= ((source | destination) & (SPECIAL | LOOPBACK)) == 0
+    rows = np.flatnonzero(crosses)
+    if not len(rows):
+        return
+    outer = np.where((source[rows] & INSIDE) != 0, window.destination[rows], window.source[rows])
+    ends, which = np.unique(outer, return_inverse=True)
+    outside = tuple(n for line in lines for n in networks_of(line.outside))
+    is_end = in_networks(window.hosts.addresses(ends), outside)
+    if any(not networks_of((o,)) for line in lines for o in line.outside):
+        for at in np.flatnonzero(~is_end).tolist():
+            name = names.of(window.hosts.ip(int(ends[at])))
+            is_end[at] = bool(name) and any(is_endpoint("", name, line) for line in lines)
+    yield from _grouped(window, rows[is_end[which.ravel()]], source, destination)
+
+
+def _grouped(
+    window: Window,
+    rows: NDArray[np.int64],
+    source: NDArray[np.uint8],
+    destination: NDArray[np.uint8],
+) -> Iterator[Session]:
+    """One session for each pair of hosts and application among these rows."""
+    flows = window.flows
     if not len(rows):
         return
     keys = np.stack(

@@ -13,8 +13,9 @@ from detector.detection import Category
 
 #: vpn joins networks · remote shows or drives a screen · tunnel carries anything inside something
 #: else · proxy fetches for others · anonymiser hides the peer · session is an administrator's own
-#: protocol, a matter of lines only where it crosses the border · quiet is common and proves little.
-ToolClass = Literal["vpn", "remote", "tunnel", "proxy", "anonymiser", "session", "quiet"]
+#: protocol, a matter of lines only where it crosses the border · quiet is common and proves little
+#: · plain is anything else, looked at only where a registered line says so.
+ToolClass = Literal["vpn", "remote", "tunnel", "proxy", "anonymiser", "session", "quiet", "plain"]
 
 CATEGORY: Final[dict[ToolClass, Category]] = {
     "vpn": "external_line",
@@ -24,6 +25,7 @@ CATEGORY: Final[dict[ToolClass, Category]] = {
     "anonymiser": "policy",
     "session": "remote_access",
     "quiet": "policy",
+    "plain": "policy",
 }
 
 
@@ -98,6 +100,9 @@ TOOLS: Final[dict[str, Tool]] = {
     "ssh": Tool("SSH", "session", ("T1021.004", "T1133"), 65),
     "telnet": Tool("Telnet", "session", ("T1021", "T1133"), 70),
 }
+
+#: Whatever has no line in the table, e.g. the web pages of a registered cloud service.
+PLAIN: Final = Tool("通信 / traffic", "plain", ("T1133",), 0)
 
 #: By application code: true where the flow is worth a look.
 IS_TOOL: Final[NDArray[np.bool_]] = np.array([name in TOOLS for name in APPS])

@@ -17,6 +17,10 @@ JUDGEMENT = {"state": "true", "reason": "確認した"}
 REASON = {"reason": "because"}
 PERSON = {"login": "new.one", "name": "New", "roles": ["viewer"]}
 KEY = {"name": "grafana", "permissions": ["metrics.read"], "days": 30}
+BOOKING = {
+    "line": "L-1", "start": "2025-06-16T09:00:00Z", "end": "2025-06-16T12:00:00Z",
+    "person": "p", "purpose": "p", "approver": "a",
+}  # fmt: skip
 
 #: (method, route, body, who may)
 TABLE: list[tuple[str, str, object, set[str] | frozenset[str] | None]] = [
@@ -51,6 +55,13 @@ TABLE: list[tuple[str, str, object, set[str] | frozenset[str] | None]] = [
     ("PUT", "/api/v1/register", "nonsense", DIGGERS),
     ("GET", "/api/v1/register.{form}", None, ANY),
     ("GET", "/api/v1/register-template.{form}", None, ANY),
+    ("GET", "/api/v1/bookings", None, ANY),
+    ("POST", "/api/v1/bookings", BOOKING, DIGGERS),
+    ("POST", "/api/v1/bookings/{booking_id}/cancel", None, DIGGERS),
+    ("GET", "/api/v1/slips", None, ANY),
+    ("GET", "/api/v1/slips.csv", None, ANY),
+    ("GET", "/api/v1/slips/{slip_id}", None, ANY),
+    ("POST", "/api/v1/slips/{slip_id}/confirm", {"note": ""}, DIGGERS),
     ("GET", "/api/v1/flows", None, DIGGERS),
     ("GET", "/api/v1/health", None, ANY),
     ("GET", "/api/v1/people", None, ADMIN),
@@ -81,7 +92,7 @@ async def test_only_these_roles_may(
     incident = house.store.incidents()[0].id
     place = {
         "alert_id": "a1", "incident_id": incident, "plan_id": "p1", "step": "0", "ip": "10.1.0.5",
-        "form": "csv", "login": "target1", "key_id": "k0",
+        "form": "csv", "login": "target1", "key_id": "k0", "booking_id": "b1", "slip_id": "s1",
     }  # fmt: skip
     for asker in ("", *ROLES):
         if asker and route.endswith("/stream"):
