@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.configuration import Configuration
+    from detector.sheet import Form, Language
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -190,6 +191,27 @@ def lines_check(register: Path) -> None:
 
     listed, faults = read_register(register)
     _tell_rows(len(listed), faults)
+
+
+@lines_app.command("template")
+def lines_template(
+    name: Annotated[str, typer.Argument(help="kind of line; none lists them all")] = "",
+    out: Annotated[Path | None, typer.Option(help="file to write, .csv or .xlsx")] = None,
+    english: Annotated[bool, typer.Option(help="English headings")] = False,
+) -> None:
+    """Write a register template for a kind of line, or list the kinds."""
+    from detector.register_templates import register_templates
+
+    templates = register_templates()
+    if name not in templates:
+        for known in templates.values():
+            typer.echo(f"{known.name:20} {known.title.ja} / {known.title.en}")
+        raise typer.Exit(2 if name else 0)
+    file = out or Path(f"register-{name}.csv")
+    language: Language = "en" if english else "ja"
+    form: Form = "xlsx" if file.suffix == ".xlsx" else "csv"
+    file.write_bytes(templates[name].as_file(language, form))
+    typer.echo(f"{file}: write your own lines over the example, then import it")
 
 
 @lines_app.command("book")

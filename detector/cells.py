@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date
+from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -40,10 +40,17 @@ _LABELS: Final = {tool.label.casefold(): app for app, tool in TOOLS.items()}
 
 
 def read_date(text: str) -> date | None:
-    """ISO, slashes, dots, 年月日, 8 digits, and Japanese eras; a bare month means its last day."""
+    """ISO, slashes, dots, 年月日, 8 digits, Excel's day numbers, and Japanese eras.
+
+    A bare month means its last day, 年度末 the 31st of March that ends the fiscal year.
+    """
     folded = plain(text).casefold()
     if folded in _NO_END:
         return None
+    folded = re.sub(r"^(令和|平成|r|h)?(元|\d{1,4})年度末?日?$", _end_of_fiscal_year, folded)
+    folded = re.sub(r"月末日?$", "月", folded)
+    if re.fullmatch(r"[2-7]\d{4}(?:\.\d+)?", folded):  # days since 1899-12-30, 1954 to 2118
+        return date(1899, 12, 30) + timedelta(days=int(float(folded)))
     year_text = r"(令和|平成|昭和|令|平|昭|[rhs])?\s*(元|\d{1,4})\s*[年/.\-]\s*"
     month_text = r"(\d{1,2})(?:\s*[月/.\-]\s*(\d{1,2})?)?\s*日?(?:$|[\sTt(])"
     digits = r"()(\d{4})(\d{2})(\d{2})$"
@@ -52,10 +59,17 @@ def read_date(text: str) -> date | None:
         raise ValueError(_DATE_HINT)
     era, year_number, month, day = found.groups()
     year = (1 if year_number == "元" else int(year_number)) + (_ERAS[era] if era else 0)
+    if year < 1900:  # 24/4/1 may be of three calendars
+        raise ValueError(_DATE_HINT)
     try:
         return date(year, int(month), int(day) if day else monthrange(year, int(month))[1])
     except ValueError as error:
         raise ValueError(_DATE_HINT) from error
+
+
+def _end_of_fiscal_year(found: re.Match[str]) -> str:
+    year = (1 if found[2] == "元" else int(found[2])) + (_ERAS[found[1]] if found[1] else 0)
+    return f"{year + 1}/3/31"
 
 
 _DATE_HINT: Final = (
@@ -172,6 +186,16 @@ def read_protocols(text: str) -> tuple[str, ...]:
                 " / Write names such as IPsec, OpenVPN, SSL-VPN or TeamViewer."
             )
     return tuple(tokens)
+
+
+def read_vlan(text: str) -> int:
+    """A VLAN number, with or without the letters."""
+    found = re.fullmatch(r"(?i)(?:vlan|vid)?\s*(\d{1,4})", plain(text))
+    if found is None or int(found[1]) > 4094:
+        raise ValueError(
+            "VLAN 番号は 1 から 4094 の数字で書いてください。 / Write a VLAN number, 1 to 4094."
+        )
+    return int(found[1])
 
 
 def write_list(values: tuple[str, ...]) -> str:

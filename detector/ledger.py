@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, get_args
 
-from pydantic import ValidationError
-
-from detector.cells import read_address, read_mac, read_macs, write_list
+from detector.cells import read_address, read_date, read_mac, read_macs, read_vlan, write_list
 from detector.hospital import Asset, CareClass, Role
 from detector.sheet import (
     Column,
@@ -16,11 +14,9 @@ from detector.sheet import (
     Form,
     Language,
     plain,
-    read_records,
-    refused,
+    read_whole_rows,
     write_records,
 )
-from detector.words import Text
 
 _ROLES: Final[dict[str, Role]] = {
     "端末": "terminal", "pc": "terminal", "クライアント": "terminal", "電子カルテ端末": "terminal",
@@ -45,6 +41,16 @@ _ROLES: Final[dict[str, Role]] = {
     "保守ルータ": "vendor_router", "保守用ルータ": "vendor_router", "vpnルータ": "vendor_router",
     "医療機器": "medical_device", "不明": "unknown",
 }  # fmt: skip
+
+
+_GONE: Final = frozenset(
+    {"廃棄", "廃棄済", "廃棄済み", "撤去", "撤去済", "撤去済み", "返却", "返却済", "返却済み",
+     "除却", "使用終了", "退役", "廃止", "有", "○", "retired", "disposed", "yes", "true", "1"}
+)  # fmt: skip
+_IN_USE: Final = frozenset(
+    {"使用中", "稼働中", "稼働", "運用中", "現役", "利用中", "保管", "予備", "予備機", "無", "×",
+     "-", "なし", "in use", "active", "no", "false", "0"}
+)  # fmt: skip
 
 
 def read_role(text: str) -> Role:
@@ -91,8 +97,29 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("os", "OS", "OS", ("OS名", "OSバージョン", "基本ソフト", "operating system")),
     Column("maintenance", "保守", "Maintenance",
            ("保守業者", "保守契約", "リモート保守", "保守ベンダ", "リモートメンテナンス")),
+    Column("vlan", "VLAN", "VLAN", ("VLAN番号", "VLAN ID", "VID", "セグメント番号"), read=read_vlan,
+           write=lambda value: str(value or "")),
+    Column("is_retired", "廃棄", "Retired",
+           ("状態", "使用状況", "稼働状況", "廃棄済", "廃棄日", "撤去", "status"),
+           read=lambda text: _is_retired(text), write=lambda value: "廃棄済" if value else ""),
     Column("note", "備考", "Note", ("メモ", "特記事項", "remarks", "notes")),
 )  # fmt: skip
+
+
+def _is_retired(text: str) -> bool:
+    """What people write of a machine's state; a date in a column of disposal means it is gone."""
+    folded = plain(text).casefold()
+    if folded in _GONE:
+        return True
+    if folded in _IN_USE:
+        return False
+    try:
+        return read_date(folded) is not None
+    except ValueError:
+        raise ValueError(
+            "「廃棄済」か「使用中」、または廃棄日を書いてください。"
+            " / Write retired or in use, or the date of disposal."
+        ) from None
 
 
 def _second_nics(text: str) -> tuple[str, ...]:
@@ -108,35 +135,9 @@ def _second_nics(text: str) -> tuple[str, ...]:
 
 def read_ledger(source: Path | bytes) -> tuple[list[Asset], list[Fault]]:
     """Read the ledger; rows that are not whole come back as faults, with their text."""
-    records, faults = read_records(source, COLUMNS)
-    assets: dict[str, Asset] = {}
-    for record in records:
-        values = dict(record.values)
-        extra = [f"{heading}: {cell}" for heading, cell in record.others.items()]
-        values["note"] = " / ".join(filter(None, [values.get("note", ""), *extra]))
-        if values["ip"] in assets:
-            faults.append(_duplicate(record.row, values["ip"], record.raw))
-            continue
-        try:
-            assets[values["ip"]] = Asset(**values)
-        except ValidationError as error:
-            faults.append(refused(record, error, COLUMNS))
-    return list(assets.values()), sorted(faults, key=lambda f: f.row)
+    return read_whole_rows(source, COLUMNS, Asset, key="ip")
 
 
 def write_ledger(assets: Iterable[Asset], language: Language = "ja", form: Form = "csv") -> bytes:
     """Write the ledger so that `read_ledger` gives the same assets."""
     return write_records((asset.model_dump() for asset in assets), COLUMNS, language, form)
-
-
-def _duplicate(row: int, ip: str, raw: str) -> Fault:
-    return Fault(
-        row=row,
-        column="IPアドレス",
-        what=Text(ja=f"{ip} は既に別の行にあります。", en=f"{ip} is already in another row."),
-        to_do=Text(
-            ja="どちらが正しいか確かめ、片方を直すか消してください。",
-            en="Find out which is right, and correct or delete the other.",
-        ),
-        raw=raw,
-    )

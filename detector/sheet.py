@@ -1,4 +1,7 @@
-"""Ledgers as people keep them: CSV or Excel, Japanese or English headings, full-width digits."""
+"""Ledgers as people keep them: CSV or Excel, Japanese or English headings, full-width digits.
+
+One file, because every part serves one act: making a person's sheet into rows, or into a fault.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from unicodedata import normalize
 
 from pydantic import ValidationError
@@ -19,11 +22,15 @@ from detector.words import Text
 
 Language = Literal["ja", "en"]
 Form = Literal["csv", "xlsx"]
+T = TypeVar("T")
 
 MAX_BYTES: Final = 20 << 20
 MAX_UNPACKED_BYTES: Final = 200 << 20
 MAX_ROWS: Final = 20_000
 MAX_COLUMNS: Final = 120
+MAX_SHEETS: Final = 20
+#: "The same as above", as people write it.
+_DITTO: Final = frozenset({"同上", "〃", "″", '"', "々", "上に同じ", "上記と同じ", "同じ", "ditto"})
 _HEADING_SEARCH_ROWS: Final = 15  # a title, a date and an author often stand above the headings
 
 
@@ -39,6 +46,7 @@ class Column:
     write: Callable[[Any], str] = str
     is_required: bool = False
     is_carried_down: bool = False  # merged cells leave the rows below them empty
+    is_list: bool = False  # several values, which people also write one below the other
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,11 @@ def read_records(
 ) -> tuple[list[Record], list[Fault]]:
     """Read every row that is whole; each other row comes back as a fault."""
     try:
-        rows = _read_rows(source)
+        tables = _read_tables(source)
     except (ValueError, OSError) as error:
         return [], [_file_fault(str(error))]
+    # A workbook often opens with a cover or a legend: the sheet with most known headings counts.
+    rows = max(tables, key=lambda table: len(_find_headings(table, columns)[1] or ()), default=[])
     at, heading = _find_headings(rows, columns)
     if heading is None:
         wanted = "、".join(c.ja for c in columns if c.is_required)
@@ -82,15 +92,35 @@ def read_records(
         return [], [_missing_column(at + 1, column) for column in missing]
     records: list[Record] = []
     faults: list[Fault] = []
-    above: dict[str, str] = {}
-    for number, cells in enumerate(rows[at + 1 :], start=at + 2):
-        if not any(cells):
-            continue
-        record, row_faults = _read_row(number, cells, rows[at], heading, above)
+    for number, cells in _whole_rows(rows, at, heading):
+        record, row_faults = _read_row(number, cells, rows[at], heading)
         faults += row_faults
         if record is not None:
             records.append(record)
     return records, faults
+
+
+def read_whole_rows(
+    source: Path | bytes, columns: Sequence[Column], make: Callable[..., T], key: str
+) -> tuple[list[T], list[Fault]]:
+    """Make something of every row, told apart by one field; a repeated key is a fault.
+
+    Columns nobody knows are kept in the row's `note`, so that nothing written is lost.
+    """
+    records, faults = read_records(source, columns)
+    made: dict[str, T] = {}
+    for record in records:
+        values = dict(record.values)
+        extra = [f"{heading}: {cell}" for heading, cell in record.others.items()]
+        values["note"] = " / ".join(filter(None, [values.get("note", ""), *extra]))
+        if values[key] in made:
+            faults.append(_repeated(record, next(c for c in columns if c.field == key)))
+            continue
+        try:
+            made[values[key]] = make(**values)
+        except ValidationError as error:
+            faults.append(refused(record, error, columns))
+    return list(made.values()), sorted(faults, key=lambda f: f.row)
 
 
 def write_records(
@@ -129,7 +159,6 @@ def _read_row(
     cells: list[str],
     headings: list[str],
     heading: dict[int, Column],
-    above: dict[str, str],
 ) -> tuple[Record | None, list[Fault]]:
     raw = _as_csv(cells)
     values: dict[str, Any] = {}
@@ -141,8 +170,6 @@ def _read_row(
             if cell and place < len(headings) and headings[place]:
                 others[headings[place]] = cell
             continue
-        if column.is_carried_down:
-            cell = above[column.field] = cell or above.get(column.field, "")
         if not cell:
             continue
         try:
@@ -153,6 +180,44 @@ def _read_row(
         if column.is_required and column.field not in values and not faults:
             faults.append(_empty_cell(number, column, raw))
     return (None, faults) if faults else (Record(number, values, others, raw), [])
+
+
+def _whole_rows(
+    rows: list[list[str]], at: int, heading: dict[int, Column]
+) -> list[tuple[int, list[str]]]:
+    """Rows below the headings as a person reads them: dittos, merged cells, lists downwards."""
+    whole: list[tuple[int, list[str]]] = []
+    above: list[str] = []
+    for number, told in enumerate(rows[at + 1 :], start=at + 2):
+        if not any(told):
+            continue
+        cells = told + [""] * (max(heading) + 1 - len(told))
+        cells = [
+            above[place] if cell in _DITTO and place < len(above) else cell
+            for place, cell in enumerate(cells)
+        ]
+        if whole and _continues(cells, heading):
+            last = whole[-1][1]
+            for place, cell in enumerate(cells):
+                if cell:
+                    last[place] = f"{last[place]}; {cell}" if last[place] else cell
+            continue
+        is_same_group = True
+        for place in sorted(heading):
+            if heading[place].is_carried_down and above:
+                # A new vendor starts afresh: what stood beside the one above is not its own.
+                if not cells[place] and is_same_group:
+                    cells[place] = above[place]
+                is_same_group = is_same_group and cells[place] == above[place]
+        whole.append((number, cells))
+        above = list(cells)
+    return whole
+
+
+def _continues(cells: list[str], heading: dict[int, Column]) -> bool:
+    """True for a row that only adds values to lists of the row above it."""
+    filled = [place for place, cell in enumerate(cells) if cell]
+    return all(place in heading and heading[place].is_list for place in filled)
 
 
 def _find_headings(
@@ -176,17 +241,16 @@ def _folded(heading: str) -> str:
     return re.sub(r"[\s()・/_\-.:※*#]", "", plain(heading).casefold())
 
 
-def _read_rows(source: Path | bytes) -> list[list[str]]:
+def _read_tables(source: Path | bytes) -> list[list[list[str]]]:
     content = source.read_bytes() if isinstance(source, Path) else source
     if len(content) > MAX_BYTES:
         raise ValueError(f"ファイルが大きすぎる / larger than {MAX_BYTES >> 20} MiB")
-    if content.startswith(b"PK\x03\x04"):
-        rows = _read_excel(content)
-    else:
-        rows = _read_csv(_decoded(content))
-    if len(rows) > MAX_ROWS:
-        raise ValueError(f"{MAX_ROWS} 行を超えている / more than {MAX_ROWS} rows")
-    return [[_unguarded(plain(c)) for c in row[:MAX_COLUMNS]] for row in rows]
+    is_excel = content.startswith(b"PK\x03\x04")
+    tables = _read_excel(content) if is_excel else [_read_csv(_decoded(content))]
+    for rows in tables:
+        if len(rows) > MAX_ROWS:
+            raise ValueError(f"{MAX_ROWS} 行を超えている / more than {MAX_ROWS} rows")
+    return [[[_unguarded(plain(c)) for c in row[:MAX_COLUMNS]] for row in t] for t in tables]
 
 
 def _decoded(content: bytes) -> str:
@@ -209,30 +273,47 @@ def _read_csv(text: str) -> list[list[str]]:
         raise ValueError(f"CSV として読めない / not readable as CSV: {error}") from error
 
 
-def _read_excel(content: bytes) -> list[list[str]]:
-    """The first sheet that is not empty."""
+def _read_excel(content: bytes) -> list[list[list[str]]]:
+    """Every sheet that is not empty, merged cells filled."""
     from openpyxl import load_workbook  # a heavy import, needed for Excel only
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(i.file_size for i in packed.infolist()) > MAX_UNPACKED_BYTES:
                 raise ValueError("展開後の大きさが上限を超える / unpacks to too much")
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        for sheet in book.worksheets:
-            rows = [
-                [_cell_text(c) for c in row]
-                for row in sheet.iter_rows(
-                    max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS, values_only=True
-                )
-            ]
-            if any(any(row) for row in rows):
-                return rows
+            book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            tables = []
+            for sheet in book.worksheets[:MAX_SHEETS]:
+                rows = [
+                    [_cell_text(c) for c in row]
+                    for row in sheet.iter_rows(
+                        max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS, values_only=True
+                    )
+                ]
+                _fill_merged(rows, packed.read(sheet._worksheet_path))
+                if any(any(row) for row in rows):
+                    tables.append(rows)
+            return tables
     except ValueError:
         raise
     # openpyxl raises KeyError, TypeError and more on workbooks that are not what they claim.
     except Exception as error:
         raise ValueError(f"Excel として読めない / not readable as Excel: {error}") from error
-    return []
+
+
+def _fill_merged(rows: list[list[str]], sheet: bytes) -> None:
+    """Give merged cells below the first their value; openpyxl reads no merges while streaming."""
+    from openpyxl.utils import range_boundaries
+
+    merged = re.findall(rb'<mergeCell ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"', sheet)
+    for area in merged[:MAX_ROWS]:
+        left, top, right, bottom = range_boundaries(area.decode("ascii"))
+        if left != right or top > len(rows):
+            continue  # merged sideways: a title
+        value = rows[top - 1][left - 1] if left <= len(rows[top - 1]) else ""
+        for row in rows[top : min(bottom, len(rows))]:
+            row.extend([""] * (left - len(row)))
+            row[left - 1] = row[left - 1] or value
 
 
 def _cell_text(value: Any) -> str:
@@ -276,6 +357,22 @@ def _as_csv(cells: list[str]) -> str:
     line = io.StringIO(newline="")
     csv.writer(line, lineterminator="").writerow(cells)
     return line.getvalue()
+
+
+def _repeated(record: Record, column: Column) -> Fault:
+    value = record.values[column.field]
+    return Fault(
+        row=record.row,
+        column=column.ja,
+        what=Text(
+            ja=f"「{value}」は既に別の行にあります。", en=f'"{value}" is already in another row.'
+        ),
+        to_do=Text(
+            ja="どちらが正しいか確かめ、片方を直すか消してください。",
+            en="Find out which is right, and correct or delete the other.",
+        ),
+        raw=record.raw,
+    )
 
 
 def _file_fault(why: str) -> Fault:

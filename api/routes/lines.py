@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Depends, Response
+from fastapi import Depends, Query, Response
 
 from api.people import Language
 from api.routes.assets import as_file
@@ -43,7 +43,12 @@ def export_register(form: Form, asker: Asker, use: UseCases, language: Language 
 
 @router.get("/register-template.{form}", response_class=Response)
 def register_template(
-    form: Form, asker: Asker, use: UseCases, language: Language = "ja"
+    form: Form,
+    asker: Asker,
+    use: UseCases,
+    language: Language = "ja",
+    name: Annotated[str, Query(max_length=60, description="kind of line, e.g. ssl_vpn")] = "",
 ) -> Response:
-    """An empty register to fill in."""
-    return as_file(use.lines.template(asker, form, language), "register-template", form)
+    """An empty register to fill in, or one with the example of a kind of line."""
+    content = use.lines.template(asker, form, language, name)
+    return as_file(content, f"register-{name or 'template'}", form)

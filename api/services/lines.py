@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from api.faults import NotFound
 from api.people import Language, Person
 from api.services.gate import Gate
 from api.services.ledger_files import check_form, read_whole
 from detector.hospital import RegisteredLine
 from detector.register import read_register, write_register
+from detector.register_templates import register_templates
 from detector.store import Store
 
 
@@ -51,8 +53,14 @@ class LineService:
             return write_register(self._store.register(), language, check_form(form))
 
     def template(
-        self, person: Person | None, form: str = "csv", language: Language = "ja"
+        self, person: Person | None, form: str = "csv", language: Language = "ja", name: str = ""
     ) -> bytes:
-        """An empty register to fill in. Needs lines.read."""
+        """An empty register to fill in, or one with the example of a kind. Needs lines.read."""
         self._gate.look(person, "lines.read", "register.template")
-        return write_register([], language, check_form(form))
+        if not name:
+            return write_register([], language, check_form(form))
+        template = register_templates().get(name)
+        if template is None:
+            known = ", ".join(register_templates())
+            raise NotFound(f"there is no template {name[:60]!r}; there are {known}")
+        return template.as_file(language, check_form(form))

@@ -105,8 +105,10 @@ def test_no_robustness_capture_stops_it(captures: Path) -> None:
 def test_maintenance_is_booked_for_a_registered_line_only(tmp_path: Path) -> None:
     store = Store(tmp_path / "mimawari.db").open()
     store.replace_register([RegisteredLine(id="L-1", vendor="保守", line_type="SSL-VPN")])
-    asked = ("lines", "book", "--state", tmp_path, "--from", "2026-10-01T09:00", "--to",
-             "2026-10-01T12:00", "--person", "田中", "--purpose", "点検", "--approver", "佐藤")  # fmt: skip
+    asked = [
+        "lines", "book", "--state", tmp_path, "--from", "2026-10-01T09:00",
+        "--to", "2026-10-01T12:00", "--person", "田中", "--purpose", "点検", "--approver", "佐藤",
+    ]  # fmt: skip
     wrong = mimawari(*asked, "--line", "L-9")
     assert (wrong.returncode, "it has L-1" in wrong.stderr) == (2, True)
     done = mimawari(*asked, "--line", "L-1")
