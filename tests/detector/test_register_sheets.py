@@ -124,7 +124,8 @@ def test_a_ledger_tells_what_is_gone() -> None:
     assets, faults = read_ledger(
         csv(
             "IPアドレス,ホスト名,状態,VLAN", "10.1.0.1,CT-1,使用中,30",
-            "10.1.0.2,CT-0,廃棄済,VLAN30", "10.1.0.3,PC-1,令和6年3月31日,", "10.1.0.4,PC-2,たぶん,5000",
+            "10.1.0.2,CT-0,廃棄済,VLAN30", "10.1.0.3,PC-1,令和6年3月31日,",
+            "10.1.0.4,PC-2,たぶん,5000",
         )
     )  # fmt: skip
     assert [(a.ip, a.is_retired, a.vlan) for a in assets] == [
