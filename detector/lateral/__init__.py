@@ -4,17 +4,20 @@ from detector.detection import Detector
 from detector.lateral.admin_edge import AdminEdge
 from detector.lateral.arp_sweep import ArpSweep
 from detector.lateral.call_back import CallBack
+from detector.lateral.clinical import ClinicalAbuse
 from detector.lateral.directory_search import DirectorySearch
 from detector.lateral.exploit_bytes import ExploitBytes
 from detector.lateral.guessing import PasswordGuessing
 from detector.lateral.host_scan import HostScan
 from detector.lateral.landing_pivot import LandingPivot
 from detector.lateral.outside_scan import OutsideScan
+from detector.lateral.paths import Paths
 from detector.lateral.port_scan import PortScan
 from detector.lateral.remote_calls import RemoteCalls
 from detector.lateral.shared_account import SharedLocalAccount
 from detector.lateral.shares import AdminShares
 from detector.lateral.smb_exploit import SmbExploit
+from detector.lateral.spread import Spread
 from detector.lateral.tickets import TicketAbuse
 from detector.lateral.web_attack import WebAttack
 
@@ -24,7 +27,9 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     PortScan(),
     ArpSweep(),
     OutsideScan(),
+    Spread(),
     AdminEdge(),
+    Paths(),
     RemoteCalls(),
     AdminShares(),
     SmbExploit(),
@@ -35,4 +40,5 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     DirectorySearch(),
     WebAttack(),
     CallBack(),
+    ClinicalAbuse(),
 )

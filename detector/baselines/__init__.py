@@ -1,0 +1,1 @@
+"""What is usual: memories over days and months that detectors compare today with."""

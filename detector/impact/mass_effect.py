@@ -1,0 +1,212 @@
+"""Signs of ransomware beyond one share (LM-7): printers, many servers, backups, silent guards."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from pydantic import Field
+
+from collector.apps import APP_CODE
+from collector.sightings import Smb
+from detector.addresses import inside_flags
+from detector.detection import Category, Detector, Finding, Window
+from detector.impact.mass_words import WORDINGS
+from detector.lateral.calls import flow_of, is_write
+from detector.lateral.contacts import flow_keys, texts
+
+_S: Final = 1_000_000_000
+_PRINTER_PORTS: Final = np.array([9100, 515, 631], np.uint16)
+_SMB, _PRINTER = APP_CODE["smb"], APP_CODE["printer"]
+#: Consoles of backup and virtual machines: Veeam, vSphere, Hyper-V by WinRM, NetBackup, Arcserve.
+_BACKUP_PORTS: Final = np.array([9392, 9401, 9419, 902, 5985, 5986, 13724, 1556, 8014, 3389, 22])
+#: Who writes to many servers by trade.
+_WRITERS: Final = frozenset(
+    {"backup", "wsus", "scanner", "file_server", "domain_controller", "admin"}
+)
+_MOST: Final = 20_000
+
+
+@dataclass
+class _Memory:
+    printers: OrderedDict[int, dict[int, int]] = field(default_factory=OrderedDict)
+    servers: OrderedDict[str, dict[str, int]] = field(default_factory=OrderedDict)
+
+
+class MassEffect(Detector):
+    """One host prints to many printers at once, writes to many servers, or reaches for backups.
+
+    *Print storm*: ten printers within five minutes that it never printed to. *Many servers*: files
+    written by SMB to five servers within ten minutes that it never wrote to. *Rewriting*: an SMB
+    conversation reads and writes alike (ratio 0.7-1.4) at more than 5 MB/s for three minutes and
+    more, as encryption does; this is all that can be seen under SMB3 encryption. *Backup*: a first
+    session with a backup server's console. Needs three days of memory, but for many servers.
+
+    Why it matters: at Handa every printer wrote the ransom note; backups are always next.
+
+    False alarms: print server moves, software distribution, synchronisation between file servers
+    (roles that write by trade are exempt).
+    """
+
+    id = "mass_effect"
+    category: ClassVar[Category] = "impact"
+    techniques = ("T1486",)
+    wordings = WORDINGS
+
+    least_printers: int = Field(default=10, ge=3, description="new printers in five minutes")
+    least_servers: int = Field(default=5, ge=3, description="servers written to in ten minutes")
+    rewrite_mb_s: float = Field(default=5.0, gt=0, description="MB/s each way that tell")
+    rewrite_s: int = Field(default=180, ge=30, description="seconds of reading and writing alike")
+
+    def remember(self) -> _Memory:
+        return _Memory()
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        if window.of(Smb):
+            yield from self._servers(window, memory)
+        flows = window.flows
+        if len(flows) == 0:
+            return
+        is_smb = flows.app == _SMB
+        if is_smb.any():
+            yield from self._rewriting(window, np.flatnonzero(is_smb))
+        if window.edges.active_days < 3:
+            return
+        printing = (flows.app == _PRINTER) | np.isin(flows.destination_port, _PRINTER_PORTS)
+        printing &= (flows.protocol == 6) & (flows.reply_packets > 0)
+        if printing.any():
+            yield from self._printers(window, memory, np.flatnonzero(printing))
+        console = np.isin(flows.destination_port, _BACKUP_PORTS) & (flows.protocol == 6)
+        console &= flows.reply_bytes > 1000
+        if console.any():
+            yield from self._backups(window, np.flatnonzero(console))
+
+    def _printers(
+        self, window: Window, memory: _Memory, rows: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> Iterator[Finding]:
+        flows = window.flows
+        ends = (window.source[rows], window.destination[rows])
+        known = window.edges.has_spoken(*ends)
+        touched: dict[int, list[int]] = {}
+        for row in rows[~known].tolist():
+            source = int(window.source[row])
+            met = memory.printers.setdefault(source, {})
+            met[int(window.destination[row])] = int(flows.first_ns[row])
+            touched.setdefault(source, []).append(row)
+        for source, at in touched.items():
+            now = int(flows.first_ns[at].max())
+            met = {p: t for p, t in memory.printers[source].items() if t > now - 300 * _S}
+            memory.printers[source] = met
+            if len(met) >= self.least_printers:
+                yield Finding(
+                    source=window.hosts.ip(source),
+                    targets=texts(window, met),
+                    score=90.0,
+                    confidence=0.9,
+                    first_ns=min(met.values()),
+                    last_ns=now,
+                    facts={"count": len(met)},
+                    variant="printers",
+                    key=window.hosts.ip(source),
+                    techniques=("T1486", "T1491.001"),
+                    flows=flow_keys(flows, at),
+                )
+        while len(memory.printers) > _MOST:
+            memory.printers.popitem(last=False)
+
+    def _servers(self, window: Window, memory: _Memory) -> Iterator[Finding]:
+        touched: dict[str, Smb] = {}
+        for smb in window.of(Smb):
+            if not is_write(smb) or not smb.file or "IPC$" in smb.tree.upper():
+                continue
+            met = memory.servers.setdefault(smb.ip, {})
+            if smb.peer_ip not in met:
+                pair = (window.hosts.number_of(smb.ip), window.hosts.number_of(smb.peer_ip))
+                ends = (np.array([n], np.uint32) for n in pair)
+                if window.edges.has_spoken(*ends)[0]:
+                    continue
+            met[smb.peer_ip] = smb.time_ns
+            touched[smb.ip] = smb
+        for source, last in touched.items():
+            since = last.time_ns - 600 * _S
+            met = {s: t for s, t in memory.servers[source].items() if t > since}
+            memory.servers[source] = met
+            if len(met) >= self.least_servers and window.hosts.at(source).role not in _WRITERS:
+                yield Finding(
+                    source=source,
+                    targets=tuple(met)[:50],
+                    score=min(95.0, 75.0 + 3 * (len(met) - self.least_servers)),
+                    confidence=0.9,
+                    first_ns=min(met.values()),
+                    last_ns=last.time_ns,
+                    facts={"count": len(met), "file": last.file[-80:]},
+                    variant="servers",
+                    key=source,
+                    techniques=("T1570", "T1486"),
+                    flows=(flow_of(last),),
+                )
+        while len(memory.servers) > _MOST:
+            memory.servers.popitem(last=False)
+
+    def _rewriting(
+        self, window: Window, rows: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> Iterator[Finding]:
+        """As flows tell it, encrypted or exported: much each way, alike, and for long."""
+        flows = window.flows
+        sent, read = flows.bytes[rows].astype(float), flows.reply_bytes[rows].astype(float)
+        seconds = np.maximum((flows.last_ns[rows] - flows.first_ns[rows]) / _S, 1.0)
+        least = self.rewrite_mb_s * 1e6 * seconds
+        ratio = read / np.maximum(sent, 1)
+        alike = (ratio >= 0.7) & (ratio <= 1.4) & (sent >= least) & (seconds >= self.rewrite_s)
+        if not alike.any():
+            return
+        ours, theirs = inside_flags(window)
+        for row in rows[alike].tolist():
+            host, server = (
+                window.hosts.get(int(n[row])) for n in (window.source, window.destination)
+            )
+            if host.role in _WRITERS or not (ours[row] and theirs[row]):
+                continue
+            yield Finding(
+                source=host.ip,
+                targets=(server.ip,),
+                score=70.0,
+                confidence=0.75,
+                first_ns=int(flows.first_ns[row]),
+                last_ns=int(flows.last_ns[row]),
+                facts={
+                    "mb": round(int(flows.bytes[row]) / 1e6),
+                    "read_mb": round(int(flows.reply_bytes[row]) / 1e6),
+                    "minutes": round((int(flows.last_ns[row]) - int(flows.first_ns[row])) / 60e9),
+                },
+                variant="rewriting",
+                app="smb",
+                flows=flow_keys(flows, [row]),
+            )
+
+    def _backups(
+        self, window: Window, rows: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> Iterator[Finding]:
+        flows = window.flows
+        known = window.edges.has_spoken(window.source[rows], window.destination[rows])
+        for row in rows[~known].tolist():
+            server = window.hosts.get(int(window.destination[row]))
+            host = window.hosts.get(int(window.source[row]))
+            if server.role != "backup" or host.role in _WRITERS or not host.is_inside:
+                continue
+            yield Finding(
+                source=host.ip,
+                targets=(server.ip,),
+                score=72.0,
+                confidence=0.85,
+                first_ns=int(flows.first_ns[row]),
+                last_ns=int(flows.last_ns[row]),
+                facts={"port": int(flows.destination_port[row])},
+                variant="backup",
+                techniques=("T1490", "T1021"),
+                flows=flow_keys(flows, [row]),
+                warmth=window.edges.warmth,
+            )

@@ -1,0 +1,67 @@
+"""Ransomware's wider signs: printers, many servers, rewriting, backups."""
+
+from collector.sightings import Smb
+from detector.detection import Finding
+from detector.hospital import Asset, Hospital
+from detector.impact.mass_effect import MassEffect
+from tests.detector.windows import START_NS, S, World, flow
+
+PC = "10.0.1.7"
+HOSPITAL = Hospital(assets=(Asset(ip="10.0.0.8", role="backup"), Asset(ip="10.0.0.9", role="wsus")))
+
+
+def warm(*usual) -> World:
+    world = World(HOSPITAL)
+    world.age(5, flow(PC, "10.0.0.1", 53, app="dns"), *usual)
+    return world
+
+
+def find(world: World, flows=(), sightings=()) -> list[Finding]:
+    return world.run(MassEffect(), world.window(flows, sightings))
+
+
+def prints(count: int, source: str = PC) -> list:
+    return [flow(source, f"10.0.5.{n}", 9100, n, app="printer") for n in range(1, count + 1)]
+
+
+def test_a_print_storm_and_a_print_server() -> None:
+    (told,) = find(warm(), prints(12))
+    assert (told.variant, told.facts["count"]) == ("printers", 12)
+    assert find(warm(*prints(12)), prints(12)) == []
+    assert find(warm(), prints(4)) == []
+
+
+def writes(source: str, count: int) -> list[Smb]:
+    return [
+        Smb(time_ns=START_NS + n * S, ip=source, port=50000, peer_ip=f"10.0.0.{20 + n}",
+            peer_port=445, dialect=2, command=9, is_response=False, tree="\\\\s\\data",
+            file="a\\update.exe", write_length=1000)
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_files_written_to_many_servers() -> None:
+    (told,) = find(warm(), sightings=writes(PC, 6))
+    assert (told.variant, told.facts["count"]) == ("servers", 6)
+    assert find(warm(), sightings=writes(PC, 3)) == []
+    assert find(warm(), sightings=writes("10.0.0.9", 6)) == []  # distributes software by trade
+
+
+def test_reading_and_writing_alike_for_long() -> None:
+    def share(sent: int, read: int, seconds: int = 300):
+        return flow(
+            PC, "10.0.0.3", 445, 0, app="smb", seconds=seconds, bytes=sent, reply_bytes=read
+        )
+
+    (told,) = find(warm(), [share(3_000_000_000, 3_100_000_000)])
+    assert (told.variant, told.facts["minutes"]) == ("rewriting", 5)
+    for harmless in (share(3_000_000_000, 90_000_000), share(300_000_000, 310_000_000)):
+        assert find(warm(), [harmless]) == []
+
+
+def test_a_first_visit_to_the_backup_console() -> None:
+    visit = flow(PC, "10.0.0.8", 9392, reply_bytes=4000)
+    (told,) = find(warm(), [visit])
+    assert told.variant == "backup"
+    assert find(warm(visit), [visit]) == []
+    assert find(warm(), [flow(PC, "10.0.0.8", 9392, reply_bytes=60)]) == []
