@@ -124,7 +124,8 @@ class Volumes:
     def highest(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The largest daily total of the last 90 days, in bytes."""
         days = np.where(np.isnan(self._days[rows, :90]), 0.0, self._days[rows, :90])
-        return np.expm1(days.max(axis=1).astype(np.float64))
+        most: NDArray[np.float64] = np.expm1(days.max(axis=1).astype(np.float64))
+        return most
 
     def week(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(bytes of the last seven days, seven times the median day before them)."""

@@ -149,7 +149,7 @@ class AdminEdge(Detector):
             key = (int(window.source[row]), int(window.destination[row]), int(app))
             groups.setdefault(key, []).append(row)
         for (source, target, app), at in groups.items():
-            if _is_contracted(window, source, target, int(flows.destination_port[at[0]])):
+            if is_contracted(window, source, target, int(flows.destination_port[at[0]])):
                 continue
             finding = self._judge(window, source, target, APPS[app], at, bool(ours[at[0]]))
             if finding is not None:
@@ -216,7 +216,7 @@ class AdminEdge(Detector):
         return 1.0
 
 
-def _is_contracted(window: Window, source: int, target: int, port: int) -> bool:
+def is_contracted(window: Window, source: int, target: int, port: int) -> bool:
     """A vendor on the way to where its line lands, or to a target that its contract allows."""
     if not window.hospital.lines:
         return False

@@ -16,6 +16,7 @@ from collector.sightings import Ntlm
 from detector.addresses import inside_flags, is_one_host
 from detector.care import care_class
 from detector.detection import Category, Detector, Finding, FlowKey, Window
+from detector.lateral.admin_edge import is_contracted
 from detector.lateral.calls import flow_of, requests
 from detector.lateral.path_words import WORDINGS
 from detector.lateral.rpc_rules import RULE_OF
@@ -159,6 +160,7 @@ class Paths(Detector):
         surprise = 0.0 if is_known else window.edges.surprise(*ends, APP_CODE[app])
         is_new = not is_known and (surprise >= self.least_bits or app == "dcerpc")
         is_new |= not is_known and window.edges.active_days < self.cold_days
+        is_new &= not is_contracted(window, *ends, flow.destination_port)
         user = memory.users.get((flow.source, flow.destination), "")
         session = _Session(*ends, first, last, app, is_new, surprise, flow, user)
         memory.by_edge[(*ends, app)] = session
