@@ -15,6 +15,7 @@ from api.services.gate import Gate
 from api.services.ledger_files import check_form, read_whole
 from detector.hospital import Asset
 from detector.ledger import read_ledger, write_ledger
+from detector.ledger_check import differs_in_mac, differs_in_name, differs_in_vlan
 from detector.store import Store
 
 #: unlisted = seen, not in the ledger · missing = in the ledger, not seen · mismatch = they differ.
@@ -118,9 +119,14 @@ def _compare(ip: str, seen: Mapping[str, Any] | None, listed: Asset | None) -> A
     if listed is None:
         return AssetRow(ip, "unlisted", seen=seen)
     if seen is None:
-        return AssetRow(ip, "missing", listed=listed)
-    macs = (str(seen.get("mac", "")).lower(), listed.mac.lower().replace("-", ":"))
-    differs = ["mac"] if all(macs) and macs[0] != macs[1] else []
+        return AssetRow(ip, "match" if listed.is_retired else "missing", listed=listed)
+    differs = ["retired"] if listed.is_retired else []
+    if differs_in_mac(str(seen.get("mac", "")), listed):
+        differs.append("mac")
+    if differs_in_name([str(n) for n in seen.get("names", ())], listed):
+        differs.append("name")
+    if differs_in_vlan(int(seen.get("vlan", 0)), listed):
+        differs.append("vlan")
     # A role that was taken from the ledger agrees with it by itself.
     roles = (str(seen.get("role", "unknown")), listed.role)
     if "unknown" not in roles and roles[0] != roles[1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.detection import Detector
 from detector.lines.arp_spoofing import ArpSpoofing
+from detector.lines.asset_ledger import AssetLedger
 from detector.lines.dns_tunnel import DnsTunnel
 from detector.lines.hidden_line import HiddenLine
 from detector.lines.icmp_tunnel import IcmpTunnel
@@ -23,4 +24,5 @@ LINE_DETECTORS: tuple[Detector, ...] = (
     ArpSpoofing(),
     NamePoisoning(),
     LeaseFlood(),
+    AssetLedger(),
 )
