@@ -133,10 +133,44 @@ def demo(
 
 
 @app.command()
-def run(config: Config = None, state: State = None) -> None:
-    """Serve the API and the console over the state folder."""
+def run(
+    config: Config = None,
+    state: State = None,
+    server_only: Annotated[
+        bool, typer.Option("--server-only", help="leave collecting and detecting to other services")
+    ] = False,
+) -> None:
+    """Watch all configured sources, and serve the API and the console."""
     configuration = _configuration(config, state)
-    _serve(configuration, configuration.api.port)
+    if server_only or not configuration.collector.sources:
+        _serve(configuration, configuration.api.port)
+        return
+    from api.supervising import Supervisor
+
+    told = [*(["--config", str(config)] if config else []), "--state", str(configuration.state_dir)]
+    command = [sys.executable, str(Path(__file__).resolve())]
+    supervisor = Supervisor([[*command, verb, *told] for verb in ("collect", "detect")])
+    supervisor.start()
+    try:
+        _serve(configuration, configuration.api.port)
+    finally:
+        supervisor.end()
+
+
+@app.command()
+def collect(config: Config = None, state: State = None) -> None:
+    """Only collect: live sources into the spool, for a service of its own."""
+    from api.watching import collect
+
+    collect(_configuration(config, state))
+
+
+@app.command()
+def detect(config: Config = None, state: State = None) -> None:
+    """Only detect: what the spool holds, for a service of its own."""
+    from api.watching import detect
+
+    detect(_configuration(config, state))
 
 
 @app.command()

@@ -15,6 +15,7 @@ from api.configuration import Configuration
 from collector.apps import APPS
 from collector.flows import FLOW_COLUMNS, STATES
 from collector.sightings import SIGHTINGS
+from collector.sources import SOURCES
 from detector.detectors import DETECTORS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -50,7 +51,15 @@ def settings_page() -> str:
         " see [detectors](detectors.md).\n"
     )
     rows = "\n".join(_settings_rows(Configuration, ""))
-    return f"{head}\n| setting | default | bounds | meaning |\n|---|---|---|---|\n{rows}\n"
+    columns = "| setting | default | bounds | meaning |\n|---|---|---|---|"
+    parts = [head, f"{columns}\n{rows}\n", "## Sources\n"]
+    parts.append("Each stands under `[[collector.sources]]` with its `kind`.\n")
+    for source in SOURCES:
+        kind = source.model_fields["kind"].annotation.__args__[0]  # type: ignore[union-attr]
+        parts.append(f"### {kind}\n\n{inspect.cleandoc(source.__doc__ or '')}\n")
+        fields = [(n, told) for n, told in source.model_fields.items() if n != "kind"]
+        parts.append("\n".join([columns, *(_row(name, told) for name, told in fields)]) + "\n")
+    return "\n".join(parts)
 
 
 def data_page() -> str:

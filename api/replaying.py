@@ -130,20 +130,10 @@ class ReplayRun:
             self._notes.append(f"telemetry waits in {self._folder / 'telemetry'}: {health.fault}")
 
     def _keep_evidence(self, files: Sequence[Path], alerts: Sequence[Alert]) -> None:
-        from collector.evidence import EvidenceRequest, cut_evidence
+        from collector.evidence import cut_evidence
+        from detector.evidence import evidence_of
 
-        requests = [
-            EvidenceRequest(
-                alert.id,
-                tuple((alert.source.ip, t.ip) for t in alert.targets[:10] if t.ip)
-                or ((alert.source.ip, ""),),
-                alert.first_ns,
-                alert.last_ns,
-            )
-            for alert in alerts
-            if alert.source.ip
-        ]
-        cut_evidence(files, requests, self._folder / "evidence")
+        cut_evidence(files, evidence_of(alerts), self._folder / "evidence")
 
     def _with_plans(
         self, found: dict[str, Alert], planner: Planner, store: Store | None

@@ -47,7 +47,9 @@ def list_flows(paths: Sequence[Path], writer: FlowWriter) -> FlowListing:
                     if exports is None and (out.picks["kind"] == Pick.EXPORT).any():
                         exports = _export_lane()
                     if exports is not None:
-                        flows = exports.with_exported(chunk, out.picks, flows, out.watermark_ns)
+                        flows = exports.with_exported(
+                            chunk.buffer, out.picks, flows, out.watermark_ns
+                        )
                     writer.write(flows)
                 listing.notes += capture.notes
         except CaptureError as fault:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -57,7 +58,9 @@ class Lake:
         name = datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
         folder = self._folder / f"day={name}"
         folder.mkdir(parents=True, exist_ok=True)
-        span = f"{int(flows.reported_ns[0])}-{int(flows.reported_ns[-1])}-{len(flows)}"
+        # Many flows are reported at one tick, so that times and number do not tell files apart.
+        mark = crc32(np.ascontiguousarray(flows.rows).view(np.uint8))
+        span = f"{int(flows.reported_ns[0])}-{int(flows.reported_ns[-1])}-{len(flows)}-{mark:08x}"
         part = folder / f".{span}.part"
         pq.write_table(to_table(flows), part, compression="zstd")
         part.rename(folder / f"flows-{span}.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +24,12 @@ class CollectorHealth:
     malformed: Counter[str] = field(default_factory=Counter)
     blind: dict[str, str] = field(default_factory=dict)  # lane → what it cannot see, and why
     notes: list[str] = field(default_factory=list)  # e.g. "x.pcap: cut off at byte 1234"
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)  # live source → its counts
+    is_live: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A plain object, for the health page and the summary line."""
-        return {
+        told: dict[str, Any] = {
             "packets": self.packets,
             "bytes": self.bytes,
             "flows": self.flows,
@@ -37,6 +40,15 @@ class CollectorHealth:
             "blind": dict(self.blind),
             "notes": list(self.notes),
         }
+        if self.is_live:
+            told |= {"is_live": True, "sources": self.sources}
+        return told
+
+    @staticmethod
+    def from_json(told: Mapping[str, Any]) -> CollectorHealth:
+        """Read what `to_json` wrote."""
+        counters = {name: Counter(told[name]) for name in ("shed", "malformed")}
+        return CollectorHealth(**{"is_live": False, "sources": {}, **told, **counters})
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.deep.settings import DeepSettings
 from collector.exports.decoder import ExportSettings
 from collector.fastlane.settings import FastLaneSettings
+from collector.sources import AnySource
+
+
+class LiveSettings(BaseModel):
+    """What stands between live sources and the detector, on disk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spool_mib: int = Field(
+        2048, ge=16, description="Room for what the detector has not taken; past it the oldest go"
+    )
+    packets_mib: int = Field(
+        0, ge=0, description="Room for recent packets, of which alerts keep theirs; 0 keeps none"
+    )
+    packet_bytes: int = Field(
+        1024, ge=64, le=65_535, description="Bytes kept of each recent packet"
+    )
 
 
 class CollectorSettings(BaseModel):
@@ -21,3 +38,5 @@ class CollectorSettings(BaseModel):
     fast_lane: FastLaneSettings = FastLaneSettings(active_s=60, keep_outer=True)
     deep_lane: DeepSettings = DeepSettings()
     exports: ExportSettings = ExportSettings()
+    sources: tuple[AnySource, ...] = Field((), description="live sources, see below")
+    live: LiveSettings = LiveSettings()

@@ -352,9 +352,20 @@ class MonitorEvent(Sighting):
     detail: str = ""  # the record's own words, cut to 200 characters
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState(Sighting):
+    """The collector's own: one of its sources works again (up), or does not, and why."""
+
+    kind: ClassVar[str] = "source_state"
+    source: str
+    state: str  # up, down, silent, one_way, losing, refused
+    why: str = ""
+    lost: int = 0  # packets, where it is losing
+
+
 SIGHTINGS: tuple[type[Sighting], ...] = (
     Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
     NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, AttackBytes, SshBanner,
     RdpRequest, SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
-    MonitorEvent,
+    MonitorEvent, SourceState,
 )  # fmt: skip

@@ -76,6 +76,11 @@ class Engine:
         """Take over what an earlier run had stored, so that work goes on where it was."""
         self.alerts.update({a.id: a for a in alerts})
 
+    @property
+    def looked_until_ns(self) -> int:
+        """Everything before this event time has been in a window."""
+        return self._next_ns
+
     def observed_lines(self) -> list[dict[str, Any]]:
         """Outside lines that changed since the last call."""
         return [line for d, memory in self._detectors for line in d.observed_lines(memory)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from collector.flows import FlowBatch
 from collector.lake import Lake
 from collector.observations import Observations
 from detector.alerts import Alert
@@ -31,18 +32,41 @@ class Round:
     def walk(self, observed: Iterable[Observations]) -> Iterator[list[Alert]]:
         """Yield the alerts that are new or changed, after they are on disk."""
         for seen in observed:
-            if self._lake is not None:
-                self._lake.append(seen.flows)
-            alerts = self._engine.feed(seen)
-            self._commit(alerts, seen)
-            yield alerts
+            self.keep(seen.flows)
+            yield self.look(seen)
+        yield self.finish()
+
+    def keep(self, flows: FlowBatch) -> None:
+        """Put flows into the lake."""
+        if self._lake is not None:
+            self._lake.append(flows)
+
+    def look(self, seen: Observations) -> list[Alert]:
+        """The alerts that are new or changed, after they are on disk."""
+        alerts = self._engine.feed(seen)
+        self._commit(alerts, seen)
+        return alerts
+
+    def finish(self) -> list[Alert]:
+        """The input has ended: look at what still waits, and save everything."""
         alerts = self._engine.finish()
         self._commit(alerts, None)
+        self.save_flows()
+        self.save_edges()
+        return alerts
+
+    def save_flows(self) -> None:
         if self._lake is not None:
             self._lake.flush()
+
+    def save_edges(self) -> None:
         if self._edges_file is not None:
             self._engine.edges.save(self._edges_file)
-        yield alerts
+
+    @property
+    def looked_until_ns(self) -> int:
+        """Everything before this event time has been in a window."""
+        return self._engine.looked_until_ns
 
     def refresh(self, configured: Hospital) -> None:
         """Take over the register and the bookings as people have them now.

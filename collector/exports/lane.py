@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.capture.chunk import Chunk
 from collector.exports.decoder import Datagrams, ExportDecoder, ExportSettings
 from collector.exports.stitcher import Stitcher
 from collector.flows import FlowBatch
@@ -24,14 +23,14 @@ class ExportLane:
         self._sensors = (sensor,)
 
     def with_exported(
-        self, chunk: Chunk, picks: NDArray[Any], flows: FlowBatch, watermark_ns: int
+        self, buffer: NDArray[np.uint8], picks: NDArray[Any], flows: FlowBatch, watermark_ns: int
     ) -> FlowBatch:
-        """The chunk's own flows and those that its export datagrams complete, by `reported_ns`."""
+        """`flows` and those that the picked export datagrams complete, by `reported_ns`."""
         mine = picks[picks["kind"] == Pick.EXPORT]
         exported = FlowBatch.empty()
         if len(mine):
             datagrams = Datagrams(
-                buffer=chunk.buffer,
+                buffer=buffer,
                 offset=mine["payload_offset"],
                 length=mine["payload_length"].astype(np.int64),
                 time_ns=mine["time_ns"],

@@ -92,6 +92,13 @@ class FastLane:
         flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, self._out, self._picks)
         return self._output(self._out[:flows].copy(), self._picks[:picked].copy())
 
+    def advance(self, now_ns: int) -> FastLaneOutput:
+        """Bring event time forward where no packet does, so that silent flows end (live input)."""
+        # A flow ends once, and may be reported in part first.
+        self._out = _room(self._out, 2 * self.live_flows)
+        count = table.advance(self._lane.table, now_ns, self._out, 0)
+        return self._output(self._out[:count].copy(), np.empty(0, layout.PICK_ROW_DTYPE))
+
     def finish(self) -> FastLaneOutput:
         """Report what is still alive, as of the last packet's time; in order of first packet."""
         out = np.empty(self.live_flows, layout.OUTPUT_DTYPE)

@@ -1,0 +1,103 @@
+"""The two live processes, wired from settings: one collects, one detects; the spool is between."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from api.configuration import Configuration
+from collector.lake import Lake
+from collector.spool import SpoolReader
+from detector.alerts import Alert
+from detector.edges import EdgeMemory
+from detector.engine import Engine
+from detector.evidence import evidence_of
+from detector.following import Following
+from detector.hosts import HostTable
+from detector.store import Store
+from detector.watch import Round
+
+#: Alerts whose packets are still to be cut out; a flood of alerts keeps its first ones.
+_MOST_WAITING = 1000
+
+
+def collect(configuration: Configuration) -> None:
+    """Run the live sources into the spool until SIGTERM or SIGINT."""
+    from collector.collecting import Collector
+
+    settings = configuration.collector
+    if settings.data_dir is None:
+        settings = settings.model_copy(update={"data_dir": configuration.state_dir / "data"})
+    collector = Collector(settings, configuration.state_dir)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: collector.end())
+    collector.run()
+
+
+def detect(configuration: Configuration) -> None:
+    """Follow the spool until SIGTERM or SIGINT."""
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    folder = configuration.state_dir
+    store = Store(folder / "mimawari.db").open()
+    hospital = store.hospital(configuration.hospital)  # what people have imported and booked since
+    hosts = HostTable(hospital)
+    edges_file = folder / "edges.npz"
+    edges = EdgeMemory.load(edges_file, hosts) if edges_file.exists() else EdgeMemory()
+    engine = Engine(
+        hospital,
+        configuration.detectors(),
+        configuration.detector.engine,
+        hosts,
+        edges,
+    )
+    keeper = PacketKeeper(folder / "packets", folder / "evidence")
+    keeper.start()
+    round_ = Round(engine, store, Lake(folder / "lake"), edges_file)
+    try:
+        spool = SpoolReader(folder / "spool")
+        Following(round_, spool, store, keeper.keep, configuration.hospital).run(ending)
+    finally:
+        keeper.end()
+        store.close()
+
+
+class PacketKeeper(threading.Thread):
+    """Cuts the packets of new alerts out of the packet ring, before the ring forgets them."""
+
+    def __init__(self, packets: Path, evidence: Path) -> None:
+        super().__init__(name="evidence", daemon=True)
+        self._packets, self._evidence = packets, evidence
+        self._alerts: queue.Queue[Sequence[Alert] | None] = queue.Queue(_MOST_WAITING)
+
+    def keep(self, alerts: Sequence[Alert]) -> None:
+        with suppress(queue.Full):
+            self._alerts.put_nowait(alerts)
+
+    def end(self) -> None:
+        """Finish what waits."""
+        self._alerts.put(None)
+        self.join()
+
+    def run(self) -> None:
+        while (alerts := self._alerts.get()) is not None:
+            self._cut(alerts)
+
+    def _cut(self, alerts: Sequence[Alert]) -> None:
+        from collector.evidence import cut_evidence
+        from collector.recorder import segments_between
+
+        # The first slice stays: later ones of the same alert would begin after its first packets.
+        wanted = [a for a in alerts if not (self._evidence / f"{a.id}.pcap").exists()]
+        requests = evidence_of(wanted)
+        if not requests or not self._packets.is_dir():
+            return
+        first_ns = min(r.first_ns for r in requests)
+        last_ns = max(r.last_ns for r in requests)
+        segments = segments_between(self._packets, first_ns, last_ns)
+        cut_evidence(segments, requests, self._evidence)

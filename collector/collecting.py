@@ -1,0 +1,171 @@
+"""The collector at work: sources in threads, their parcels through the lanes, into the spool."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from collector.flows import FlowBatch
+from collector.lanes import Lanes
+from collector.observations import CollectorHealth, Observations
+from collector.recorder import Recorder
+from collector.settings import CollectorSettings
+from collector.sightings import Sighting
+from collector.sources.source import Parcel, Post, Source, SourceHealth
+from collector.spool import SpoolWriter
+
+#: What waits no longer for a round of the detectors: so many seconds, or flows.
+_ROUND_S: Final = 1.0
+_ROUND_FLOWS: Final = 100_000
+_AGAIN_S: Final = 5.0
+
+
+class Collector:
+    """Runs all sources until it is told to end; what is finished by then is in the spool."""
+
+    def __init__(self, settings: CollectorSettings, state_dir: Path) -> None:
+        live = settings.live
+        self._settings = settings
+        self._health = CollectorHealth(is_live=True)
+        self._lanes = Lanes(settings, self._health)
+        self._spool = SpoolWriter(state_dir / "spool", live.spool_mib << 20)
+        self._ending = threading.Event()
+        recorder = None
+        if live.packets_mib:
+            recorder = Recorder(state_dir / "packets", live.packets_mib << 20, live.packet_bytes)
+        self._post = Post(settings, self._ending, state_dir / "sources", recorder)
+        self._order = Order()
+        self._stored: list[Callable[[], None]] = []
+        self._unsaved: list[Callable[[], None]] = []
+
+    def end(self) -> None:
+        """Ask it to end; may be called from a signal handler."""
+        self._ending.set()
+
+    def run(self) -> None:
+        """Collect until `end`; then close all flows and store them."""
+        sys.setswitchinterval(0.001)  # so that no ring waits long for Python's lock
+        threads = [self._start(source) for source in self._settings.sources]
+        due = time.monotonic() + _ROUND_S
+        while any(thread.is_alive() for thread in threads) or not self._ending.is_set():
+            parcel = self._post.take(0.1)
+            if parcel is not None:
+                self._take(parcel)
+            if time.monotonic() >= due or self._order.flows >= _ROUND_FLOWS:
+                self._store(self._lanes.give([ask() for ask in self._post.fast_lanes]))
+                due = time.monotonic() + _ROUND_S
+        while (parcel := self._post.take(0)) is not None:
+            self._take(parcel)
+        counters = [ask() for ask in self._post.fast_lanes]
+        self._store(self._lanes.finish(FlowBatch.empty(), counters), is_last=True)
+        self._lanes.close()
+        if self._post.recorder is not None:
+            self._post.recorder.close()
+
+    def _start(self, source: Source) -> threading.Thread:
+        thread = threading.Thread(target=self._guard, args=(source,), name=source.name)
+        thread.start()
+        return thread
+
+    def _guard(self, source: Source) -> None:
+        """Run a source; one that fails is told of and started again, the others go on."""
+        while not self._ending.is_set():
+            try:
+                source.run(self._post)
+            except Exception as fault:
+                if source.name not in self._post.health:
+                    self._post.health[source.name] = SourceHealth(source.kind)
+                self._post.tell(source.name, "down", f"{type(fault).__name__}: {fault}")
+                self._ending.wait(_AGAIN_S)
+
+    def _take(self, parcel: Parcel) -> None:
+        self._order.reach(parcel, parcel.part in self._post.steady)
+        if parcel.stored is not None:
+            self._stored.append(parcel.stored)
+        watermark_ns = self._order.watermark_ns
+        if len(parcel.picks):
+            self._lanes.take(parcel.buffer, parcel.picks, parcel.flows, watermark_ns)
+        else:
+            self._lanes.add(parcel.flows, (), watermark_ns)
+        self._lanes.add(FlowBatch.empty(), parcel.sightings, watermark_ns)
+        self._order.flows += len(parcel.flows)
+
+    def _store(self, seen: Observations, is_last: bool = False) -> None:
+        self._order.flows = 0
+        seen = self._order.settle(seen, is_last)
+        health = self._health
+        health.shed += self._post.shed
+        health.shed += self._spool.shed
+        if self._post.recorder is not None:
+            health.shed += self._post.recorder.shed
+        for name, source in self._post.health.items():
+            health.sources[name] = source.to_json()
+            if source.dropped:
+                health.shed[f"{name}: ring full"] = source.dropped
+        health.notes = self._post.notes
+        health.blind.pop("spool", None)
+        if self._spool.fault:
+            health.blind["spool"] = f"the disk refuses what was found: {self._spool.fault}"
+        self._unsaved += self._stored
+        self._stored = []
+        if self._spool.append(seen):
+            for tell in self._unsaved:
+                tell()
+            self._unsaved = []
+
+
+class Order:
+    """Brings what several sources gave into one order of event time.
+
+    Steady parts (live rings, listeners) keep pace with the clock: nothing is let go before the
+    slowest of them is past it. What comes late from others counts as reported when it came.
+    """
+
+    def __init__(self) -> None:
+        self.watermark_ns = 0
+        self.flows = 0  # since the last round
+        self._reached: dict[str, int] = {}
+        self._fastest_ns = 0
+        self._given_ns = 0
+        self._rows: FlowBatch = FlowBatch.empty()
+        self._sightings: list[Sighting] = []
+
+    def reach(self, parcel: Parcel, is_steady: bool) -> None:
+        """Note how far a part has come."""
+        if parcel.watermark_ns > self._reached.get(parcel.part, 0) and is_steady:
+            self._reached[parcel.part] = parcel.watermark_ns
+        if parcel.is_last:
+            self._reached.pop(parcel.part, None)
+        self._fastest_ns = max(self._fastest_ns, parcel.watermark_ns)
+        reached = min(self._reached.values(), default=self._fastest_ns)
+        self.watermark_ns = max(self.watermark_ns, reached)
+
+    def settle(self, seen: Observations, is_last: bool) -> Observations:
+        """What is complete up to the watermark; the rest waits for the next time."""
+        flows = seen.flows if not len(self._rows) else FlowBatch.join([self._rows, seen.flows])
+        rows = flows.rows.copy()
+        if is_last:
+            latest = int(rows["reported_ns"].max()) if len(rows) else 0
+            until_ns = max(self.watermark_ns, latest)
+        else:
+            until_ns = self.watermark_ns
+        np.maximum(rows["reported_ns"], self._given_ns, out=rows["reported_ns"])
+        rows = rows[np.argsort(rows["reported_ns"], kind="stable")]
+        cut = len(rows) if is_last else int(np.searchsorted(rows["reported_ns"], until_ns, "right"))
+        self._rows = FlowBatch(rows[cut:], flows.sensors)
+        sightings = sorted([*self._sightings, *seen.sightings], key=_time)
+        here = len(sightings) if is_last else sum(s.time_ns <= until_ns for s in sightings)
+        self._sightings = sightings[here:]
+        self._given_ns = until_ns
+        given = FlowBatch(rows[:cut], flows.sensors)
+        return Observations(given, tuple(sightings[:here]), until_ns, seen.health)
+
+
+def _time(sighting: Any) -> int:
+    return int(sighting.time_ns)

@@ -1,0 +1,99 @@
+"""The lanes behind the fast lane, for replayed and for live input alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.data import read_reference
+from collector.deep import DeepLane
+from collector.exports.lane import ExportLane
+from collector.fastlane.lane import FastLane, FastLaneCounters
+from collector.flows import FlowBatch
+from collector.identify.names import name_table
+from collector.observations import CollectorHealth, Observations
+from collector.settings import CollectorSettings
+from collector.sighting_lane import SightingLane
+from collector.sightings import Sighting
+
+
+def new_fast_lane(settings: CollectorSettings) -> FastLane:
+    """A fast lane that knows the remote tools' names."""
+    names = name_table(read_reference(settings.data_dir).name_suffixes())
+    return FastLane(settings.fast_lane, settings.sensor, names)
+
+
+class Lanes:
+    """Sighting, deep and export lanes, and what all lanes gave since it was last asked for."""
+
+    def __init__(self, settings: CollectorSettings, health: CollectorHealth) -> None:
+        self._sighting = SightingLane(settings.sensor)
+        self._deep = DeepLane(
+            settings.deep_lane, settings.sensor, bulk_bytes=settings.fast_lane.bulk_bytes
+        )
+        self._exports = ExportLane(settings.exports, settings.sensor)
+        self._health = health
+        self._watermark_ns = 0
+        self._flows: list[FlowBatch] = []
+        self._sightings: list[Sighting] = []
+
+    def take(
+        self, buffer: NDArray[np.uint8], picks: NDArray[Any], flows: FlowBatch, watermark_ns: int
+    ) -> None:
+        """Flows and picks of the fast lane; tshark works while Python decodes the rest."""
+        self._deep.feed(buffer, picks)
+        self._sightings += self._sighting.decode(buffer, picks)
+        self._watermark_ns = max(self._watermark_ns, watermark_ns)
+        self._flows.append(self._exports.with_exported(buffer, picks, flows, self._watermark_ns))
+
+    def add(self, flows: FlowBatch, sightings: Sequence[Sighting], watermark_ns: int) -> None:
+        """What another source had ready, as other monitors' events and flow listeners do."""
+        self._watermark_ns = max(self._watermark_ns, watermark_ns)
+        if len(flows):
+            self._flows.append(flows)
+        self._sightings += sightings
+
+    def give(self, counters: Sequence[FastLaneCounters]) -> Observations:
+        """What was taken since the last time; `counters` are those of all fast lanes."""
+        flows, sightings = FlowBatch.join(self._flows), self._sightings
+        self._flows, self._sightings = [], []
+        return self._observe(flows, sightings + self._deep.drain(), counters)
+
+    def finish(self, flows: FlowBatch, counters: Sequence[FastLaneCounters]) -> Observations:
+        """The last of it: `flows` are those that were still open."""
+        flows = self._exports.finish(flows)
+        if self._exports.note:
+            self._health.notes.append(self._exports.note)
+        if len(flows):
+            self._watermark_ns = max(self._watermark_ns, int(flows.reported_ns[-1]))
+        self._flows.append(flows)
+        return self.give(counters)
+
+    def close(self) -> None:
+        self._deep.close()
+
+    def _observe(
+        self, flows: FlowBatch, sightings: list[Sighting], counters: Sequence[FastLaneCounters]
+    ) -> Observations:
+        sightings.sort(key=lambda sighting: sighting.time_ns)
+        health = self._health
+        health.packets = sum(c.packets for c in counters)
+        health.bytes = sum(c.wire_bytes for c in counters)
+        health.flows += len(flows)
+        health.sightings += len(sightings)
+        health.live_flows = sum(c.live_flows for c in counters)
+        health.shed = self._deep.shed + self._exports.shed
+        health.malformed = Counter()
+        for counted in counters:
+            health.shed.update(counted.shed)
+            health.shed["flows"] += counted.evicted_flows
+            health.malformed.update(counted.malformed)
+        decoders = (self._sighting, self._deep, self._exports)
+        for lane in (*(d.malformed for d in decoders), self._sighting.failed):
+            health.malformed += lane
+        health.blind.update(self._deep.blind)
+        return Observations(flows, tuple(sightings), self._watermark_ns, health)
