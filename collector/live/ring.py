@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from collector.capture.chunk import INDEX_DTYPE, Chunk
 from collector.live import kernels
+from collector.packet import PICK_DTYPE
 
 _SOL_PACKET: Final = 263
 _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _RESERVE, _FANOUT = 1, 5, 6, 10, 12, 18
@@ -28,12 +29,14 @@ _FANOUT_HASH, _FANOUT_DEFRAG = 0, 0x8000
 _ALL_PROTOCOLS: Final = 3
 _GET_FLAGS: Final = 0x8913
 _IS_UP, _IS_RUNNING = 0x1, 0x40
-_BLOCK: Final = 1 << 20
+#: Small blocks: each comes after its retire time at the latest, so that few would be used up soon
+#: by a trickle of packets.
+_BLOCK: Final = 1 << 18
 _FRAME: Final = 2048
 _RETIRE_MS: Final = 60
 _RECENT: Final = 1 << 16
 #: What holds one chunk: so many packets, or so many blocks.
-_CHUNK_PACKETS, _CHUNK_BLOCKS = 65_536, 4
+_CHUNK_PACKETS, _CHUNK_BLOCKS = 65_536, 16
 #: ARPHRD_* of the interface → LINKTYPE_*: Ethernet and loopback; a bare IP tunnel.
 _LINK_TYPES: Final = {1: 1, 772: 1, 65534: 101, 768: 101, 776: 101, 778: 101}
 
@@ -166,6 +169,17 @@ class Ring:
         self._socket.close()
         # Views of the ring may live on in picks that were not copied: the map goes with the last.
         self._bytes = np.zeros(_BLOCK, np.uint8)
+
+
+def warm_up() -> None:
+    """Load the compiled loops, which takes a moment in which a ring would run full."""
+    block = np.zeros(64, np.uint8)
+    kernels.is_ready(block, 0)
+    kernels.release(block, 0)
+    kernels.packets_in(block, 0)
+    index, recent = np.empty(1, INDEX_DTYPE), np.zeros(1, kernels.RECENT_DTYPE)
+    kernels.index_block(block, 0, 64, index, 0, recent, 0, True, 1, np.zeros(4, np.int64))
+    gathered(block, np.zeros(1, PICK_DTYPE))
 
 
 def interface_flags(interface: str) -> int:

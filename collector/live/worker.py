@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from collector.capture.chunk import INDEX_DTYPE, Chunk
 from collector.fastlane.lane import FastLane, FastLaneOutput
 from collector.flows import FlowBatch
-from collector.live.ring import Ring, gathered
+from collector.live.ring import Ring, gathered, warm_up
 
 if TYPE_CHECKING:
     from collector.sources.source import Post
@@ -36,6 +37,12 @@ class RingWorker(threading.Thread):
         self._lane = lane
         self._post = post
         self._told_ns = 0
+
+    def warm_up(self) -> None:
+        """Load all compiled loops before the first packet."""
+        warm_up()
+        self._lane.feed(Chunk(np.zeros(1, np.uint8), np.empty(0, INDEX_DTYPE)))
+        self._lane.advance(time.time_ns() - _BEHIND_NS)
 
     def run(self) -> None:
         while not self._post.ending.is_set():

@@ -65,6 +65,7 @@ class InterfaceSource(Source):
             post.fast_lanes.append(lambda lane=lane: lane.counters)  # type: ignore[misc]
             worker = RingWorker(f"{self.name}/{number}", lane, post)
             post.steady.add(worker.name)
+            worker.warm_up()
             workers.append(worker)
         watch = _Watch(self, post, workers)
         watch.open()
