@@ -19,6 +19,7 @@ from detector.hospital import Hospital
 from detector.ledger import read_ledger
 from detector.lines.reference import use_lists
 from detector.register import read_register
+from detector.setup.confirm import PLAN_FILE, PlanFault, confirmed_plan
 
 
 class ConfigurationError(Exception):
@@ -74,6 +75,22 @@ class Configuration(BaseModel):
     def data_dir(self) -> Path:
         """Where newer lists than the packaged ones stand (`mimawari data update`)."""
         return self.collector.data_dir or self.state_dir / "data"
+
+    def with_confirmed_plan(self) -> Configuration:
+        """With the plan that was confirmed into the state folder, unless the settings hold one.
+
+        ConfigurationError if the confirmed plan has been damaged since.
+        """
+        if self.hospital.segments:
+            return self
+        try:
+            plan = confirmed_plan(self.state_dir)
+        except (PlanFault, OSError, UnicodeDecodeError) as fault:
+            raise ConfigurationError(self.state_dir / PLAN_FILE, [str(fault)]) from None
+        if plan is None:
+            return self
+        parts = {name: getattr(plan, name) for name in type(plan).model_fields}
+        return self.model_copy(update={"hospital": self.hospital.model_copy(update=parts)})
 
     def detectors(self) -> tuple[Detector, ...]:
         """The detectors that run, with their settings and the newest lists."""

@@ -26,6 +26,7 @@ from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.incidents import Incident, join_alerts
 from detector.roles import RoleInference
+from detector.setup.learner import SetupLearner
 from detector.slips import SlipLog
 
 _DAY_NS = 86_400_000_000_000
@@ -58,6 +59,7 @@ class Engine:
         self.hosts = hosts
         self.assets = AssetLog(self.hosts, hospital)
         self.slips = SlipLog()
+        self.setup = None if hospital.segments else SetupLearner()  # until a plan is confirmed
         self.edges = edges
         self.alerts: dict[str, Alert] = {}
         self.shed: Counter[str] = Counter()
@@ -159,6 +161,8 @@ class Engine:
         self.assets.observe(window)
         self._roles.observe(window)
         self.slips.observe(window)
+        if self.setup is not None:
+            self.setup.observe(window)
         for detector, memory in self._detectors:
             for alert in self._ask(detector, memory, window):
                 self._raise(alert)

@@ -11,6 +11,7 @@ from collector.observations import Observations
 from detector.alerts import Alert
 from detector.engine import Engine
 from detector.hospital import Hospital
+from detector.setup.proposal import propose
 from detector.store import Store
 
 
@@ -25,6 +26,7 @@ class Round:
         self._lake = lake
         self._edges_file = edges_file
         self._incident_ids: set[str] = set()
+        self._proposed_ns = 0
         if store is not None:
             engine.remember_alerts(store.alerts(limit=100_000))
             self._incident_ids = {i.id for i in store.incidents(limit=100_000)}
@@ -78,6 +80,18 @@ class Round:
             parts = {"lines": now.lines, "bookings": now.bookings}
             self._engine.hospital = self._engine.hospital.model_copy(update=parts)
 
+    def _propose(self, seen: Observations | None) -> None:
+        """While no plan is confirmed, keep what traffic proposes, anew every hour of event time."""
+        learned = self._engine.setup
+        if learned is None or self._store is None:
+            return
+        if seen is not None and learned.last_ns - self._proposed_ns < 3600 * 1_000_000_000:
+            return
+        self._proposed_ns = learned.last_ns
+        hospital = self._engine.hospital
+        proposal = propose(learned, self._engine.hosts, self._store.observed_lines())
+        self._store.save_note("setup_proposal", proposal.to_json(hospital.name, hospital.timezone))
+
     def _commit(self, alerts: list[Alert], seen: Observations | None) -> None:
         if self._store is None:
             return
@@ -97,6 +111,7 @@ class Round:
         slips = self._engine.slips.take_changed()
         if slips:
             self._store.save_slips(slips)
+        self._propose(seen)
         if seen is not None:
             health = seen.health.to_json()
             health["event_ns"] = seen.watermark_ns

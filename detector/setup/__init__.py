@@ -1,0 +1,1 @@
+"""Day-0 set-up: what an hour or a day of traffic proposes, and a person confirms."""
