@@ -63,7 +63,7 @@ class ReplayRun:
         if store is not None:  # what people have imported and booked since
             hospital = store.hospital(hospital)
         edges_file = folder / "edges.npz" if self._keep else None
-        hosts = HostTable(hospital)
+        hosts = HostTable(hospital, self._configuration.detector.engine.most_hosts)
         is_known = edges_file is not None and edges_file.exists()
         edges = EdgeMemory.load(edges_file, hosts) if edges_file and is_known else EdgeMemory()
         engine = Engine(

@@ -46,7 +46,7 @@ def detect(configuration: Configuration) -> None:
     folder = configuration.state_dir
     store = Store(folder / "mimawari.db").open()
     hospital = store.hospital(configuration.hospital)  # what people have imported and booked since
-    hosts = HostTable(hospital)
+    hosts = HostTable(hospital, configuration.detector.engine.most_hosts)
     edges_file = folder / "edges.npz"
     edges = EdgeMemory.load(edges_file, hosts) if edges_file.exists() else EdgeMemory()
     engine = Engine(

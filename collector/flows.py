@@ -75,6 +75,7 @@ FLOW_DTYPE: Final = np.dtype(
     [(c.name, c.dtype, c.shape) if c.shape else (c.name, c.dtype) for c in FLOW_COLUMNS]
 )
 
+_COLUMN_NAMES: Final = frozenset(FLOW_DTYPE.names or ())
 _V4_MAPPED: Final = 0xFFFF_0000_0000
 
 
@@ -92,7 +93,7 @@ class FlowBatch:
         return len(self.rows)
 
     def __getattr__(self, name: str) -> NDArray[Any]:
-        if name.startswith("_") or name not in (FLOW_DTYPE.names or ()):
+        if name not in _COLUMN_NAMES:
             raise AttributeError(name)
         column: NDArray[Any] = self.rows[name]
         return column

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.flows import address_number
-from detector.detection import Window
+from detector.window_kernels import OURS, THEIRS
+
+if TYPE_CHECKING:
+    from detector.detection import Window
 
 Network = IPv4Network | IPv6Network
 
@@ -51,12 +54,7 @@ def inside_flags(window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     Without an address plan a site may use public addresses inside. The originator of a
     conversation between two public addresses is then taken for ours.
     """
-    flows, networks = window.flows, window.hospital.inside + LINK_LOCAL
-    source = in_networks(flows.source, networks)
-    destination = in_networks(flows.destination, networks)
-    if not window.hospital.segments:
-        source |= ~source & ~destination
-    return source, destination
+    return (window.marks & OURS) != 0, (window.marks & THEIRS) != 0
 
 
 @lru_cache(maxsize=1024)

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import mac_text
 from collector.sightings import Arp, Dhcp, Kerberos, NameAnnouncement, Ntlm
+from detector.asset_kernels import see_ends, see_hosts
 from detector.care import care_class
 from detector.detection import Window
 from detector.hospital import Hospital
-from detector.hosts import HostTable
+from detector.hosts import HostsFull, HostTable
 
 _MOST_NAMES = 8
 #: A MAC that carries more addresses than this is a router's, and names no single host.
@@ -25,51 +27,44 @@ class AssetLog:
         self._hosts = hosts
         self._hospital = hospital
         self._most = most
-        self._changed: set[int] = set()
-        self._known: set[int] = set()
+        self._known = 0
+        self._stamp = 0
         self._mac_owners: dict[int, set[int]] = {}
         self.turned_away = 0
 
     def observe(self, window: Window) -> None:
         """Take in one window."""
-        flows = window.flows
-        sides = (
-            (window.source, flows.source_mac, True),
-            (window.destination, flows.destination_mac, False),
-        )
-        for numbers, macs, is_source in sides:
-            # Who answered exists; who was only asked may not.
-            speaks = np.ones(len(flows), bool) if is_source else flows.reply_packets > 0
-            chosen = np.flatnonzero(speaks & self._hosts.inside(numbers))
-            _, firsts = np.unique(numbers[chosen], return_index=True)
-            for row in chosen[firsts]:
-                self._see(
-                    int(numbers[row]),
-                    int(flows.first_ns[row]),
-                    int(macs[row]),
-                    int(flows.vlan[row]),
-                )
-            lasts = chosen[len(chosen) - 1 - np.unique(numbers[chosen][::-1], return_index=True)[1]]
-            for row in lasts:
-                number = int(numbers[row])
-                if number in self._known:
-                    host = self._hosts.get(number)
-                    host.last_ns = max(host.last_ns, int(flows.last_ns[row]))
+        if len(window.flows):
+            rows = window.flows.rows.view(OUTPUT_DTYPE)
+            traits, seen = self._hosts.traits, self._hosts.seen
+            news = np.empty(len(rows), np.int64)
+            for numbers, is_source in ((window.source, True), (window.destination, False)):
+                count = see_hosts(rows, numbers, is_source, traits, seen, self._next(), news)
+                for row in news[:count].tolist():
+                    flow, number = rows[row], int(numbers[row])
+                    mac = int(flow["source_mac" if is_source else "destination_mac"])
+                    self._see(number, int(flow["first_ns"]), mac, int(flow["vlan"]))
+                see_ends(rows, numbers, is_source, traits, seen, self._next())
         self._observe_names(window)
 
+    def _next(self) -> int:
+        self._stamp += 1
+        return self._stamp
+
     def _see(self, number: int, time_ns: int, mac: int, vlan: int) -> None:
-        if number not in self._known:
-            if len(self._known) >= self._most:
+        seen = self._hosts.seen[number]
+        if not seen["is_known"]:
+            if self._known >= self._most:
                 self.turned_away += 1
                 return
-            self._known.add(number)
-            host = self._hosts.get(number)
-            host.first_ns = time_ns
-        host = self._hosts.get(number)
-        host.last_ns = max(host.last_ns, time_ns)
-        host.vlan = vlan or host.vlan
-        self._changed.add(number)
+            self._known += 1
+            seen["is_known"], seen["first_ns"] = True, time_ns
+        seen["last_ns"] = max(int(seen["last_ns"]), time_ns)
+        seen["vlan"] = vlan or seen["vlan"]
+        seen["is_changed"] = True
+        seen["mac"] = mac or seen["mac"]
         if mac and not mac >> 40 & 1:
+            host = self._hosts.get(number)
             owners = self._mac_owners.setdefault(mac, set())
             if len(owners) <= _ROUTER_ADDRESSES:
                 owners.add(number)
@@ -97,9 +92,13 @@ class AssetLog:
     def _name(self, ip: str, name: str, time_ns: int, mac: str, vlan: int) -> None:
         if not ip or not self._hospital.is_inside(ip):
             return
-        number = self._hosts.number_of(ip)
+        try:
+            number = self._hosts.number_of(ip)
+        except HostsFull:
+            self.turned_away += 1
+            return
         self._see(number, time_ns, 0, vlan)
-        if number not in self._known:
+        if not self._hosts.seen["is_known"][number]:
             return
         host = self._hosts.get(number)
         if mac:
@@ -109,7 +108,9 @@ class AssetLog:
 
     def take_changed(self) -> list[dict[str, Any]]:
         """Assets that changed since the last call, as plain objects for the store and pages."""
-        changed, self._changed = sorted(self._changed), set()
+        is_changed = self._hosts.seen["is_changed"]
+        changed = np.flatnonzero(is_changed).tolist()
+        is_changed[:] = False
         return [self._describe(number) for number in changed]
 
     def _describe(self, number: int) -> dict[str, Any]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from collector.apps import APP_CODE, APPS
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
 from collector.sightings import Sighting
 from detector.hospital import Hospital
+from detector.window_kernels import mark_flows
 from detector.words import Wording
 
 if TYPE_CHECKING:
@@ -87,6 +91,58 @@ class Window:
         """The sightings of one kind, in time order."""
         return self.sightings.get(kind, ())  # type: ignore[return-value]
 
+    @property
+    def marks(self) -> NDArray[np.uint32]:
+        """What each flow is, as bits: its outcome, whose its ends are, … (`window_kernels`)."""
+        return self._marked[0]
+
+    @property
+    def every_mark(self) -> int:
+        """All bits that any flow of the window has."""
+        return self._marked[1]
+
+    @property
+    def apps(self) -> int:
+        """Applications of the window's flows: bit n is set where APPS[n] was seen."""
+        return self._marked[2]
+
+    @cached_property
+    def _marked(self) -> tuple[NDArray[np.uint32], int, int]:
+        marks = np.empty(len(self.flows), np.uint32)
+        apps = np.zeros(len(APPS) + 1, bool)
+        every = mark_flows(
+            self.flows.rows.view(OUTPUT_DTYPE),
+            self.source,
+            self.destination,
+            self.hosts.traits,
+            bool(self.hospital.segments),
+            marks,
+            apps,
+        )
+        return marks, int(every), sum(1 << code for code in np.flatnonzero(apps).tolist())
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a detector reads; windows that hold none of it are not shown to it.
+
+    `marks` are bits of `Window.marks`, `apps` tokens of `APPS`.
+    """
+
+    sightings: tuple[type[Sighting], ...] = ()
+    apps: tuple[str, ...] = ()
+    marks: int = 0
+
+    @cached_property
+    def _apps(self) -> int:
+        return sum(1 << APP_CODE[app] for app in self.apps)
+
+    def any_of(self, window: Window) -> bool:
+        """Does the window hold anything of it."""
+        if window.every_mark & self.marks or window.apps & self._apps:
+            return True
+        return any(kind in window.sightings for kind in self.sightings)
+
 
 class Detector(BaseModel):
     """A rule: class attributes say what it is, fields are its settings, the docstring its manual.
@@ -101,6 +157,8 @@ class Detector(BaseModel):
     category: ClassVar[Category]
     techniques: ClassVar[tuple[str, ...]] = ()
     wordings: ClassVar[Mapping[str, Wording]]
+    #: None: it wants every window, because time alone moves its state.
+    reads: ClassVar[Reads | None] = None
 
     def remember(self) -> Any:
         """Make the empty memory that `find` gets on every call; None if it needs none."""

@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.apps import APP_CODE
-from collector.flows import STATE_CODE, FlowBatch
-from detector.addresses import in_networks, inside_flags, is_one_host
-from detector.landing import landing_networks
+from collector.apps import APP_CODE, APPS
+from collector.fastlane.layout import OUTPUT_DTYPE
+from collector.flows import FlowBatch
+from detector.edge_kernels import fill_indexes, find_all, learn
 
 if TYPE_CHECKING:
     from detector.detection import Window
@@ -49,7 +49,8 @@ EDGE_DTYPE: Final = np.dtype(
         ("approved", "?"),  # a person accepted it
     ]
 )
-_HALF_LIFE_DAYS: Final = 30.0
+#: By service: is it one of them.
+_IS_ADMIN: Final[NDArray[np.bool_]] = np.array([app in ADMIN_APPS for app in APPS])
 _VERSION: Final = 1
 _MAX_HOST: Final = 1 << 24
 
@@ -75,13 +76,13 @@ class EdgeMemory:
     def __init__(self, capacity: int = 1_000_000) -> None:
         self.forgotten = 0  # edges dropped because the memory was full
         self._capacity = capacity
-        self._edges: NDArray[Any] = np.zeros(0, EDGE_DTYPE)
         self._hosts: HostTable | None = None
         self._days: set[int] = set()
         self._now_ns = 0
+        self._fill(np.zeros(0, EDGE_DTYPE))
 
     def __len__(self) -> int:
-        return len(self._edges)
+        return int(self._counts[0])
 
     @property
     def active_days(self) -> int:
@@ -93,20 +94,49 @@ class EdgeMemory:
         """0 cold … 1 after four weeks."""
         return min(1.0, self.active_days / 28)
 
+    @property
+    def _edges(self) -> NDArray[Any]:
+        return self._rows[: int(self._counts[0])]
+
+    def _fill(self, edges: NDArray[Any], room: int = 1024) -> None:
+        """Hold these edges, with room for as many again."""
+        size = 1 << max(10, (2 * (len(edges) + room)).bit_length())
+        self._rows = np.zeros(size // 2, EDGE_DTYPE)
+        self._rows[: len(edges)] = edges
+        self._keys = np.zeros(size // 2, np.uint64)
+        self._keys[: len(edges)] = edges["key"]
+        self._pairs = np.zeros(size // 2, np.uint64)
+        self._index, self._pair_index = np.zeros(size, np.int32), np.zeros(size, np.int32)
+        self._pending = np.zeros((2, size // 2), np.int64)
+        pairs = fill_indexes(self._keys, len(edges), self._index, self._pairs, self._pair_index)
+        self._counts = np.array([len(edges), pairs], np.int64)
+
     def observe(self, window: Window, watched: NDArray[np.uint32] | None = None) -> None:
         """Learn the answered conversations of a window; hosts in an incident do not teach."""
         self._hosts = window.hosts
         self._now_ns = max(self._now_ns, window.end_ns)
-        if len(window.flows) == 0:
+        flows = window.flows
+        if len(flows) == 0:
             return
+        if len(self) + len(flows) > len(self._rows):
+            self._forget(len(flows))
         offset_ns = _utc_offset_ns(window)
-        teaches = _is_answered(window.flows) & is_one_host(window.flows.destination)
-        teaches &= (window.source < _MAX_HOST) & (window.destination < _MAX_HOST)
+        marks = window.marks
         if watched is not None and len(watched):
-            teaches &= ~np.isin(window.source, watched) & ~np.isin(window.destination, watched)
-        self._days.update(np.unique((window.flows.last_ns + offset_ns) // DAY_NS).tolist())
-        if teaches.any():
-            self._merge(_edges_of(window, teaches, offset_ns))
+            is_watched = np.isin(window.source, watched) | np.isin(window.destination, watched)
+            marks = np.where(is_watched, 0, marks)
+        days = learn(
+            flows.rows.view(OUTPUT_DTYPE), window.source, window.destination, marks,
+            window.hosts.traits, _IS_ADMIN, APP_CODE["unknown"], offset_ns, self._keys,
+            self._rows, self._rows["hours"], self._index, self._pairs, self._pair_index,
+            self._counts, np.empty(len(flows), np.int64), self._pending,
+        )  # fmt: skip
+        if days[0] == days[1]:
+            self._days.add(int(days[0]))
+        else:
+            self._days.update(np.unique((flows.last_ns + offset_ns) // DAY_NS).tolist())
+        if len(self) > self._capacity:
+            self._forget(0)
 
     def knows(
         self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
@@ -117,12 +147,8 @@ class EdgeMemory:
     def has_spoken(self, source: NDArray[Any], destination: NDArray[Any]) -> NDArray[np.bool_]:
         """Has this pair ever spoken in this direction, by whatever service."""
         pair = _pack(source, destination, np.zeros(len(source), np.uint16)) >> np.uint64(16)
-        keys = self._edges["key"] >> np.uint64(16)
-        at = np.searchsorted(keys, pair)
-        found = np.zeros(len(pair), bool)
-        within = at < len(keys)
-        found[within] = keys[at[within]] == pair[within]
-        return found
+        found: NDArray[np.int64] = find_all(self._pairs, self._pair_index, pair)
+        return found >= 0
 
     def state(
         self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
@@ -173,8 +199,9 @@ class EdgeMemory:
 
     def save(self, path: Path) -> None:
         """Write the memory, by address, replacing the file only once it is whole."""
-        source = self._edges["key"] >> np.uint64(40)
-        target = (self._edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
+        edges = self._edges[np.argsort(self._edges["key"])]
+        source = edges["key"] >> np.uint64(40)
+        target = (edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
         addresses: NDArray[np.uint64] = np.zeros((2, 0, 2), np.uint64)
         if self._hosts is not None and len(source):
             addresses = self._hosts.addresses(
@@ -186,7 +213,7 @@ class EdgeMemory:
             np.savez_compressed(
                 file,
                 head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                edges=self._edges,
+                edges=edges,
                 addresses=addresses,
             )
         part.replace(path)
@@ -207,17 +234,14 @@ class EdgeMemory:
         if len(edges):
             service = (edges["key"] & np.uint64(0xFFFF)).astype(np.uint16)
             edges["key"] = _pack(hosts.number(addresses[0]), hosts.number(addresses[1]), service)
-            memory._edges = edges[np.argsort(edges["key"])]
+            memory._fill(edges[np.argsort(edges["key"])])
         return memory
 
     def _at(
         self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
     ) -> NDArray[np.int64]:
         wanted = _pack(source, destination, service)
-        at = np.searchsorted(self._edges["key"], wanted).astype(np.int64)
-        at[at == len(self._edges)] = -1
-        hit = at >= 0
-        at[hit] = np.where(self._edges["key"][at[hit]] == wanted[hit], at[hit], -1)
+        at: NDArray[np.int64] = find_all(self._keys, self._index, wanted)
         return at
 
     def _index_of(self, source_ip: str, destination_ip: str, service: int) -> int:
@@ -259,35 +283,16 @@ class EdgeMemory:
             len(users) / max(len(every), 1),
         )
 
-    def _merge(self, fresh: NDArray[Any]) -> None:
-        at = np.searchsorted(self._edges["key"], fresh["key"])
-        known = np.zeros(len(fresh), bool)
-        within = at < len(self._edges)
-        known[within] = self._edges["key"][at[within]] == fresh["key"][within]
-        self._renew(at[known], fresh[known])
-        if (~known).any():
-            self._edges = np.insert(self._edges, at[~known], fresh[~known])
-            self._forget()
-
-    def _renew(self, at: NDArray[Any], fresh: NDArray[Any]) -> None:
-        rows = self._edges[at]
-        later = fresh["last_day"] > rows["last_day"]
-        aged = np.exp2(-(fresh["last_day"] - rows["last_day"]) / _HALF_LIFE_DAYS)
-        rows["days"] = np.where(later, rows["days"] * aged + 1, rows["days"])
-        rows["active_days"] += later
-        rows["last_day"] = np.maximum(rows["last_day"], fresh["last_day"])
-        rows["last_ns"] = np.maximum(rows["last_ns"], fresh["last_ns"])
-        rows["first_ns"] = np.minimum(rows["first_ns"], fresh["first_ns"])
-        rows["hours"] |= fresh["hours"]
-        self._edges[at] = rows
-
-    def _forget(self) -> None:
+    def _forget(self, room: int) -> None:
+        """Drop what is too old or too much, and make room for further edges."""
         kept = self._edges[self._now_ns - self._edges["last_ns"] <= 400 * DAY_NS]
         if len(kept) > self._capacity:  # people's approvals go last, then what is most familiar
+            # A sixteenth more goes than must, so that a full memory is not sorted every window.
+            least = self._capacity - self._capacity // 16
             order = np.lexsort((kept["last_ns"], kept["active_days"], kept["approved"]))
-            self.forgotten += len(kept) - self._capacity
-            kept = kept[np.sort(order[-self._capacity :])]
-        self._edges = kept
+            self.forgotten += len(kept) - least
+            kept = kept[np.sort(order[-least:])]
+        self._fill(kept.copy(), max(room, 1024))
 
 
 def service_of(flows: FlowBatch) -> NDArray[np.uint16]:
@@ -309,39 +314,6 @@ def _pack(source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
         (source.astype(wide) << wide(40)) | (destination.astype(wide) << wide(16))
     ) | service.astype(wide)
     return packed
-
-
-def _is_answered(flows: FlowBatch) -> NDArray[np.bool_]:
-    """A scan's knocks teach nothing: the other side must have taken part."""
-    refused = np.isin(flows.state, [STATE_CODE[s] for s in ("S0", "REJ", "RSTOS0", "SH", "RSTRH")])
-    one_way = (flows.one_way == 1) & ((flows.protocol != 6) | (flows.packets > 3))
-    answered: NDArray[np.bool_] = ((flows.reply_packets > 0) | one_way) & ~(
-        (flows.protocol == 6) & refused
-    )
-    return answered
-
-
-def _edges_of(window: Window, teaches: NDArray[np.bool_], offset_ns: int) -> NDArray[Any]:
-    """One row per edge of the window, sorted by key."""
-    flows = window.flows.take(teaches)
-    service = service_of(flows)
-    keys = _pack(window.source[teaches], window.destination[teaches], service)
-    source_in, target_in = inside_flags(window)
-    waits = np.isin(service, [APP_CODE[a] for a in ADMIN_APPS])
-    waits |= ~(source_in & target_in)[teaches]
-    waits |= in_networks(flows.source, landing_networks(window.hospital.lines))
-    order = np.argsort(keys, kind="stable")
-    unique, start = np.unique(keys[order], return_index=True)
-    rows = np.zeros(len(unique), EDGE_DTYPE)
-    rows["key"] = unique
-    rows["first_ns"] = np.minimum.reduceat(flows.first_ns[order], start)
-    rows["last_ns"] = np.maximum.reduceat(flows.last_ns[order], start)
-    rows["last_day"] = (rows["last_ns"] + offset_ns) // DAY_NS
-    rows["active_days"] = rows["days"] = 1
-    rows["waits"] = np.logical_or.reduceat(waits[order], start)
-    hour = ((rows["last_ns"] + offset_ns) // HOUR_NS + 72) % 168  # 1970-01-01 was a Thursday
-    rows["hours"][np.arange(len(rows)), hour // 8] = 1 << (hour % 8).astype(np.uint8)
-    return rows
 
 
 def _utc_offset_ns(window: Window) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from collector.flows import FlowBatch
+from collector.numbering import NO_NUMBER
 from collector.observations import Observations
 from collector.sightings import Sighting
 from detector.alerts import Alert, make_alert
@@ -38,6 +39,12 @@ class EngineSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_s: int = Field(30, ge=1, le=3600, description="seconds of event time in one window")
+    most_hosts: int = Field(
+        2_000_000,
+        ge=1000,
+        le=16_000_000,
+        description="addresses that get a number; flows of further ones are counted as shed",
+    )
     remember_days: int = Field(30, ge=1, le=400, description="days for which alerts are joined")
     most_alerts: int = Field(
         2000, ge=10, description="alerts one detector may raise a day; more are counted as shed"
@@ -147,12 +154,19 @@ class Engine:
         kinds: dict[type[Sighting], list[Sighting]] = {}
         for _, sighting in sighted:
             kinds.setdefault(type(sighting), []).append(sighting)
+        source = self.hosts.number(flows.source)
+        destination = self.hosts.number(flows.destination)
+        if self.hosts.is_full:
+            numbered = (source != NO_NUMBER) & (destination != NO_NUMBER)
+            self.shed["flows of new hosts"] += len(flows) - int(numbered.sum())
+            flows = flows.take(numbered)
+            source, destination = source[numbered], destination[numbered]
         window = Window(
             start_ns=start,
             end_ns=end,
             flows=flows,
-            source=self.hosts.number(flows.source),
-            destination=self.hosts.number(flows.destination),
+            source=source,
+            destination=destination,
             sightings={kind: tuple(several) for kind, several in kinds.items()},
             hosts=self.hosts,
             edges=self.edges,
@@ -164,8 +178,9 @@ class Engine:
         if self.setup is not None:
             self.setup.observe(window)
         for detector, memory in self._detectors:
-            for alert in self._ask(detector, memory, window):
-                self._raise(alert)
+            if detector.reads is None or detector.reads.any_of(window):
+                for alert in self._ask(detector, memory, window):
+                    self._raise(alert)
         self.edges.observe(window)
         self._forget(end)
 

@@ -7,11 +7,13 @@ is seen; a role is written when its share of the softmax reaches 80 %.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
 
-from collector.apps import APP_CODE
+from collector.apps import APPS
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import (
     Dhcp,
     Dicom,
@@ -20,9 +22,10 @@ from collector.sightings import (
     RouterAdvertisement,
     SwitchNeighbor,
 )
-from detector.addresses import in_networks
+from detector.asset_kernels import MOST_CLIENTS, enter_all, note_clients
 from detector.detection import Window
-from detector.hosts import HostTable
+from detector.hosts import HostsFull, HostTable
+from detector.window_kernels import SERVED
 
 #: Service answered → what speaks for it: (role, weight, clients needed).
 _ANSWERS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
@@ -54,7 +57,15 @@ _ANSWERS_PORT: Final[dict[int, tuple[tuple[str, float, int], ...]]] = {
 _MODALITY_WORKLIST: Final = "1.2.840.10008.5.1.4.31"
 _QUERY_RETRIEVE: Final = "1.2.840.10008.5.1.4.1.2"
 _UNKNOWN_WEIGHT: Final = 1.4  # so that one piece of evidence below 3 does not decide
-_MOST_CLIENTS: Final = 16
+_SERVICES: Final = (*_ANSWERS.items(), *((f"port {p}", m) for p, m in _ANSWERS_PORT.items()))
+#: By application: 1 + its place among the services, 0 where it tells nothing.
+_BY_APP: Final = np.array(
+    [1 + [*_ANSWERS].index(a) if a in _ANSWERS else 0 for a in APPS], np.int64
+)
+_BY_PORT: Final = np.array(
+    [(port, 1 + len(_ANSWERS) + at) for at, port in enumerate(_ANSWERS_PORT)], np.int64
+)
+_MOST_SERVERS: Final = 1_000_000
 _MOST_HOSTS: Final = 200_000
 
 
@@ -63,7 +74,10 @@ class RoleInference:
 
     def __init__(self) -> None:
         self._evidence: dict[int, dict[tuple[str, str], float]] = {}
-        self._clients: dict[tuple[int, str], set[int]] = {}
+        self._servers = np.zeros((1024, 2), np.int64)
+        self._clients = np.zeros((1024, MOST_CLIENTS), np.uint32)
+        self._index = np.zeros(4096, np.int32)
+        self._count = 0
 
     def observe(self, window: Window) -> None:
         """Take in one window's flows and sightings."""
@@ -74,45 +88,40 @@ class RoleInference:
             self._decide(window.hosts, number)
 
     def _read_flows(self, window: Window, changed: set[int]) -> None:
-        flows = window.flows
-        answered = (flows.reply_packets > 0) & ((flows.protocol != 6) | (flows.reply_bytes > 120))
-        answered &= in_networks(flows.destination, window.hospital.inside)
-        for token, meanings in _ANSWERS.items():
-            chosen = answered & (flows.app == APP_CODE[token])
-            self._note_clients(window, chosen, token, meanings, changed)
-        for port, meanings in _ANSWERS_PORT.items():
-            chosen = answered & (flows.protocol == 6) & (flows.destination_port == port)
-            self._note_clients(window, chosen, f"port {port}", meanings, changed)
-
-    def _note_clients(
-        self,
-        window: Window,
-        chosen: np.ndarray[tuple[int], np.dtype[np.bool_]],
-        service: str,
-        meanings: tuple[tuple[str, float, int], ...],
-        changed: set[int],
-    ) -> None:
-        if not chosen.any():
+        if not window.every_mark & SERVED or self._count >= _MOST_SERVERS:
             return
-        servers = window.destination[chosen].astype(np.uint64)
-        pairs = np.unique(servers << np.uint64(32) | window.source[chosen])
-        for pair in pairs.tolist():
-            server, client = pair >> 32, pair & 0xFFFF_FFFF
-            clients = self._clients.setdefault((server, service), set())
-            if len(clients) >= _MOST_CLIENTS or client in clients:
-                continue
-            clients.add(client)
+        rows = window.flows.rows.view(OUTPUT_DTYPE)
+        if self._count + 2 * len(rows) > len(self._servers):
+            self._grow(self._count + 2 * len(rows))
+        news = np.empty((2 * len(rows), 4), np.int64)
+        self._count, told = note_clients(
+            rows, window.source, window.destination, window.marks, _BY_APP, _BY_PORT,
+            self._servers, self._clients, self._index, self._count, news,
+        )  # fmt: skip
+        for number, server, _, known in sorted(news[:told].tolist()):
+            service, meanings = _SERVICES[number - 1]
             for role, weight, needed in meanings:
-                if len(clients) == needed:
+                if known == needed:
                     reason = f"answers {service}" + (f" of {needed} clients" if needed > 1 else "")
                     self._note(server, role, reason, weight, changed)
+
+    def _grow(self, entries: int) -> None:
+        size = 1 << (2 * entries).bit_length()
+        for name in ("_servers", "_clients"):
+            old = getattr(self, name)
+            grown = np.zeros((size, old.shape[1]), old.dtype)
+            grown[: self._count] = old[: self._count]
+            setattr(self, name, grown)
+        self._index = np.zeros(2 * size, np.int32)
+        enter_all(self._servers, self._count, self._index)
 
     def _read_sightings(self, window: Window, changed: set[int]) -> None:
         at = window.hosts.number_of
 
         def note(ip: str, role: str, reason: str, weight: float) -> None:
             if ip and window.hospital.is_inside(ip):
-                self._note(at(ip), role, reason, weight, changed)
+                with suppress(HostsFull):  # the engine counts what has no number
+                    self._note(at(ip), role, reason, weight, changed)
 
         for lease in window.of(Dhcp):
             if lease.message in ("offer", "ack"):

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field
 
 from collector.sightings import Smb
-from detector.detection import Category, Detector, Finding, FlowKey, Window
+from detector.detection import Category, Detector, Finding, FlowKey, Reads, Window
 from detector.words import Text, Wording
 
 _CREATE, _READ, _WRITE, _SET_INFO = 5, 8, 9, 17
@@ -69,6 +69,7 @@ class FileEncryption(Detector):
     id: ClassVar[str] = "file_encryption"
     category: ClassVar[Category] = "impact"
     techniques: ClassVar[tuple[str, ...]] = ("T1486",)
+    reads = Reads(sightings=(Smb,))
     wordings: ClassVar[dict[str, Wording]] = {
         "": Wording(
             title=_TITLE,

@@ -12,11 +12,12 @@ from pydantic import Field
 from collector.apps import APP_CODE, APPS
 from collector.flows import STATE_CODE
 from detector.addresses import in_networks, inside_flags, is_one_host
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.edges import service_of
 from detector.hosts import Host
 from detector.landing import allowed_targets, line_networks
 from detector.lateral.contacts import flow_keys, is_half_open
+from detector.window_kernels import WINRM
 from detector.words import Text, Wording
 
 #: How telling a new edge of each service is, and the technique.
@@ -72,6 +73,7 @@ class AdminEdge(Detector):
     id = "admin_edge"
     category: ClassVar[Category] = "lateral_movement"
     techniques = ("T1021",)
+    reads = Reads(apps=tuple(_WEIGHT), marks=WINRM)
     wordings = {
         "new": Wording(
             Text(

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from collector.sightings import Arp
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.words import Text, Wording
 
 
@@ -44,6 +44,7 @@ class ArpSweep(Detector):
     id = "arp_sweep"
     category: ClassVar[Category] = "reconnaissance"
     techniques = ("T1018", "T1046")
+    reads = Reads(sightings=(Arp,))
     wordings = {
         "": Wording(
             Text(

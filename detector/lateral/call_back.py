@@ -11,7 +11,7 @@ from pydantic import Field
 
 from collector.apps import APP_CODE
 from collector.sightings import Http
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.contacts import flow_keys
 from detector.words import Text, Wording
 
@@ -35,6 +35,7 @@ class CallBack(Detector):
     id = "call_back"
     category: ClassVar[Category] = "lateral_movement"
     techniques = ("T1190", "T1105")
+    reads = Reads(sightings=(Http,), apps=("ldap",))
     wordings = {
         "": Wording(
             Text(

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from collector.apps import APP_CODE
 from collector.sightings import Dns, Ldap
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
 from detector.lateral.contacts import flow_keys
 from detector.words import Text, Wording
@@ -71,6 +71,7 @@ class DirectorySearch(Detector):
     id = "directory_search"
     category: ClassVar[Category] = "reconnaissance"
     techniques = ("T1087.002",)
+    reads = Reads(sightings=(Dns, Ldap), apps=("ldap",))
     wordings = {
         "ldap": Wording(
             Text(

@@ -13,7 +13,7 @@ from pydantic import Field
 from collector.apps import APP_CODE, APPS
 from collector.sightings import Kerberos, Ntlm, Sighting, Smb
 from detector.addresses import inside_flags
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
 from detector.lateral.contacts import flow_keys
 from detector.words import Text, Wording
@@ -73,6 +73,7 @@ class PasswordGuessing(Detector):
     id = "password_guessing"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1110",)
+    reads = Reads(sightings=(Kerberos, Ntlm, Smb), apps=tuple(app for app, _ in _SESSIONS))
     wordings = {
         "spray": Wording(
             Text(

@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from collector.apps import APP_CODE
-from detector.addresses import in_networks, inside_flags, is_one_host
+from detector.addresses import in_networks
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS
-from detector.lateral.contacts import ANSWERED, FAILED, flow_keys, outcomes, texts
+from detector.lateral.contacts import FAILED, flow_keys, texts
+from detector.lateral.fans import LAST, Fans, sorted_groups
+from detector.lateral.walks import Contacts, Walks
 from detector.words import Text, Wording
 
 ADMIN_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 5986})
-_PRINTER_PORTS = frozenset({515, 631, 9100})
+_PRINTER_PORTS = (515, 631, 9100)
+#: In the place of a service: pings without payload, which no monitoring sends.
+_EMPTY_PING = 0xFFFF_FFFF
 _NEXT_STEP = Text(
     ja="情報システム担当は、{source} が何の機器か台帳で確認し、"
     "設置部署に「今この端末で何をしているか」"
@@ -36,26 +40,12 @@ _NEXT_STEP = Text(
 
 
 @dataclass
-class _Walk:
-    """The random walk of one source since its last reset."""
-
-    height: float = 0.0
-    failed: OrderedDict[int, int] = field(default_factory=OrderedDict)  # target → when
-    answered: list[int] = field(default_factory=list)
-    ports: set[int] = field(default_factory=set)
-
-
-@dataclass
 class _Memory:
-    contacts: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
-    contacts_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    alive: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1024, bool))  # by host
+    contacts: Contacts
+    walks: Walks
     dark: OrderedDict[int, dict[int, int]] = field(default_factory=OrderedDict)  # source → when
-    walks: dict[int, _Walk] = field(default_factory=dict)
-    failing: dict[int, set[int]] = field(default_factory=dict)  # target → sources it failed for
-    swept: OrderedDict[tuple[int, int], OrderedDict[int, tuple[int, bool]]] = field(
-        default_factory=OrderedDict
-    )  # (source, service) → target → (when, failed), first contacts of the last minutes
+    #: By source and service: targets first met in the last minutes; the flag is that it failed.
+    swept: Fans = field(default_factory=lambda: Fans(50_000, 1024, LAST))
 
 
 class HostScan(Detector):
@@ -133,109 +123,57 @@ class HostScan(Detector):
     )
 
     def remember(self) -> _Memory:
-        return _Memory()
+        return _Memory(Contacts(self.contacts_kept), Walks(self.dead_sources))
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        outcome = outcomes(window.flows)
-        _, theirs = inside_flags(window)  # a scan may also come in from outside
-        chosen = (outcome > 0) & theirs & is_one_host(window.flows.destination)
-        chosen &= window.flows.app != APP_CODE["printer"]
-        rows = self._first_contacts(window, memory, np.flatnonzero(chosen), outcome)
-        dead = [
-            outcome[row] == FAILED
-            and self._is_dead(memory, int(window.source[row]), int(window.destination[row]))
-            for row in rows.tolist()
-        ]
-        rows = rows[~np.array(dead, bool)]
-        touched: dict[int, None] = {}
-        for row in rows:
-            source, target = int(window.source[row]), int(window.destination[row])
-            if self._step(window, memory, source, target, int(row), int(outcome[row])):
-                touched[source] = None
-        walked: set[int] = set()
-        for source in touched:
-            walk = memory.walks[source]
-            if walk.height >= self.alarm_height and window.hosts.get(source).role != "scanner":
-                walked.add(source)
-                yield self._finding(window, source, walk, rows)
-        yield from self._sweeps(window, memory, rows, outcome, walked)
-        yield from self._dark_space(window, memory, rows[outcome[rows] == FAILED])
-
-    def _first_contacts(
-        self,
-        window: Window,
-        memory: _Memory,
-        rows: NDArray[np.int64],
-        outcome: NDArray[np.uint8],
-    ) -> NDArray[np.int64]:
-        """One row per pair that never met before, in time order; an answer outweighs a failure."""
-        flows = window.flows
-        pairs = (window.source[rows].astype(np.uint64) << np.uint64(32)) | window.destination[rows]
-        order = np.lexsort((flows.first_ns[rows], outcome[rows], pairs))
-        rows, pairs = rows[order], pairs[order]
-        unique, start = np.unique(pairs, return_index=True)
-        rows = rows[start]
-        at: NDArray[Any] = np.asarray(np.searchsorted(memory.contacts, unique))
-        met = np.zeros(len(unique), bool)
-        within = at < len(memory.contacts)
-        met[within] = memory.contacts[at[within]] == unique[within]
-        memory.contacts_ns[at[met]] = window.end_ns
-        new: NDArray[np.bool_] = ~met
-        memory.contacts = np.insert(memory.contacts, at[new], unique[new])
-        memory.contacts_ns = np.insert(memory.contacts_ns, at[new], window.end_ns)
-        self._forget(memory, window.end_ns)
-        new &= ~window.edges.has_spoken(window.source[rows], window.destination[rows])
-        rows = rows[new]
-        return rows[np.argsort(flows.first_ns[rows], kind="stable")]
-
-    def _forget(self, memory: _Memory, now_ns: int) -> None:
-        if len(memory.contacts) <= self.contacts_kept:
+        if len(window.flows) == 0:
             return
-        kept = now_ns - memory.contacts_ns <= 30 * DAY_NS
-        if kept.sum() > self.contacts_kept // 2:
-            kept &= memory.contacts_ns >= np.median(memory.contacts_ns[kept])
-        memory.contacts, memory.contacts_ns = memory.contacts[kept], memory.contacts_ns[kept]
+        rows = memory.contacts.first(window, APP_CODE["printer"])
+        if not len(rows):
+            return
+        rows = memory.walks.leave_out_dead(window, rows)
+        up = math.log((1 - self.success_scanner) / (1 - self.success_harmless))
+        down = math.log(self.success_scanner / self.success_harmless)
+        touched = memory.walks.walk(window, rows, up, down, self.reset_height)
+        walked: set[int] = set()
+        for source in touched[memory.walks.heights(touched) >= self.alarm_height].tolist():
+            if window.hosts.get(source).role != "scanner":
+                walked.add(source)
+                yield self._finding(window, source, memory.walks, rows)
+        yield from self._sweeps(window, memory, rows, walked)
+        yield from self._dark_space(window, memory, rows[(window.marks[rows] & 3) == FAILED])
 
     def _sweeps(
-        self,
-        window: Window,
-        memory: _Memory,
-        rows: NDArray[np.int64],
-        outcome: NDArray[np.uint8],
-        walked: set[int],
+        self, window: Window, memory: _Memory, rows: NDArray[np.int64], walked: set[int]
     ) -> Iterator[Finding]:
         flows = window.flows
-        is_ping = (flows.protocol == 1) | (flows.protocol == 58)
-        header = np.where(flows.family == 4, 28, 48)
-        is_empty_ping = is_ping & (flows.bytes == header * flows.packets)
-        touched: dict[tuple[int, int], list[int]] = {}
-        for row in rows.tolist():
-            if int(flows.destination_port[row]) in _PRINTER_PORTS:
+        rows = rows[~np.isin(flows.destination_port[rows], _PRINTER_PORTS)]
+        if not len(rows):
+            return
+        protocol, first_ns = flows.protocol[rows], flows.first_ns[rows]
+        is_ping = (protocol == 1) | (protocol == 58)
+        header = np.where(flows.family[rows] == 4, 28, 48)
+        is_empty_ping = is_ping & (flows.bytes[rows] == header * flows.packets[rows])
+        service = protocol.astype(np.uint64) << np.uint64(16) | flows.destination_port[rows]
+        service[is_empty_ping] = _EMPTY_PING
+        keys = window.source[rows].astype(np.uint64) << np.uint64(32) | service
+        failed = ((window.marks[rows] & 3) == FAILED).astype(np.uint8)
+        memory.swept.note(keys, window.destination[rows].astype(np.uint64), first_ns, failed)
+        memory.swept.trim()
+        touched, place = sorted_groups(keys)
+        newest = np.full(len(touched), np.iinfo(np.int64).min)
+        np.maximum.at(newest, place, first_ns)
+        tried, failures = memory.swept.expire(touched, newest - 300_000_000_000)
+        for n in np.flatnonzero(tried >= self.sweep_targets - 2).tolist():
+            source, of = int(touched[n]) >> 32, int(touched[n]) & 0xFFFF_FFFF
+            if not self._is_sweep(of == _EMPTY_PING, int(tried[n]), int(failures[n])):
                 continue
-            service = int(flows.protocol[row]) << 16 | int(flows.destination_port[row])
-            key = (int(window.source[row]), -1 if is_empty_ping[row] else service)
-            targets = memory.swept.setdefault(key, OrderedDict())
-            memory.swept.move_to_end(key)
-            failed = bool(outcome[row] == FAILED)
-            targets[int(window.destination[row])] = (int(flows.first_ns[row]), failed)
-            while len(targets) > 1024:
-                targets.popitem(last=False)
-            touched.setdefault(key, []).append(row)
-        while len(memory.swept) > 50_000:
-            memory.swept.popitem(last=False)
-        for (source, service), at in touched.items():
-            targets = memory.swept[source, service]
-            since = int(flows.first_ns[at].max()) - 300_000_000_000
-            for old in [t for t, (when, _) in targets.items() if when < since]:
-                del targets[old]
-            failed_count = sum(failed for _, failed in targets.values())
-            if self._is_sweep(service, len(targets), failed_count):
-                role = window.hosts.get(source).role
-                if role not in ("scanner", "gateway") and source not in walked:
-                    yield self._sweep(window, source, targets, at, failed_count)
+            if window.hosts.get(source).role not in ("scanner", "gateway") and source not in walked:
+                targets = memory.swept.read(int(touched[n]))
+                yield self._sweep(window, source, targets, rows[place == n].tolist())
 
-    def _is_sweep(self, service: int, tried: int, failed: int) -> bool:
-        if service == -1:
+    def _is_sweep(self, is_ping: bool, tried: int, failed: int) -> bool:
+        if is_ping:
             return tried >= self.sweep_targets
         return (tried >= self.sweep_targets - 2 and failed >= self.sweep_targets - 3) or (
             tried >= self.sweep_targets and failed >= 0.3 * tried
@@ -246,17 +184,12 @@ class HostScan(Detector):
     ) -> Iterator[Finding]:
         """Touches of addresses that are planned, in no ledger, and were never seen alive."""
         flows = window.flows
-        if len(memory.alive) < len(window.hosts):
-            grown = np.zeros(2 * len(window.hosts), bool)
-            grown[: len(memory.alive)] = memory.alive
-            memory.alive = grown
-        talked = flows.reply_packets > 0
-        memory.alive[window.source[talked]] = memory.alive[window.destination[talked]] = True
+        alive = memory.contacts.alive
         if not window.hospital.segments or window.edges.active_days < 7:
             return
         planned = in_networks(flows.destination[failed], window.hospital.inside)
         touched: dict[int, list[int]] = {}
-        for row in failed[planned & ~memory.alive[window.destination[failed]]].tolist():
+        for row in failed[planned & ~alive[window.destination[failed]]].tolist():
             source, target = int(window.source[row]), int(window.destination[row])
             if window.hosts.ip(target) in window.hospital.asset_by_ip:
                 continue
@@ -289,21 +222,17 @@ class HostScan(Detector):
         )
 
     def _sweep(
-        self,
-        window: Window,
-        source: int,
-        targets: OrderedDict[int, tuple[int, bool]],
-        at: list[int],
-        failed: int,
+        self, window: Window, source: int, targets: NDArray[np.int64], at: list[int]
     ) -> Finding:
         flows, ip = window.flows, window.hosts.ip(source)
-        answered = texts(window, [t for t, (_, is_failed) in targets.items() if not is_failed], 5)
+        failed = int(targets[:, 2].sum())
+        answered = texts(window, targets[targets[:, 2] == 0, 0], 5)
         return Finding(
             source=ip,
-            targets=texts(window, targets),
+            targets=texts(window, targets[:, 0]),
             score=min(75.0, 52.0 + 2 * len(targets) / self.sweep_targets),
             confidence=0.85,
-            first_ns=min(when for when, _ in targets.values()),
+            first_ns=int(targets[:, 1].min()),
             last_ns=int(flows.last_ns[at].max()),
             facts={
                 "tried": len(targets),
@@ -316,58 +245,28 @@ class HostScan(Detector):
             flows=flow_keys(flows, at),
         )
 
-    def _step(
-        self, window: Window, memory: _Memory, source: int, target: int, row: int, outcome: int
-    ) -> bool:
-        """Move the source's walk; True if it went up."""
-        walk = memory.walks.get(source)
-        if walk is None:
-            if len(memory.walks) >= 65536:
-                memory.walks.pop(next(iter(memory.walks)))
-            walk = memory.walks[source] = _Walk()
-        if outcome == ANSWERED:
-            walk.height += math.log(self.success_scanner / self.success_harmless)
-            walk.answered.append(target)
-            if walk.height <= self.reset_height:
-                memory.walks[source] = _Walk()
-            return False
-        if outcome != FAILED:
-            return False
-        walk.height += math.log((1 - self.success_scanner) / (1 - self.success_harmless))
-        walk.failed[target] = int(window.flows.first_ns[row])
-        walk.ports.add(int(window.flows.destination_port[row]))
-        while len(walk.failed) > 4096:
-            walk.failed.popitem(last=False)
-        return True
-
-    def _is_dead(self, memory: _Memory, source: int, target: int) -> bool:
-        if len(memory.failing) > 65536:
-            memory.failing.clear()
-        sources = memory.failing.setdefault(target, set())
-        if len(sources) < self.dead_sources:
-            sources.add(source)
-        return len(sources) >= self.dead_sources
-
     def _finding(
-        self, window: Window, source: int, walk: _Walk, rows: NDArray[np.int64]
+        self, window: Window, source: int, walks: Walks, rows: NDArray[np.int64]
     ) -> Finding:
         step = math.log((1 - self.success_scanner) / (1 - self.success_harmless))
-        extra = (walk.height - self.alarm_height) / step
-        admin = bool(walk.ports & ADMIN_PORTS)
+        extra = (float(walks.heights(np.array([source], np.uint32))[0]) - self.alarm_height) / step
+        failed, times = walks.failed(source)
+        ports = {int(p) for p in np.unique(failed[:, 1])}
+        answered = walks.answered(source)
         mine = rows[window.source[rows] == source]
         ip = window.hosts.ip(source)
         return Finding(
             source=ip,
-            targets=texts(window, walk.failed),
-            score=min(85.0, 60 + 3 * extra + (15 if admin else 0)),
+            targets=texts(window, failed[:, 0]),
+            score=min(85.0, 60 + 3 * extra + (15 if ports & ADMIN_PORTS else 0)),
             confidence=0.9,
-            first_ns=min(walk.failed.values()),
+            first_ns=int(times.min()),
             last_ns=int(window.flows.last_ns[mine].max()),
             facts={
-                "tried": len(walk.failed) + len(walk.answered),
-                "failed": len(walk.failed),
-                "answered": texts(window, walk.answered, 5) or "-",
-                "ports": sorted(walk.ports)[:20],
+                "tried": len(failed) + len(answered),
+                "failed": len(failed),
+                "answered": texts(window, answered, 5) or "-",
+                "ports": sorted(ports)[:20],
             },
             key=ip,
             flows=flow_keys(window.flows, mine),

@@ -13,10 +13,11 @@ from pydantic import Field
 
 from collector.apps import APPS
 from detector.addresses import in_networks, is_one_host
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.hospital import RegisteredLine
 from detector.landing import allowed_rows, line_networks, networks_of, vendor_networks
 from detector.lateral.contacts import ANSWERED, flow_keys, outcomes, texts
+from detector.window_kernels import VENDOR
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
@@ -45,6 +46,7 @@ class LandingPivot(Detector):
     id = "landing_pivot"
     category: ClassVar[Category] = "lateral_movement"
     techniques = ("T1199", "T1021", "T1133")
+    reads = Reads(marks=VENDOR)
     wordings = {
         "": Wording(
             Text(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from detector.addresses import inside_flags, is_one_host
 from detector.detection import Category, Detector, Finding, Window
-from detector.lateral.contacts import FAILED, flow_keys, outcomes, texts
+from detector.lateral.contacts import FAILED, flow_keys, texts
+from detector.lateral.fans import ALL, Fans, sorted_groups
+from detector.window_kernels import OURS, THEIRS, TO_ONE
 from detector.words import Text, Wording
 
 #: Services that worms and bots look for; nobody tries these on many Internet hosts.
@@ -22,14 +21,12 @@ WORM_PORTS: Final = frozenset(
      8080, 8081, 8291, 8443, 8728, 9530, 23231, 37215, 49152, 52869, 60023}
 )  # fmt: skip
 #: A closed network blocks these for every browser and updater; their failures mean nothing.
-_BLOCKED_EVERYDAY: Final = frozenset({53, 80, 123, 443, 853, 5228})
+_BLOCKED_EVERYDAY: Final = (53, 80, 123, 443, 853, 5228)
+_WORM_PORTS: Final = np.array(sorted(WORM_PORTS), np.uint64)
 
 
-@dataclass
-class _Fan:
-    """Outside hosts that one source tried by one port: number → (when, failed)."""
-
-    targets: OrderedDict[int, tuple[int, bool]] = field(default_factory=OrderedDict)
+#: In the place of a port: all of them, so that peers on scattered ports stay bounded.
+_ANY_PORT: Final = 1 << 16
 
 
 class OutsideScan(Detector):
@@ -98,68 +95,75 @@ class OutsideScan(Detector):
     failed_share: float = Field(default=0.7, gt=0, le=1, description="share that must fail")
     span_s: int = Field(default=300, ge=60, description="seconds in which hosts are counted")
 
-    def remember(self) -> OrderedDict[tuple[int, int], _Fan]:
-        return OrderedDict()
+    def remember(self) -> Fans:
+        return Fans(100_000, 5000, ALL)
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        flows, outcome = window.flows, outcomes(window.flows)
-        ours, theirs = inside_flags(window)
-        port = flows.destination_port
-        chosen = (outcome > 0) & ours & ~theirs & is_one_host(flows.destination)
-        chosen &= (flows.protocol == 6) | (flows.protocol == 17)
-        chosen &= ~np.isin(port, list(_BLOCKED_EVERYDAY))
-        chosen &= self._may_matter(window, memory, chosen, outcome)
-        touched: dict[tuple[int, int], list[int]] = {}
-        rows = np.flatnonzero(chosen)
-        for row in rows[np.argsort(flows.first_ns[rows], kind="stable")].tolist():
-            source, number = int(window.source[row]), int(port[row])
-            # Scattered ports share one fan, so that P2P stays bounded.
-            keys = [(source, number)] if number in WORM_PORTS else [(source, number), (source, -1)]
-            for key in keys:
-                fan = memory.setdefault(key, _Fan())
-                memory.move_to_end(key)
-                target = int(window.destination[row])
-                failed = outcome[row] == FAILED
-                before = fan.targets.get(target)
-                failed &= before is None or before[1]
-                fan.targets[target] = (int(flows.first_ns[row]), bool(failed))
-                if len(fan.targets) > 5000:
-                    fan.targets.popitem(last=False)
-                touched.setdefault(key, []).append(row)
-        for key, at in touched.items():
-            yield from self._judge(window, key, memory[key], at)
-        while len(memory) > 100_000:
-            memory.popitem(last=False)
+        flows, marks = window.flows, window.marks
+        wanted = marks & (OURS | THEIRS | TO_ONE) == OURS | TO_ONE
+        chosen = np.flatnonzero(wanted & (marks & 3 > 0))
+        if not len(chosen):
+            return
+        protocol, ports = flows.protocol[chosen], flows.destination_port[chosen]
+        counts = (protocol == 6) | (protocol == 17)
+        rows = chosen[counts & ~np.isin(ports, _BLOCKED_EVERYDAY)]
+        rows = rows[self._may_matter(window, memory, rows)] if len(rows) else rows
+        if not len(rows):
+            return
+        first_ns = flows.first_ns[rows]
+        order = np.argsort(first_ns, kind="stable")
+        rows, first_ns = rows[order], first_ns[order]
+        port = flows.destination_port[rows].astype(np.uint64)
+        source = window.source[rows].astype(np.uint64) << np.uint64(32)
+        # A port that worms look for has a fan of its own; others share one more.
+        keys = np.stack([source | port, source | np.uint64(_ANY_PORT)], axis=1)
+        is_used = np.ones(keys.shape, bool)
+        is_used[:, 1] = ~np.isin(port, _WORM_PORTS)
+        twice = np.repeat(np.arange(len(rows)), 2)[is_used.ravel()]
+        keys = keys.ravel()[is_used.ravel()]
+        targets = window.destination[rows].astype(np.uint64)[twice]
+        failed = ((marks[rows] & 3) == FAILED).astype(np.uint8)[twice]
+        memory.note(keys, targets, first_ns[twice], failed)
+        touched, place = sorted_groups(keys)
+        newest = np.full(len(touched), np.iinfo(np.int64).min)
+        np.maximum.at(newest, place, first_ns[twice])
+        counted, failures = memory.expire(touched, newest - self.span_s * 1_000_000_000)
+        may_tell = counted >= min(self.least_worm, self.least_other, self.least_peers)
+        for n in np.flatnonzero(may_tell).tolist():
+            at = rows[twice[place == n]].tolist()
+            key = (int(touched[n]) >> 32, int(touched[n]) & 0xFFFF_FFFF)
+            yield from self._judge(window, key, memory, at, int(counted[n]), int(failures[n]))
+        memory.trim()
 
     def _may_matter(
-        self,
-        window: Window,
-        memory: OrderedDict[tuple[int, int], _Fan],
-        chosen: NDArray[np.bool_],
-        outcome: NDArray[np.uint8],
+        self, window: Window, memory: Fans, rows: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Flows of (source, port) that fail or failed, and of sources with many outside hosts."""
-        source = window.source.astype(np.uint64)
-        keys = source << np.uint64(32) | window.flows.destination_port
-        failing = np.unique(keys[chosen & (outcome == FAILED)])
-        known = np.array([s << 32 | p for s, p in memory if p >= 0], np.uint64)
-        matters = np.isin(keys, np.union1d(failing, known))
-        pairs = np.unique(source[chosen] << np.uint64(32) | window.destination[chosen])
-        sources, targets = np.unique(pairs >> np.uint64(32), return_counts=True)
-        wide = sources[targets >= self.least_peers // 4]
-        found: NDArray[np.bool_] = matters | np.isin(source, wide)
-        return found
+        source = window.source[rows].astype(np.uint64) << np.uint64(32)
+        keys = source | window.flows.destination_port[rows]
+        failing = keys[(window.marks[rows] & 3) == FAILED]
+        matters: NDArray[np.bool_] = np.asarray(memory.count(keys) >= 0)
+        if len(failing):
+            matters |= np.isin(keys, failing)
+        if len(rows) >= self.least_peers // 4:
+            pairs = np.unique(source | window.destination[rows])
+            sources, targets = np.unique(pairs >> np.uint64(32), return_counts=True)
+            wide = sources[targets >= self.least_peers // 4]
+            matters |= np.isin(source >> np.uint64(32), wide)
+        return matters
 
     def _judge(
-        self, window: Window, key: tuple[int, int], fan: _Fan, at: list[int]
+        self,
+        window: Window,
+        key: tuple[int, int],
+        fans: Fans,
+        at: list[int],
+        count: int,
+        failed: int,
     ) -> Iterator[Finding]:
-        since = int(window.flows.first_ns[at].max()) - self.span_s * 1_000_000_000
-        for old in [t for t, (when, _) in fan.targets.items() if when < since]:
-            del fan.targets[old]
         source, port = key
-        count = len(fan.targets)
-        failed = sum(1 for _, f in fan.targets.values() if f)
-        if port == -1:
+        fan = fans.read(source << 32 | port)[:, 0]
+        if port == _ANY_PORT:
             ports = len(np.unique(window.flows.destination_port[at]))
             if count >= self.least_peers and ports >= count // 4:
                 yield self._finding(window, source, "p2p", 30.0, fan, at, 0)
@@ -175,7 +179,7 @@ class OutsideScan(Detector):
         source: int,
         variant: str,
         score: float,
-        fan: _Fan,
+        fan: NDArray[np.int64],
         at: list[int],
         port: int,
     ) -> Finding:
@@ -183,12 +187,12 @@ class OutsideScan(Detector):
         is_scan = variant == "scan"
         return Finding(
             source=ip,
-            targets=texts(window, fan.targets),
+            targets=texts(window, fan),
             score=float(score),
             confidence=0.9 if is_scan else 0.6,
             first_ns=int(flows.first_ns[at].min()),
             last_ns=int(flows.last_ns[at].max()),
-            facts={"count": len(fan.targets), "port": port},
+            facts={"count": len(fan), "port": port},
             variant=variant,
             key=f"{ip} {port}",
             category="reconnaissance" if is_scan else "policy",

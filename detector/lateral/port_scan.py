@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -11,17 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from detector.addresses import inside_flags, is_one_host
 from detector.detection import Category, Detector, Finding, Window
-from detector.lateral.contacts import (
-    ANSWERED,
-    FAILED,
-    UNKNOWN,
-    flow_keys,
-    has_odd_flags,
-    is_half_open,
-    outcomes,
-)
+from detector.lateral.contacts import FAILED, flow_keys
+from detector.lateral.fans import ANY, LAST, Fans
+from detector.window_kernels import HALF_OPEN, ODD, OURS, THEIRS, TO_ONE
 from detector.words import Text, Wording
 
 _NEXT_STEP = Text(
@@ -37,11 +29,11 @@ _NEXT_STEP = Text(
 
 @dataclass
 class _Tried:
-    """Ports of one target that one source tried: port → (when, outcome)."""
+    """By source and target: ports, services only knocked at, and (port, flags) of odd packets."""
 
-    ports: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
-    half_open: dict[int, int] = field(default_factory=dict)  # port → when
-    odd: dict[tuple[int, int], int] = field(default_factory=dict)  # (port, flags) → when
+    ports: Fans = field(default_factory=lambda: Fans(50_000, 4096, ANY))  # flag: it failed
+    half_open: Fans = field(default_factory=lambda: Fans(50_000, 4096, LAST))
+    odd: Fans = field(default_factory=lambda: Fans(50_000, 1024, LAST))
 
 
 class PortScan(Detector):
@@ -102,76 +94,85 @@ class PortScan(Detector):
     failed_share: float = Field(default=0.5, gt=0, le=1, description="share that must fail")
     span_s: int = Field(default=600, ge=60, description="seconds in which ports are counted")
 
-    def remember(self) -> OrderedDict[tuple[int, int], _Tried]:
-        return OrderedDict()
+    def remember(self) -> _Tried:
+        return _Tried()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        flows = window.flows
-        outcome = outcomes(flows)
-        ours, theirs = inside_flags(window)
+        flows, marks = window.flows, window.marks
+        if not window.every_mark & FAILED and not len(memory.ports):
+            return
         # From outside to outside is none of ours; from outside to inside is, at the border.
-        chosen = (outcome != UNKNOWN) & (ours | theirs) & is_one_host(flows.destination)
-        chosen &= (flows.protocol == 6) | ((flows.protocol == 17) & (outcome == FAILED))
-        half_open, odd = is_half_open(flows), has_odd_flags(flows)
-        pairs = (window.source.astype(np.uint64) << np.uint64(32)) | window.destination
-        # Answers count only where failures have gathered; most pairs have none.
-        known = [s << 32 | t for (s, t), tried in memory.items() if len(tried.ports) >= 5]
-        failing, counts = np.unique(pairs[chosen & (outcome == FAILED)], return_counts=True)
-        suspects = np.union1d(failing[counts >= 5], np.array(known, np.uint64))
-        chosen &= (outcome == FAILED) | np.isin(pairs, suspects)
+        failed = marks & 3 == FAILED
+        chosen = (marks & 3 > 0) & (marks & (OURS | THEIRS) != 0) & (marks & TO_ONE != 0)
+        chosen &= (flows.protocol == 6) | ((flows.protocol == 17) & failed)
         rows = np.flatnonzero(chosen)
-        touched: dict[tuple[int, int], list[int]] = {}
-        for row in rows[np.argsort(pairs[rows], kind="stable")].tolist():
-            pair = (int(window.source[row]), int(window.destination[row]))
-            self._note(memory, pair, window, row, int(outcome[row]), half_open, odd)
-            touched.setdefault(pair, []).append(row)
-        for pair, at in touched.items():
+        rows = rows[self._may_matter(window, memory, rows)]
+        if not len(rows):
+            return
+        pairs = _pairs(window, rows)
+        order = np.argsort(pairs, kind="stable")
+        rows, pairs = rows[order], pairs[order]
+        self._note(window, memory, rows, pairs)
+        touched, start = np.unique(pairs, return_index=True)
+        newest = np.maximum.reduceat(flows.first_ns[rows], start)
+        since = newest - self.span_s * 1_000_000_000
+        ports, failures = memory.ports.expire(touched, since)
+        half_open, _ = memory.half_open.expire(touched, since)
+        odd, _ = memory.odd.expire(touched, since)
+        may_tell = (ports >= self.least_ports) | (half_open >= self.least_half_open) | (odd >= 2)
+        ends = np.append(start[1:], len(rows))
+        for n in np.flatnonzero(may_tell).tolist():
+            pair = (int(touched[n]) >> 32, int(touched[n]) & 0xFFFF_FFFF)
             if window.hosts.get(pair[0]).role != "scanner":
-                yield from self._judge(window, pair, memory[pair], at)
-        while len(memory) > 50_000:
-            memory.popitem(last=False)
+                at = rows[start[n] : ends[n]].tolist()
+                counted = (int(ports[n]), int(failures[n]), int(half_open[n]))
+                yield from self._judge(window, pair, memory, at, counted)
+        for fans in (memory.ports, memory.half_open, memory.odd):
+            fans.trim()
+
+    def _may_matter(
+        self, window: Window, memory: _Tried, rows: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Failures; and answers where failures have gathered: most pairs have none."""
+        pairs = _pairs(window, rows)
+        failed: NDArray[np.bool_] = (window.marks[rows] & 3) == FAILED
+        failing, counts = np.unique(pairs[failed], return_counts=True)
+        suspects = memory.ports.count(pairs) >= 5
+        if (counts >= 5).any():
+            suspects |= np.isin(pairs, failing[counts >= 5])
+        return failed | suspects
 
     def _note(
-        self,
-        memory: OrderedDict[tuple[int, int], _Tried],
-        pair: tuple[int, int],
-        window: Window,
-        row: int,
-        outcome: int,
-        half_open: NDArray[np.bool_],
-        odd: NDArray[np.bool_],
+        self, window: Window, memory: _Tried, rows: NDArray[np.int64], pairs: NDArray[np.uint64]
     ) -> None:
-        tried = memory.setdefault(pair, _Tried())
-        memory.move_to_end(pair)
-        port, when = int(window.flows.destination_port[row]), int(window.flows.first_ns[row])
-        if outcome == FAILED or tried.ports.get(port, (0, ANSWERED))[1] == ANSWERED:
-            tried.ports[port] = (when, outcome)
-        if half_open[row]:
-            tried.half_open[port] = when
-        if odd[row]:
-            tried.odd[port, int(window.flows.flags[row])] = when
-        while len(tried.ports) > 4096:
-            tried.ports.popitem(last=False)
-        while len(tried.odd) > 1024:
-            del tried.odd[next(iter(tried.odd))]
+        flows, marks = window.flows, window.marks[rows]
+        port, when = flows.destination_port[rows].astype(np.uint64), flows.first_ns[rows]
+        failed = (marks & 3 == FAILED).astype(np.uint8)
+        memory.ports.note(pairs, port, when, failed)
+        half = np.flatnonzero(marks & HALF_OPEN)
+        if len(half):
+            memory.half_open.note(pairs[half], port[half], when[half], failed[half])
+        odd = np.flatnonzero(marks & ODD)
+        if len(odd):
+            packets = port[odd] << np.uint64(8) | flows.flags[rows][odd]
+            memory.odd.note(pairs[odd], packets, when[odd], failed[odd])
 
     def _judge(
-        self, window: Window, pair: tuple[int, int], tried: _Tried, at: list[int]
+        self,
+        window: Window,
+        pair: tuple[int, int],
+        memory: _Tried,
+        at: list[int],
+        counted: tuple[int, int, int],
     ) -> Iterator[Finding]:
-        since = int(window.flows.first_ns[at].max()) - self.span_s * 1_000_000_000
-        for old in [p for p, (when, _) in tried.ports.items() if when < since]:
-            del tried.ports[old]
-        tried.half_open = {p: when for p, when in tried.half_open.items() if when >= since}
-        tried.odd = {key: when for key, when in tried.odd.items() if when >= since}
-        failed = sum(1 for _, outcome in tried.ports.values() if outcome == FAILED)
-        ports = len(tried.ports)
+        ports, failed, half_open = counted
         if ports >= self.least_ports and failed >= self.failed_share * ports:
             score = min(85.0, 60 + 10 * np.log2(ports / self.least_ports))
             yield self._finding(window, pair, at, "ports", score, ports, failed)
-        elif len(tried.half_open) >= self.least_half_open:
-            count = len(tried.half_open)
-            yield self._finding(window, pair, at, "half_open", 60.0, count, failed)
-        if len({flags for _, flags in tried.odd}) >= 2 or len(tried.odd) >= 3:
+        elif half_open >= self.least_half_open:
+            yield self._finding(window, pair, at, "half_open", 60.0, half_open, failed)
+        odd = memory.odd.read(pair[0] << 32 | pair[1])[:, 0]
+        if len(np.unique(odd & 0xFF)) >= 2 or len(odd) >= 3:
             yield self._finding(window, pair, at, "odd", 65.0, ports, failed)
 
     def _finding(
@@ -196,3 +197,10 @@ class PortScan(Detector):
             variant=variant,
             flows=flow_keys(flows, at),
         )
+
+
+def _pairs(window: Window, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Source and target of these rows as one number."""
+    source = window.source[rows].astype(np.uint64)
+    pairs: NDArray[np.uint64] = source << np.uint64(32) | window.destination[rows]
+    return pairs

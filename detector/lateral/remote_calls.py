@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.apps import APP_CODE
-from collector.sightings import Ntlm, Smb
-from detector.detection import Category, Detector, Finding, Window
+from collector.sightings import Dcerpc, Ntlm, Smb
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
 from detector.lateral.rpc_rules import (
@@ -101,6 +101,7 @@ class RemoteCalls(Detector):
     id = "remote_calls"
     category: ClassVar[Category] = "lateral_movement"
     techniques = ("T1021.002",)
+    reads = Reads(sightings=(Dcerpc, Ntlm, Smb))
     wordings = CALL_WORDINGS
 
     together_s: int = Field(default=600, ge=10, description="calls and writes that belong together")

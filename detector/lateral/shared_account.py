@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.sightings import Ntlm, Smb
-from detector.detection import Category, Detector, Finding, FlowKey, Window
+from detector.detection import Category, Detector, Finding, FlowKey, Reads, Window
 from detector.lateral.calls import flow_of
 from detector.words import Text, Wording
 
@@ -47,6 +47,7 @@ class SharedLocalAccount(Detector):
     id = "shared_local_account"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1078.003", "T1550.002", "T1021.002")
+    reads = Reads(sightings=(Ntlm, Smb))
     wordings = {
         "": Wording(
             Text(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from collector.apps import APP_CODE
 from collector.sightings import Smb
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import (
     Calls,
     is_admin_share,
@@ -110,6 +110,7 @@ class AdminShares(Detector):
     id = "admin_shares"
     category: ClassVar[Category] = "lateral_movement"
     techniques = ("T1021.002",)
+    reads = Reads(sightings=(Smb,))
     wordings = _SHARE_WORDS
 
     many_hosts: int = Field(default=3, ge=2, description="hosts opened in an hour that tell")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.sightings import Kerberos
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import flow_of
 from detector.words import Text, Wording
 
@@ -63,6 +63,7 @@ class TicketAbuse(Detector):
     id = "ticket_abuse"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1558",)
+    reads = Reads(sightings=(Kerberos,))
     wordings = {
         "kerberoast": Wording(
             Text(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final, NamedTuple
 
 from collector.sightings import Http
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls
 from detector.words import Text, Wording
 
@@ -112,6 +112,7 @@ class WebAttack(Detector):
     id = "web_attack"
     category: ClassVar[Category] = "lateral_movement"
     techniques = ("T1190",)
+    reads = Reads(sightings=(Http,))
     wordings = {
         "log4shell": _says(
             (

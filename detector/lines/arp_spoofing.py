@@ -11,9 +11,10 @@ from pydantic import Field
 
 from collector.flows import mac_text
 from collector.sightings import Arp
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import gateway_macs
+from detector.window_kernels import ICMP
 from detector.words import Text, Wording
 
 MAX_MACS: Final = 50_000
@@ -67,6 +68,7 @@ class ArpSpoofing(Detector):
     id = "arp_spoofing"
     category = "credential_access"
     techniques = ("T1557.002",)
+    reads = Reads(sightings=(Arp,), marks=ICMP)
 
     many: int = Field(default=3, ge=2, description="unasked answers that make it certain")
 

@@ -15,6 +15,9 @@ MAX_RESOLVERS = 10_000
 #: Applications that stand for many tools, told apart by name only.
 COLLECTIVE: Final = frozenset({"remote_tool", "vpn_service"})
 
+#: Kinds of sightings that name what a host wants to reach, for `Detector.reads`.
+NAMING: Final = (Dns, Http, TlsCertificate, TlsClientHello)
+
 _FORTIGATE_SERIAL: Final = re.compile(r"F(?:GT|WF|GR|WR|G|ORTIGATE)[0-9A-Z]{10,14}")
 _TOR_SUBJECT: Final = re.compile(r"www\.[a-z2-7]{8,20}\.net")
 _TOR_ISSUER: Final = re.compile(r"www\.[a-z2-7]{8,20}\.com")

@@ -12,7 +12,7 @@ from zlib import crc32
 from pydantic import Field
 
 from collector.sightings import Dns
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.lines.attempts import Resolvers
 from detector.lines.signatures import is_in_closed_segment
 from detector.words import Text, Wording
@@ -82,6 +82,7 @@ class DnsTunnel(Detector):
     id = "dns_tunnel"
     category = "exfiltration"
     techniques = ("T1071.004", "T1048.003", "T1572")
+    reads = Reads(sightings=(Dns,))
 
     min_names: int = Field(default=20, ge=5, description="encoded names with data types")
     min_names_any: int = Field(default=100, ge=20, description="encoded names of any type")

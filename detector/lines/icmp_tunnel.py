@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from collector.apps import APP_CODE
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.lines.addresses import SPECIAL, AddressKinds
 from detector.lines.sessions import flow_keys
+from detector.window_kernels import ICMP
 from detector.words import Text, Wording
 
 _ECHO, _ECHO_REPLY, _ECHO6, _ECHO6_REPLY = 8, 0, 128, 129
@@ -53,6 +54,7 @@ class IcmpTunnel(Detector):
     id = "icmp_tunnel"
     category = "exfiltration"
     techniques = ("T1095", "T1048.003", "T1572")
+    reads = Reads(apps=("icmp_tunnel",), marks=ICMP)
 
     min_packets: int = Field(default=20, ge=5, description="pings each way within an hour")
     min_difference: float = Field(default=8, ge=1, description="mean size difference, bytes")

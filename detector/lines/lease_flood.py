@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.sightings import Dhcp, RouterAdvertisement
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.words import Text, Wording
 
 MAX_SENDERS: Final = 20_000
@@ -50,6 +50,7 @@ class LeaseFlood(Detector):
     id = "lease_flood"
     category = "impact"
     techniques = ("T1499", "T1557.003")
+    reads = Reads(sightings=(Dhcp, RouterAdvertisement))
 
     max_messages: int = Field(default=100, ge=20, description="a minute, from one MAC")
     max_clients: int = Field(default=10, ge=3, description="client MACs a minute, from one MAC")

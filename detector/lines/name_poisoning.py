@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.sightings import NameAnnouncement
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.words import Text, Wording
 
 MAX_HOSTS: Final = 20_000
@@ -40,6 +40,7 @@ class NamePoisoning(Detector):
     id = "name_poisoning"
     category = "credential_access"
     techniques = ("T1557.001",)
+    reads = Reads(sightings=(NameAnnouncement,))
 
     min_names: int = Field(default=3, ge=2, description="different names within an hour")
 

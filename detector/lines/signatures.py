@@ -8,9 +8,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.lines.addresses import AddressKinds
-from detector.lines.attempts import COLLECTIVE, NamedUse, Resolvers, is_told_by_name, named_uses
+from detector.lines.attempts import (
+    COLLECTIVE,
+    NAMING,
+    NamedUse,
+    Resolvers,
+    is_told_by_name,
+    named_uses,
+)
 from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import Session, seen_from_first, tool_sessions
 from detector.lines.signature_words import WORDINGS
@@ -43,6 +50,7 @@ class ToolSignatures(Detector):
     id = "tool_signature"
     category = "remote_access"
     techniques = ("T1219", "T1572", "T1133", "T1090")
+    reads = Reads(sightings=NAMING, apps=tuple(TOOLS))
     wordings: ClassVar = WORDINGS
 
     long_ssh_s: float = Field(

@@ -1,0 +1,88 @@
+"""How fast the detector alone is, over a hospital's days of flows.
+
+    python -m bench.speed_detection [--hosts N …] [--days D] [--profile]
+
+Flows are made by `bench.hospital_flows` an hour at a time (not counted) and fed to the engine with
+all detectors. Each size runs in a process of its own; the table shows flows, windows, flows a
+second of wall and of processor time, and the greatest resident memory. Without --hosts it measures
+1,150 hosts, and 10,000 for a tenth of the days, with 870 flows a host and day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import gc
+import pstats
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from api.configuration import Configuration
+from bench.hospital_flows import hospital, hours_of_flows
+from collector.observations import CollectorHealth, Observations
+from detector.edges import EdgeMemory
+from detector.engine import Engine
+from detector.hosts import HostTable
+
+ROOT = Path(__file__).resolve().parent.parent
+_A_HOST = 870  # flows a host and day: 1,150 hosts make a million
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, nargs="*", default=[])
+    parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--profile", action="store_true")
+    asked = parser.parse_args()
+    if len(asked.hosts) == 1:
+        measure(asked.hosts[0], asked.days, asked.profile)
+        return 0
+    for hosts in asked.hosts or [1150, 10_000]:
+        days = asked.days if hosts < 5000 else max(1, asked.days // 10)
+        # A process of its own each: peak memory is a process's.
+        again = [sys.executable, "-m", "bench.speed_detection", "--hosts", str(hosts)]
+        subprocess.run([*again, "--days", str(days)], cwd=ROOT, check=True)
+    return 0
+
+
+def measure(hosts: int, days: int, is_profiled: bool = False) -> None:
+    """Feed the days and print one line."""
+    plan = hospital(hosts)
+    configuration = Configuration.model_validate({})
+    table = HostTable(plan)
+    engine = Engine(
+        plan, configuration.detectors(), configuration.detector.engine, table, EdgeMemory()
+    )
+    gc.disable()
+    profile = cProfile.Profile()
+    wall_s = cpu_s = 0.0
+    flows = 0
+    health = CollectorHealth()
+    for batch in hours_of_flows(hosts, days, _A_HOST * hosts):
+        seen = Observations(batch, (), int(batch.reported_ns[-1]), health)
+        began, used = time.perf_counter(), time.process_time()
+        if is_profiled:
+            profile.enable()
+        engine.feed(seen)
+        profile.disable()
+        wall_s += time.perf_counter() - began
+        cpu_s += time.process_time() - used
+        flows += len(batch)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{hosts:6,} hosts, {days} days: {flows:11,} flows in {wall_s:7.1f} s, {cpu_s:7.1f} s cpu:"
+        f" {flows / wall_s:9,.0f} flows/s, {flows / cpu_s:9,.0f} a cpu second,"
+        f" {megabytes:5.0f} MB, {len(engine.edges):,} edges, {len(engine.alerts)} alerts",
+        flush=True,
+    )
+    for fault, count in engine.failures.items():
+        print(f"  FAILED {count} times: {fault}")
+    if is_profiled:
+        pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
