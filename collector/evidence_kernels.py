@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from collector.capture.chunk import Chunk
 from collector.fastlane import layout
 from collector.fastlane.decode import decode_frame
+from collector.fastlane.fragments import new_fragments
+from collector.fastlane.steps import KEEP_OUTER
 from collector.fastlane.wire import Buffer
 
 _HITS: Final = 65_536
@@ -66,7 +68,7 @@ class Matcher:
         left = np.full(len(limits), most_packets, np.int64)
         self._wanted = _Wanted(slots, rows, limits, left, np.zeros(len(limits), np.uint8))
         self._heads = layout.zeros_aligned(layout.MAX_LAYERS + 1, layout.HEADER_DTYPE)
-        self._fragments = np.zeros(layout.FRAGMENT_SLOTS, layout.FRAGMENT_DTYPE)
+        self._fragments = new_fragments()
         self._malformed = np.zeros(len(layout.MALFORMED), np.int64)
 
     def match(self, chunk: Chunk) -> Iterator[tuple[int, int]]:
@@ -108,7 +110,7 @@ def _match(
         if count >= len(hits) - len(wanted.left):
             return packet, count
         layers = decode_frame(
-            buffer, index[packet], heads, 0, fragments, malformed, True, np.uint64(0)
+            buffer, index[packet], heads, 0, fragments, malformed, KEEP_OUTER, np.uint64(0)
         )
         before = count
         for layer in range(layers):

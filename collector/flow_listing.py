@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from collector.capture import CaptureError, open_capture
+from collector.capture.finding import find_captures
 from collector.data import read_reference
 from collector.fastlane.lane import FastLane
 from collector.fastlane.settings import FastLaneSettings
@@ -17,7 +18,11 @@ from collector.packet import Pick
 
 if TYPE_CHECKING:
     from collector.exports.lane import ExportLane
-from collector.capture.finding import find_captures
+
+#: Of the packets for other lanes only flow exports are wanted here.
+_AS_ZEEK: Final = FastLaneSettings(
+    sighting_picks_per_s=1, deep_picks_per_s=1, count_offloaded=False
+)
 
 
 @dataclass
@@ -34,8 +39,7 @@ class FlowListing:
 def list_flows(paths: Sequence[Path], writer: FlowWriter) -> FlowListing:
     """Write every flow when it is complete; connections are never cut by an active timeout."""
     names = name_table(read_reference().name_suffixes())
-    # Of the packets for other lanes only flow exports are wanted here.
-    lane = FastLane(FastLaneSettings(sighting_picks_per_s=1, deep_picks_per_s=1), names=names)
+    lane = FastLane(_AS_ZEEK, names=names)
     exports: ExportLane | None = None
     listing = FlowListing()
     for path in find_captures(paths):

@@ -62,8 +62,6 @@ if command -v npm >/dev/null 2>&1; then
         say "the console's script could not be fetched; pages work without live refresh"
 fi
 
-# numba does not notice changes in the files that a compiled one imports.
-find collector detector -name '*.nb[ic]' -delete
 say "compiling kernels (a minute, once)"
 "$VENV/bin/mimawari" replay sample_pcaps/15_scan.pcap --json >/dev/null
 "$VENV/bin/mimawari" flows sample_pcaps/15_scan.pcap --json >/dev/null

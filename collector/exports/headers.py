@@ -17,13 +17,14 @@ from collector.capture.chunk import INDEX_DTYPE
 from collector.exports.states import states_of
 from collector.exports.templates import VARIABLE, Template
 from collector.fastlane.decode import decode_frame
+from collector.fastlane.fragments import Fragments, new_fragments
 from collector.fastlane.layout import (
-    FRAGMENT_DTYPE,
     HEADER_DTYPE,
     MALFORMED,
     MAX_LAYERS,
     zeros_aligned,
 )
+from collector.fastlane.steps import COUNT_OFFLOADED
 from collector.flows import FLOW_DTYPE
 
 ETHERNET, RAW_IP = 1, 101  # LINKTYPE_*
@@ -59,7 +60,7 @@ def header_rows(headers: Sequence[SampledHeader]) -> NDArray[Any]:
         buffer,
         index,
         zeros_aligned(MAX_LAYERS + 1, HEADER_DTYPE),
-        np.zeros(1024, FRAGMENT_DTYPE),
+        new_fragments(64),
         np.zeros(len(MALFORMED), np.int64),
         np.uint64(0),
         heads,
@@ -87,15 +88,16 @@ def _innermost(
     buffer: NDArray[Any],
     index: NDArray[Any],
     layers: NDArray[Any],
-    fragments: NDArray[Any],
+    fragments: Fragments,
     malformed: NDArray[Any],
     seed: Any,
     heads: NDArray[Any],
 ) -> None:
     """Keep the last IP header of each packet (family 0 where there is none)."""
+    options = COUNT_OFFLOADED
     for number in range(len(index)):
         layers[0].family = 0
-        count = decode_frame(buffer, index[number], layers, 0, fragments, malformed, False, seed)
+        count = decode_frame(buffer, index[number], layers, 0, fragments, malformed, options, seed)
         if count > 0 and layers[count - 1].family != 0:
             heads[number] = layers[count - 1]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from collector.fastlane.decode import icmp_counterpart
+from collector.fastlane.transport import icmp_counterpart
 
 #: Characters of a community ID: "1:" and 28 of base64.
 LENGTH = 30

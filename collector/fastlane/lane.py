@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.capture.chunk import Chunk
-from collector.fastlane import layout, select, table, track
+from collector.fastlane import layout, select, steps, table, track
+from collector.fastlane.fragments import new_fragments
 from collector.fastlane.ports import likely_servers
 from collector.fastlane.settings import FastLaneSettings
 from collector.fastlane.starting import start_numba
@@ -70,12 +71,12 @@ class FastLane:
         seed = settings.seed or int.from_bytes(os.urandom(8), "little")
         self._lane = track.Lane(
             table.new_table(_limits(settings)),
-            np.zeros(layout.FRAGMENT_SLOTS, layout.FRAGMENT_DTYPE),
+            new_fragments(),
             np.zeros(len(layout.MALFORMED), np.int64),
             track.new_heads(),
             budget,
             np.array(
-                [-1, settings.bulk_bytes, settings.deep_bytes_per_flow, settings.keep_outer],
+                [-1, settings.bulk_bytes, settings.deep_bytes_per_flow, _options(settings)],
                 np.int64,
             ),
             np.zeros((16, 2), np.int64) if names is None else names,
@@ -142,9 +143,19 @@ def _room(rows: NDArray[Any], count: int) -> NDArray[Any]:
     return rows if len(rows) >= count else np.empty(2 * count, rows.dtype)
 
 
+def _options(settings: FastLaneSettings) -> int:
+    """Bits of collector.fastlane.steps."""
+    return (
+        steps.KEEP_OUTER * settings.keep_outer
+        | steps.COUNT_OFFLOADED * settings.count_offloaded
+        | steps.CHECK_SUMS * settings.drop_bad_checksums
+    )
+
+
 def _limits(settings: FastLaneSettings) -> NDArray[np.int64]:
     seconds = (
-        settings.tcp_idle_s, settings.session_idle_s, settings.udp_idle_s, settings.icmp_idle_s,
+        settings.tcp_idle_s, settings.session_idle_s, settings.udp_idle_s, settings.dns_idle_s,
+        settings.icmp_idle_s,
         settings.other_idle_s, settings.attempt_s, settings.linger_s, settings.active_s,
     )  # fmt: skip
     return np.array([*(int(s * 1_000_000_000) for s in seconds), settings.max_flows], np.int64)

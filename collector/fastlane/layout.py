@@ -41,7 +41,8 @@ HEADER_DTYPE: Final = np.dtype(
         ("flags", "u1"),  # TCP
         ("ttl", "u1"),
         ("one_way", "u1"),  # ICMP that is no request or reply: never paired
-        ("is_part", "u1"),  # a later fragment: no ports or payload of its own
+        ("is_part", "u1"),  # told by a later fragment: no flags or payload of its own
+        ("counts", "u1"),  # 0 where the packet is not counted: damaged, or a fragment is missing
         ("options", "u1"),  # bytes of TCP options that were captured
         ("pick", "u1"),  # Pick of a frame without IP
     ],
@@ -51,7 +52,7 @@ HEADER_DTYPE: Final = np.dtype(
 #: Rows that one packet can yield at most: nested tunnels, outermost first.
 MAX_LAYERS: Final = 4
 
-#: One live flow; the first two cache lines hold what every packet touches.
+#: One live flow; the first two cache lines hold all that an ordinary packet touches.
 FLOW_ROW_DTYPE: Final = np.dtype(
     [
         ("source_high", "u8"),
@@ -108,7 +109,6 @@ FLOW_ROW_DTYPE: Final = np.dtype(
         ("skips", "u1"),  # bit 0 originator, bit 1 responder: skip_to holds
         ("end_reason", "u1"),
         ("is_live", "u1"),
-        ("hash", "u8"),
     ],
     align=True,
 )
@@ -161,8 +161,9 @@ MALFORMED: Final = (
     "transport_short",  # cut inside the TCP, UDP or ICMP header
     "tcp_header_bad",
     "extension_bad",  # IPv6 extension headers that do not end
-    "fragment_orphan",  # a later fragment whose first was not seen
+    "fragment_incomplete",  # a datagram of which a fragment was not seen
     "nested_too_deep",
+    "checksum_bad",  # told where the settings say that checksums matter
 )
 (
     FRAME_SHORT,
@@ -173,23 +174,10 @@ MALFORMED: Final = (
     TRANSPORT_SHORT,
     TCP_HEADER_BAD,
     EXTENSION_BAD,
-    FRAGMENT_ORPHAN,
+    FRAGMENT_INCOMPLETE,
     NESTED_TOO_DEEP,
+    CHECKSUM_BAD,
 ) = range(len(MALFORMED))
-
-#: First fragments that are remembered; a newer one takes the place of an older.
-FRAGMENT_DTYPE: Final = np.dtype(
-    [
-        ("key", "u8"),
-        ("check", "u8"),
-        ("time_ns", "i8"),
-        ("source_port", "u2"),
-        ("destination_port", "u2"),
-        ("one_way", "u1"),
-    ],
-    align=True,
-)
-FRAGMENT_SLOTS: Final = 8192
 
 
 def zeros_aligned(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -15,6 +15,9 @@ class FastLaneSettings(BaseModel):
         3600, gt=0, le=3600, description="The same for FTP, SSH, Telnet and rlogin (21-23, 513)"
     )
     udp_idle_s: float = Field(60, gt=0, le=3600, description="Seconds that end a UDP flow")
+    dns_idle_s: float = Field(
+        10, gt=0, le=3600, description="The same for DNS over UDP, mDNS, LLMNR and NBNS"
+    )
     icmp_idle_s: float = Field(60, gt=0, le=3600, description="Seconds that end an ICMP flow")
     other_idle_s: float = Field(60, gt=0, le=3600, description="Seconds that end any other flow")
     attempt_s: float = Field(
@@ -38,6 +41,16 @@ class FastLaneSettings(BaseModel):
     keep_outer: bool = Field(
         False,
         description="Also report the outer flow of GRE and IP-in-IP tunnels (Zeek does not)",
+    )
+    count_offloaded: bool = Field(
+        True,
+        description="Give segments that the sending card had still to cut (IP length 0) the bytes "
+        "that the frame carried (Zeek counts none)",
+    )
+    drop_bad_checksums: bool = Field(
+        False,
+        description="Do not count packets with a wrong checksum (as Zeek without -C); cards that "
+        "fill checksums in after a capture on the host itself would blind the sensor",
     )
     seed: int = Field(0, ge=0, description="Seed of the flow table's hash; 0 draws one at start")
     sighting_picks_per_s: int = Field(

@@ -17,26 +17,42 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collector.fastlane import layout, tcp
+from collector.fastlane.wire import prefetch
 from collector.identify.kernels import identify_by_port
 
 #: Ticks of the wheel (2^30 ns each): a little more than the longest time-out.
 WHEEL: Final = 4096
 _TICK_SHIFT: Final = 30
 
-LINK_DTYPE: Final = np.dtype([("next", "i4"), ("previous", "i4"), ("bucket", "i4")])
+LINK_DTYPE: Final = np.dtype(
+    [("next", "i4"), ("previous", "i4"), ("bucket", "i4"), ("tag", "u4")]  # upper half of the hash
+)
 
 # Cells of Table.clock.
 NOW, TICK, FRESH, FREE, LIVE, EARLIEST, IS_STARTED = range(7)
 # Cells of Table.limits, times in ns.
-(TCP_IDLE, SESSION_IDLE, UDP_IDLE, ICMP_IDLE, OTHER_IDLE, ATTEMPT, LINGER, ACTIVE, MAX_FLOWS) = (
-    range(9)
-)
+(
+    TCP_IDLE,
+    SESSION_IDLE,
+    UDP_IDLE,
+    DNS_IDLE,
+    ICMP_IDLE,
+    OTHER_IDLE,
+    ATTEMPT,
+    LINGER,
+    ACTIVE,
+    MAX_FLOWS,
+) = range(10)
 # Indexes into END_REASONS.
 IDLE, ACTIVE_END, END, FORCED, RESOURCES = 1, 2, 3, 4, 5
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _32: Final = np.uint64(32)
 _NONE: Final = np.uint64(0)
+#: Flows of one bucket whose memory is asked for before the first of them is looked at.
+_AHEAD: Final = 16
+#: A flow that saw damaged packets only is reported all the same; a bit of a row's `closed`.
+IS_DAMAGED: Final = 8
 
 
 class Table(NamedTuple):
@@ -129,7 +145,7 @@ def insert(table: Table, head: Any) -> int:
     while table.slots[np.int64(place)] != _NONE:
         place = (place + np.uint64(1)) & mask
     table.slots[np.int64(place)] = tag << _32 | np.uint64(number + 1)
-    table.rows[number].hash = head.hash
+    table.links[number].tag = np.uint32(tag)
     table.rows[number].is_live = 1
     clock[LIVE] += 1
     return number
@@ -141,7 +157,7 @@ def remove(table: Table, number: int) -> None:
     unschedule(table, number)
     slots = table.slots
     mask = np.uint64(len(slots) - 1)
-    tag = table.rows[number].hash >> _32
+    tag = np.uint64(table.links[number].tag)
     wanted = tag << _32 | np.uint64(number + 1)
     place = tag & mask
     while slots[np.int64(place)] != wanted:
@@ -207,10 +223,33 @@ def ends_at(row: Any, limits: Any) -> int:
             return row.last_ns + limits[SESSION_IDLE]
         return row.last_ns + limits[TCP_IDLE]
     if row.protocol == 17:
+        if has_short_life(row):
+            return row.closed_ns
         return row.last_ns + limits[UDP_IDLE]
     if row.protocol == 1 or row.protocol == 58:
         return row.last_ns + limits[ICMP_IDLE]
     return row.last_ns + limits[OTHER_IDLE]
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def has_short_life(row: Any) -> bool:
+    """Is this a DNS flow? Zeek looks at it every 10 s, from its first packet on.
+
+    Its `closed_ns` is the time of the next look; without a packet for 10 s it ends then.
+    """
+    port = row.destination_port
+    return row.protocol == 17 and (port == 53 or port == 137 or port == 5353 or port == 5355)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def is_over(row: Any, now_ns: int, limits: Any) -> bool:
+    """Has the flow ended by `now_ns`? One that is looked at and lives gets its next look."""
+    if now_ns < ends_at(row, limits):
+        return False
+    if has_short_life(row) and now_ns - row.last_ns < limits[DNS_IDLE]:
+        row.closed_ns = now_ns + limits[DNS_IDLE]
+        return False
+    return True
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -249,10 +288,15 @@ def _turn_wheel(table: Table, target: int, out: Any, count: int) -> int:
         bucket = clock[TICK] & (WHEEL - 1)
         clock[TICK] += 1
         boundary = clock[TICK] << _TICK_SHIFT
+        ahead = 0
         while table.heads[bucket] >= 0:
+            if ahead == 0:
+                ahead = _AHEAD
+                _fetch_chain(table, bucket)
+            ahead -= 1
             number = np.int64(table.heads[bucket])
             row = table.rows[number]
-            if ends_at(row, table.limits) < boundary:
+            if ends_at(row, table.limits) < boundary and is_over(row, clock[NOW], table.limits):
                 reason = END if row.closed & tcp.ALL_CLOSED else IDLE
                 count = write_record(row, boundary, reason, out, count)
                 remove(table, number)
@@ -263,6 +307,21 @@ def _turn_wheel(table: Table, target: int, out: Any, count: int) -> int:
                 schedule(table, number, looks_at(row, table.limits))
     clock[EARLIEST] = max(clock[EARLIEST], clock[TICK])
     return count
+
+
+@njit(cache=True, nogil=True)
+def _fetch_chain(table: Table, bucket: int) -> None:
+    """Ask for the memory of the bucket's next flows, so that it arrives together."""
+    mask = np.uint64(len(table.slots) - 1)
+    number = np.int64(table.heads[bucket])
+    for _ in range(_AHEAD):
+        if number < 0:
+            return
+        link = table.links[number]
+        prefetch(table.slots, np.int64(np.uint64(link.tag) & mask), 0)
+        for line in (0, 64, 128):
+            prefetch(table.rows, number, line)
+        number = np.int64(link.next)
 
 
 @njit(cache=True, nogil=True)
@@ -294,8 +353,8 @@ def write_part(row: Any, now_ns: int, out: Any, count: int) -> int:
 
 @njit(cache=True, nogil=True, forceinline=True)
 def write_record(row: Any, now_ns: int, reason: int, out: Any, count: int) -> int:
-    """Write one flow record; nothing if an earlier part already told all."""
-    if row.part > 0 and row.packets + row.reply_packets == 0:
+    """Write one flow record; nothing where there is nothing (more) to tell."""
+    if row.packets + row.reply_packets == 0 and not row.closed & IS_DAMAGED:
         return count
     app, confidence = np.int64(row.app), np.int64(row.app_confidence)
     if app == 0:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from collector.fastlane import layout, select, table, tcp
 from collector.fastlane.decode import decode_frame
+from collector.fastlane.fragments import Fragments, forget_open
+from collector.fastlane.internet import DAMAGED
 from collector.fastlane.table import Table
 from collector.fastlane.wire import Buffer, borrow, prefetch, read8, read16
 from collector.identify.kernels import identify
@@ -31,14 +33,14 @@ _TRIES, _SURE = 3, 80
 _BY_SOURCE, _BY_DESTINATION = 1, 2
 
 # Cells of Lane.second.
-SECOND, BULK_BYTES, FLOW_BYTES, KEEP_OUTER = range(4)
+SECOND, BULK_BYTES, FLOW_BYTES, OPTIONS = range(4)
 
 
 class Lane(NamedTuple):
     """What one fast lane keeps between chunks."""
 
     table: Table
-    fragments: NDArray[Any]  # FRAGMENT_DTYPE
+    fragments: Fragments
     malformed: NDArray[np.int64]
     heads: NDArray[Any]  # HEADER_DTYPE, room for one block
     budget: NDArray[np.int64]  # Pick kinds x (LIMIT, USED, SHED)
@@ -67,19 +69,20 @@ def feed(lane: Lane, buffer: Buffer, index: Any, out: Any, picks: Any) -> tuple[
             before = count
             count = decode_frame(
                 buffer, index[number], lane.heads, count, lane.fragments, lane.malformed,
-                lane.second[KEEP_OUTER] != 0, lane.seed[0],
+                lane.second[OPTIONS], lane.seed[0],
             )  # fmt: skip
             counters[layout.PACKETS] += 1
             counters[layout.WIRE_BYTES] += index[number].wire
             counters[layout.NOT_IP] += count == before or lane.heads[before].family == 0
             for row in range(before, count):
-                prefetch(slots, np.int64((lane.heads[row].hash >> np.uint64(32)) & mask))
+                prefetch(slots, np.int64((lane.heads[row].hash >> np.uint64(32)) & mask), 0)
         for row in range(count):
             head = lane.heads[row]
             slot = slots[np.int64((head.hash >> np.uint64(32)) & mask)]
             if slot != np.uint64(0):
                 line = np.int64(slot & np.uint64(0xFFFFFFFF)) - 1
-                prefetch(lane.table.rows, line)
+                prefetch(lane.table.rows, line, 0)
+                prefetch(lane.table.rows, line, 64)
         for row in range(count):
             flows, picked = _take(lane, buffer, lane.heads[row], out, flows, picks, picked)
     return flows, picked
@@ -93,7 +96,11 @@ def _borrow_lane(lane: Lane) -> Lane:
             borrow(owned.slots), borrow(owned.rows), borrow(owned.links), borrow(owned.heads),
             borrow(owned.clock), borrow(owned.limits), borrow(owned.counters),
         ),
-        borrow(lane.fragments), borrow(lane.malformed), borrow(lane.heads), borrow(lane.budget),
+        Fragments(
+            borrow(lane.fragments.slots), borrow(lane.fragments.offsets),
+            borrow(lane.fragments.rows), borrow(lane.fragments.pending),
+        ),
+        borrow(lane.malformed), borrow(lane.heads), borrow(lane.budget),
         borrow(lane.second), borrow(lane.names), borrow(lane.servers), borrow(lane.seed),
     )  # fmt: skip
 
@@ -113,6 +120,10 @@ def _take(
     number, flows = _flow_of(lane, head, out, flows)
     row = lane.table.rows[number]
     is_reply = _is_reply(row, head)
+    if head.counts == DAMAGED:  # nobody received it: it changes neither counts nor state
+        row.closed |= table.IS_DAMAGED
+        row.last_ns = max(row.last_ns, head.time_ns)
+        return flows, picked
     count_packet(row, head, is_reply)
     if head.protocol == 6 and head.is_part == 0:
         if head.flags & tcp.SYN and not is_reply and not head.flags & tcp.ACK:
@@ -120,7 +131,7 @@ def _take(
         follow_tcp(lane.table, number, row, head, is_reply)
     if head.payload_end > head.payload_at:
         picked = _look(lane, buffer, head, row, is_reply, picks, picked)
-    elif head.protocol == 1 or head.protocol == 58:
+    elif (head.protocol == 1 or head.protocol == 58) and head.is_part == 0:
         kind = select.choose_icmp(head)
         if kind != 0:
             picked = select.write_pick(head, kind, lane.budget, picks, picked)
@@ -142,7 +153,7 @@ def _flow_of(lane: Lane, head: Any, out: Any, flows: int) -> tuple[int, int]:
     if number >= 0:
         row = flow_table.rows[number]
         limits = flow_table.limits
-        if head.time_ns >= table.ends_at(row, limits):
+        if table.is_over(row, head.time_ns, limits):
             reason = table.END if row.closed & tcp.ALL_CLOSED else table.IDLE
         elif head.protocol == 6 and is_reuse(row, head):
             reason = table.END
@@ -157,7 +168,7 @@ def _flow_of(lane: Lane, head: Any, out: Any, flows: int) -> tuple[int, int]:
             flows = table.evict(flow_table, out, flows)
         number = table.insert(flow_table, head)
     row = flow_table.rows[number]
-    begin(row, head, _is_flipped(head, lane.servers))
+    begin(row, head, _is_flipped(head, lane.servers), flow_table.limits)
     flow_table.counters[layout.FLOWS] += 1
     if head.protocol == 6 and head.flags & tcp.SYN:
         when_ns = head.time_ns + flow_table.limits[table.ATTEMPT]
@@ -193,8 +204,8 @@ def _is_flipped(head: Any, servers: Any) -> bool:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def begin(row: Any, head: Any, is_flipped: bool) -> None:
-    """Make the row that of a new flow; everything but its hash starts over."""
+def begin(row: Any, head: Any, is_flipped: bool, limits: Any) -> None:
+    """Make the row that of a new flow; everything starts over."""
     if is_flipped:
         row.source_high = head.destination_high
         row.source_low = head.destination_low
@@ -240,8 +251,8 @@ def begin(row: Any, head: Any, is_flipped: bool) -> None:
     row.tries = 0
     row.reply_tries = 0
     row.marks = 0
-    row.source_mac = 0
-    row.destination_mac = 0
+    row.source_mac = head.destination_mac if is_flipped else head.source_mac
+    row.destination_mac = head.source_mac if is_flipped else head.destination_mac
     row.skip_to = 0
     row.reply_skip_to = 0
     row.deep_bytes = 0
@@ -253,11 +264,13 @@ def begin(row: Any, head: Any, is_flipped: bool) -> None:
     row.syn_wscale = 255
     row.http_messages = 0
     row.skips = 0
+    if table.has_short_life(row):
+        row.closed_ns = head.time_ns + limits[table.DNS_IDLE]
 
 
 @njit(cache=True, nogil=True, forceinline=True)
 def count_packet(row: Any, head: Any, is_reply: bool) -> None:
-    """Add the packet to its direction's columns; a datagram's fragments count as one packet."""
+    """Add the packet to its direction's columns; a datagram's fragments count when all came."""
     if row.packets + row.reply_packets == 0 or head.time_ns < row.first_ns:
         row.first_ns = head.time_ns
     row.last_ns = max(row.last_ns, head.time_ns)
@@ -265,27 +278,27 @@ def count_packet(row: Any, head: Any, is_reply: bool) -> None:
         if row.reply_ttl_max == 0 or head.ttl < row.reply_ttl_min:
             row.reply_ttl_min = head.ttl
         row.reply_ttl_max = max(row.reply_ttl_max, head.ttl)
-        row.reply_packets += np.uint64(1 - head.is_part)
-        row.reply_bytes += np.uint64(head.ip_bytes)
         row.reply_flags |= head.flags
-        if head.protocol == 17:
+        if head.counts:
+            if row.reply_packets == 0:
+                # A broadcast's destination is nobody's card: the answer tells whose it is.
+                row.destination_mac = head.source_mac
+                if row.source_mac == 0:
+                    row.source_mac = head.destination_mac
+            row.reply_packets += np.uint64(1)
+            row.reply_bytes += np.uint64(head.ip_bytes)
+        if head.protocol == 17 and head.counts:
             row.destination_state = 1
     else:
         if row.ttl_max == 0 or head.ttl < row.ttl_min:
             row.ttl_min = head.ttl
         row.ttl_max = max(row.ttl_max, head.ttl)
-        row.packets += np.uint64(1 - head.is_part)
-        row.bytes += np.uint64(head.ip_bytes)
         row.flags |= head.flags
-        if head.protocol == 17:
+        if head.counts:
+            row.packets += np.uint64(1)
+            row.bytes += np.uint64(head.ip_bytes)
+        if head.protocol == 17 and head.counts:
             row.source_state = 1
-    source_mac = head.destination_mac if is_reply else head.source_mac
-    destination_mac = head.source_mac if is_reply else head.destination_mac
-    if row.source_mac == 0:
-        row.source_mac = source_mac
-    # A broadcast's destination is nobody's card: the answer tells whose it is.
-    if row.destination_mac == 0 or (is_reply and row.reply_packets == 1):
-        row.destination_mac = destination_mac
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -410,7 +423,7 @@ def swap_ends(row: Any) -> None:
     row.skips = (row.skips & 1) << 1 | (row.skips & 2) >> 1
     row.has_payload = (row.has_payload & 1) << 1 | (row.has_payload & 2) >> 1
     ends = (row.closed & 1) << 1 | (row.closed & 2) >> 1
-    row.closed = ends | (row.closed & 4)
+    row.closed = ends | (row.closed & 0xFC)
 
 
 @njit(cache=True, nogil=True)
@@ -491,6 +504,7 @@ def finish(lane: Lane, out: Any) -> int:
     """Report every live flow and empty the table; returns how many records were written."""
     flow_table = lane.table
     clock = flow_table.clock
+    lane.malformed[layout.FRAGMENT_INCOMPLETE] += forget_open(lane.fragments)
     count = 0
     for number in range(clock[table.FRESH]):  # in memory's order: no search, no list
         row = flow_table.rows[number]

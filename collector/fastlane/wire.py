@@ -1,6 +1,6 @@
 """Big-endian reads from a byte buffer, one load each; the caller has checked the bounds.
 
-With NUMBA_BOUNDSCHECK=1 (and a NUMBA_CACHE_DIR of its own) every read is checked again, which is
+With NUMBA_BOUNDSCHECK=1 every read is checked again, which is
 how the tests prove the callers right.
 """
 
@@ -49,8 +49,8 @@ _load16, _load32, _load64 = _loader(16), _loader(32), _loader(64)
 
 
 @intrinsic  # type: ignore[misc, unused-ignore]
-def prefetch(typing_context: Any, array: Any, at: Any) -> Any:
-    """Ask the processor for array[at]'s cache line; a wrong index costs nothing."""
+def prefetch(typing_context: Any, array: Any, at: Any, skip: Any) -> Any:
+    """Ask for the cache line `skip` bytes behind array[at]'s start; a wrong one costs nothing."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array_type = signature.args[0]
@@ -58,6 +58,7 @@ def prefetch(typing_context: Any, array: Any, at: Any) -> Any:
         size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
         byte = ir.IntType(8).as_pointer()
         offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), size))
+        offset = builder.add(offset, arguments[2])
         pointer = builder.gep(builder.bitcast(array.data, byte), [offset])
         number = ir.IntType(32)
         function = cgutils.get_or_insert_function(
@@ -68,7 +69,7 @@ def prefetch(typing_context: Any, array: Any, at: Any) -> Any:
         builder.call(function, [pointer, number(0), number(3), number(1)])
         return context.get_dummy_value()
 
-    return types.void(array, types.int64), generate
+    return types.void(array, types.int64, types.int64), generate
 
 
 @intrinsic  # type: ignore[misc, unused-ignore]

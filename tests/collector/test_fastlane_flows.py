@@ -78,6 +78,30 @@ def test_udp_flows_end_after_a_minute_without_packets() -> None:
     assert (flows.last_ns - flows.first_ns).tolist() == [59 * 10**9, 10**9]
 
 
+def dns(at: float, ident: int = 1) -> tuple[float, bytes]:
+    return at, ethernet(ipv4(A, B, 17, udp(4000 + ident, 53, b"x")))
+
+
+@pytest.mark.parametrize(
+    ("times", "packets"),
+    [
+        ((0, 9, 14), [3]),  # looked at at 14, the first packet after 10: 5 s of silence
+        ((0, 3, 14), [2, 1]),  # looked at at 14: 11 s
+        ((0, 9.5, 12, 21), [4]),
+    ],
+)
+def test_dns_ends_when_a_look_every_ten_seconds_finds_it_silent(
+    times: tuple[float, ...], packets: list[int]
+) -> None:
+    assert run([chunk([dns(at) for at in times])]).packets.tolist() == packets
+
+
+def test_another_flows_packet_lets_the_clock_look_at_a_dns_flow() -> None:
+    frames = [dns(0), dns(8), dns(12, ident=2), dns(19)]
+    flows = run([chunk(frames)])
+    assert sorted(flows.packets.tolist()) == [1, 3]
+
+
 def test_the_likely_server_answers_even_if_seen_first() -> None:
     frames = [
         (0, ethernet(ipv4(B, A, 17, udp(53, 4000, b"x")))),

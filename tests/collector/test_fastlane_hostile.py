@@ -1,6 +1,7 @@
 """No bytes crash the fast lane, stall it, or make it lie about what it saw."""
 
 import struct
+from ipaddress import ip_address
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from collector.capture import CaptureError, Chunk, open_capture
 from collector.fastlane import FastLane, FastLaneSettings
+from tests.collector.fastlane_envelopes import ENVELOPES
 from tests.collector.fastlane_frames import (
     ACK,
     SYN,
     chunk,
     cut,
+    ends,
     ethernet,
     icmp,
     ipv4,
@@ -41,7 +44,10 @@ SEEDS = [
     ethernet(b"\x11\0\0\1\0\x50\0\x21" + INNER, 0x8864),
     ethernet(ipv4(A, B, 6, tcp(4000, 80, SYN, options=b"\2\4\5\xb4\1\3\3\7\4\2\1\1"))),
     ethernet(ipv4(A, B, 17, udp(9999, 2055, struct.pack("!HH", 5, 1) + bytes(68)))),
+    ethernet(ipv4(A, B, 17, udp(4000, 4001, b"x" * 40), fragment=0x2000, ident=7)),
+    ethernet(ipv4(A, B, 17, b"y" * 24, fragment=6, ident=7)),
 ]
+HOSTILE_SEEDS = [*SEEDS, *(envelope(INNER) for envelope in ENVELOPES.values())]
 LINKS = st.sampled_from([0, 1, 9, 12, 50, 101, 104, 105, 108, 113, 127, 228, 276, 999])
 
 
@@ -50,7 +56,7 @@ def hostile_frames(draw: st.DrawFn) -> bytes:
     """A sound frame with bytes changed, cut or added; or just bytes."""
     if draw(st.booleans()):
         return draw(st.binary(max_size=120))
-    frame = bytearray(draw(st.sampled_from(SEEDS)))
+    frame = bytearray(draw(st.sampled_from(HOSTILE_SEEDS)))
     for _ in range(draw(st.integers(0, 6))):
         frame[draw(st.integers(0, len(frame) - 1))] = draw(st.integers(0, 255))
     return bytes(frame[: draw(st.integers(0, len(frame)))])
@@ -128,16 +134,91 @@ def test_every_hostile_capture_is_read_to_its_end(captures: Path) -> None:
     assert read > 0
 
 
-def test_a_fragment_is_its_datagrams_and_an_orphan_is_counted() -> None:
-    first = ipv4(A, B, 17, udp(4000, 4001, b"x" * 40), fragment=0x2000, ident=7)
-    rest = ipv4(A, B, 17, b"y" * 24, fragment=6, ident=7)
-    stray = ipv4(A, B, 17, b"y" * 24, fragment=6, ident=8)
-    packets = chunk([(at, ethernet(data)) for at, data in enumerate((first, rest, stray))])
-    flows = run([packets])
-    assert (flows.packets.tolist(), flows.bytes.tolist()) == ([1], [68 + 24])
+def fragment(data: bytes, offset: int, size: int, ident: int = 7) -> bytes:
+    more = 0x2000 if offset + size < len(data) else 0
+    piece = data[offset : offset + size]
+    return ethernet(ipv4(A, B, 17, piece, fragment=more | offset // 8, ident=ident))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 0, 1, 1, 2)])
+def test_fragments_are_one_packet_once_all_have_come(order: tuple[int, ...]) -> None:
+    data = udp(4000, 4001, b"x" * 92)
+    pieces = [fragment(data, at, 40) for at in (0, 40, 80)]
+    flows = run([chunk([(at, pieces[number]) for at, number in enumerate(order)])])
+    assert ends(flows) == [f"{A}:4000 > {B}:4001 1/0 S0"]
+    assert flows.bytes.tolist() == [20 + len(data)]
+
+
+def test_a_datagram_that_misses_a_fragment_is_told_but_not_counted() -> None:
+    data = udp(4000, 4001, b"x" * 92)
+    pieces = [fragment(data, 0, 40), fragment(data, 80, 40), fragment(data, 80, 40, ident=8)]
+    whole = ethernet(ipv4(A, B, 17, udp(5000, 5001, b"x")))
     lane = FastLane()
-    lane.feed(packets)
-    assert lane.counters.malformed == {"fragment_orphan": 1}
+    lane.feed(chunk(enumerate([*pieces, whole])))
+    assert ends(lane.finish().flows) == [f"{A}:5000 > {B}:5001 1/0 S0"]
+    assert lane.counters.malformed == {"fragment_incomplete": 2}
+
+
+def test_a_tunnel_in_fragments_counts_inside_and_outside() -> None:
+    inner = ipv4("10.9.0.1", "10.9.0.2", 6, tcp(40000, 80, SYN, b"y" * 100))
+    data = udp(2152, 2152, struct.pack("!BBHI", 0x30, 0xFF, len(inner), 1) + inner)
+    pieces = [fragment(data, at, 80) for at in (0, 80)]
+    assert ends(run([chunk(enumerate(pieces))])) == [
+        f"{A}:2152 > {B}:2152 1/0 S0",
+        "10.9.0.1:40000 > 10.9.0.2:80 1/0 S0",
+    ]
+    assert len(run([chunk(enumerate(pieces[:1]))])) == 0
+
+
+def with_checksum(segment: bytes, right: bool) -> bytes:
+    """A UDP packet from A to B whose checksum is right, or not."""
+    words = ipv4(A, B, 17, segment)[12:20] + struct.pack("!HH", 17, len(segment)) + segment
+    total = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    total = (total & 0xFFFF) + (total >> 16)
+    value = 0xFFFF - ((total & 0xFFFF) + (total >> 16)) ^ (0 if right else 1)
+    return ipv4_summed(segment[:6] + struct.pack("!H", value) + segment[8:])
+
+
+def ipv4_summed(payload: bytes) -> bytes:
+    packet = ipv4(A, B, 17, payload)
+    total = sum(struct.unpack("!10H", packet[:20]))
+    total = (total & 0xFFFF) + (total >> 16)
+    return packet[:10] + struct.pack("!H", 0xFFFF - total) + packet[12:]
+
+
+def test_wrong_checksums_count_unless_the_settings_say_otherwise() -> None:
+    packets = [ethernet(with_checksum(udp(4000, 4001, b"xy"), right)) for right in (True, False)]
+    assert run([chunk(enumerate(packets))]).packets.tolist() == [2]
+    strict = FastLane(FastLaneSettings(drop_bad_checksums=True))
+    strict.feed(chunk(enumerate([*packets, ethernet(ipv4(A, B, 17, udp(1, 2)))])))
+    assert ends(strict.finish().flows) == [f"{A}:4000 > {B}:4001 1/0 S0"]
+    assert strict.counters.malformed == {"checksum_bad": 2}
+
+
+def test_a_segment_that_the_card_had_still_to_cut_counts_as_the_settings_say() -> None:
+    packet = ipv4(A, B, 17, udp(4000, 4001, b"x" * 100))
+    offloaded = ethernet(packet[:2] + b"\0\0" + packet[4:])
+    assert run([chunk([(0, offloaded)])]).bytes.tolist() == [len(packet)]
+    assert run([chunk([(0, offloaded)])], count_offloaded=False).bytes.tolist() == [0]
+
+
+def test_ipv6_names_its_ends_in_extension_headers() -> None:
+    segment = udp(4000, 4001, b"x")
+    final = ip_address("2001:db8::99").packed
+    routing = struct.pack("!BBBBI", 17, 2, 0, 1, 0) + final
+    home = struct.pack("!BBBBBB", 17, 2, 1, 0, 0xC9, 16) + ip_address("2001:db8::42").packed
+    padded = home + b"\1\0"
+    frames = [
+        ethernet(ipv6("2001:db8::1", "2001:db8::2", 43, routing + segment), 0x86DD),
+        ethernet(ipv6("2001:db8::1", "2001:db8::2", 60, padded + segment), 0x86DD),
+        ethernet(ipv6("2001:db8::1", "2001:db8::2", 51, bytes([17, 4]) + bytes(22) + segment),
+                 0x86DD),
+    ]  # fmt: skip
+    assert ends(run([chunk(enumerate(frames))])) == [
+        "2001:db8::1:4000 > 2001:db8::99:4001 1/0 S0",
+        "2001:db8::42:4000 > 2001:db8::2:4001 1/0 S0",
+        "2001:db8::1:4000 > 2001:db8::2:4001 1/0 S0",
+    ]
 
 
 def test_tunnels_yield_what_is_inside() -> None:
@@ -145,12 +226,12 @@ def test_tunnels_yield_what_is_inside() -> None:
     inner = flows.take(flows.destination_port == 445)
     assert int(inner.packets.sum()) == 8
     assert sorted(flows.destination_port.tolist()) == [
-        0,
         80,
         133,
         445,
         2055,
         2152,
+        4001,
         4789,
         5353,
         6081,
