@@ -115,7 +115,7 @@ def _give(fragments: Fragments, number: int, rows: Any, count: int, room: int) -
     time_ns, frame_at = frame.time_ns, frame.frame_at
     captured, wire, link_type = frame.frame_captured, frame.frame_wire, frame.link_type
     at = frame.payload_at
-    kept = min(np.int64(slot.rows), room)
+    kept: Any = min(np.int64(slot.rows), room)
     for place in range(kept):
         rows[count + place] = fragments.rows[number * layout.MAX_LAYERS + place]
         row = rows[count + place]
@@ -147,7 +147,7 @@ def settle_first(fragments: Fragments, rows: Any, count: int) -> None:
         if slot.has_outer:
             rows[start].ip_bytes = slot.header + slot.whole
         return
-    kept = max(0, min(count - start, layout.MAX_LAYERS))
+    kept: Any = max(0, min(count - start, layout.MAX_LAYERS))
     for place in range(kept):
         fragments.rows[number * layout.MAX_LAYERS + place] = rows[start + place]
         rows[start + place].counts = 0
@@ -205,7 +205,7 @@ def _slot_of(fragments: Fragments, row: Any, identity: int, malformed: Any) -> i
 def _is_known(fragments: Fragments, number: int, offset: int) -> bool:
     """Did this fragment come before? Notes it if not."""
     slot = fragments.slots[number]
-    came = min(np.int64(slot.parts), _PARTS)
+    came: Any = min(np.int64(slot.parts), _PARTS)
     for place in range(came):
         if fragments.offsets[number, place] == offset:
             return True
