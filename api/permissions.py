@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
 
 Permission = Literal[
-    "alerts.read", "alerts.judge",
+    "alerts.read", "alerts.judge", "alerts.suppress",
     "incidents.read", "incidents.close",
     "isolation.read", "isolation.propose", "isolation.approve", "isolation.carry_out",
     "assets.read", "assets.write",
@@ -34,8 +34,8 @@ PERMISSIONS_OF: Final[Mapping[Role, frozenset[Permission]]] = {
     "operator": _VIEWER | {"alerts.judge", "isolation.carry_out", "assets.write", "keys.own"},
     "analyst": _VIEWER
     | {
-        "alerts.judge", "incidents.close", "isolation.propose", "assets.write", "lines.write",
-        "flows.read", "evidence.read", "keys.own",
+        "alerts.judge", "alerts.suppress", "incidents.close", "isolation.propose", "assets.write",
+        "lines.write", "flows.read", "evidence.read", "keys.own",
     },
     "approver": _VIEWER | {"isolation.approve"},
     "auditor": _VIEWER | {"audit.read"},

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from detector.incidents import Incident
-
-Urgency = Literal["immediate", "same_day", "digest"]
+from detector.incidents import Push as Urgency
 
 _TONE: dict[Urgency, str] = {"immediate": "critical", "same_day": "medium", "digest": "low"}
 
 
 def urgency_of(incident: Incident) -> Urgency:
-    """By priority (impact on care included), and never later than its gravest alert asks."""
-    if incident.priority >= 80 or incident.severity == "critical":
-        return "immediate"
-    if incident.priority >= 60 or incident.severity == "high":
-        return "same_day"
-    return "digest"
+    """As the detector ranked it: by priority, impact on care included; hard rules never wait."""
+    return incident.push
 
 
 def tone_of(incident: Incident) -> str:

@@ -38,6 +38,7 @@ _MENU: Final[tuple[tuple[str, str, str, Permission], ...]] = (
     ("overview", "/", "watch", "alerts.read"),
     ("incidents", "/incidents", "", "incidents.read"),
     ("alerts", "/alerts", "", "alerts.read"),
+    ("suppressions", "/suppressions", "", "alerts.read"),
     ("flows", "/flows", "", "flows.read"),
     ("assets", "/assets", "know", "assets.read"),
     ("lines", "/lines", "", "lines.read"),

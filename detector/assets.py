@@ -32,6 +32,9 @@ class AssetLog:
         self._mac_owners: dict[int, set[int]] = {}
         self.turned_away = 0
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def observe(self, window: Window) -> None:
         """Take in one window."""
         if len(window.flows):

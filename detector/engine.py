@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +21,7 @@ from collector.observations import Observations
 from collector.sightings import Sighting
 from detector.alerts import Alert, make_alert
 from detector.assets import AssetLog
+from detector.budget import Budget, BudgetSettings
 from detector.care import care_impact
 from detector.detection import Detector, Window
 from detector.edges import EdgeMemory
@@ -29,6 +31,7 @@ from detector.incidents import Incident, join_alerts
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
 from detector.slips import SlipLog
+from detector.suppression import MARK, Suppression, covered
 
 _DAY_NS = 86_400_000_000_000
 
@@ -46,6 +49,7 @@ class EngineSettings(BaseModel):
         description="addresses that get a number; flows of further ones are counted as shed",
     )
     remember_days: int = Field(30, ge=1, le=400, description="days for which alerts are joined")
+    budget: BudgetSettings = BudgetSettings()
     most_alerts: int = Field(
         2000, ge=10, description="alerts one detector may raise a day; more are counted as shed"
     )
@@ -80,6 +84,9 @@ class Engine:
         self._sighted_ns = 0
         self._next_ns = 0  # start of the first window that has not been cut
         self._changed: dict[str, Alert] = {}
+        self.budget = Budget(settings.budget)
+        self.suppressions: tuple[Suppression, ...] = ()
+        self._zone = ZoneInfo(hospital.timezone)
 
     def remember_alerts(self, alerts: Sequence[Alert]) -> None:
         """Take over what an earlier run had stored, so that work goes on where it was."""
@@ -89,6 +96,28 @@ class Engine:
     def looked_until_ns(self) -> int:
         """Everything before this event time has been in a window."""
         return self._next_ns
+
+    def silence(self, suppressions: Sequence[Suppression]) -> None:
+        """People changed what is to be quiet: it holds at once and for what is remembered."""
+        self.suppressions = tuple(suppressions)
+        for alert in list(self.alerts.values()):
+            told = covered(alert, self.suppressions, self._zone)
+            if told != alert:
+                self.alerts[told.id] = self._changed[told.id] = told
+
+    def take_verdicts(self, judged: Sequence[Alert]) -> None:
+        """People judged alerts: incidents and the budget follow."""
+        for verdict in judged:
+            known = self.alerts.get(verdict.id)
+            if known is None or (known.state, known.state_by) == (verdict.state, verdict.state_by):
+                continue
+            self.budget.learn(known, verdict.state)
+            self.alerts[known.id] = self._changed[known.id] = replace(
+                known,
+                state=verdict.state,
+                state_reason=verdict.state_reason,
+                state_by=verdict.state_by,
+            )
 
     def observed_lines(self) -> list[dict[str, Any]]:
         """Outside lines that changed since the last call."""
@@ -118,7 +147,7 @@ class Engine:
             for h in (a.source.ip, *(t.ip for t in a.targets))
             if h and self.hospital.is_inside(h)
         }
-        return join_alerts(list(self.alerts.values()), impact)
+        return join_alerts(list(self.alerts.values()), impact, self.budget.weight)
 
     def _run(self, watermark_ns: int | None) -> None:
         """Cut all windows that end at or before the watermark (None: all that is left)."""
@@ -182,6 +211,9 @@ class Engine:
                 for alert in self._ask(detector, memory, window):
                     self._raise(alert)
         self.edges.observe(window)
+        if self.budget.is_due(end):
+            pushed = [i.first_ns for i in self.incidents() if i.push != "digest"]
+            self.budget.turn(end, pushed, len(self.assets))
         self._forget(end)
 
     def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
@@ -198,14 +230,27 @@ class Engine:
             alert = known.merge(alert)
             if alert == known:
                 return
+            if self.suppressions:
+                alert = covered(alert, self.suppressions, self._zone)
         else:
             day = (alert.detector, alert.first_ns // _DAY_NS)
             self._raised[day] += 1
             if self._raised[day] > self._settings.most_alerts:
                 self.shed[f"alerts of {alert.detector}"] += 1
                 return
+            if self.suppressions:
+                alert = self._hushed(alert)
         self.alerts[alert.id] = alert
         self._changed[alert.id] = alert
+
+    def _hushed(self, alert: Alert) -> Alert:
+        """The new alert, marked where a suppression covers it; the hit is counted."""
+        told = covered(alert, self.suppressions, self._zone)
+        if told.state == "suppressed":
+            self.suppressions = tuple(
+                s.hit(told) if told.state_by == MARK + s.id else s for s in self.suppressions
+            )
+        return told
 
     def _forget(self, now_ns: int) -> None:
         if len(self.alerts) > 100:
@@ -218,9 +263,9 @@ class Engine:
         changed, self._changed = self._changed, {}
         of_alert = {a: i.id for i in self.incidents() for a in i.alert_ids}
         moved = [
-            replace(a, incident=of_alert[i])
+            replace(a, incident=of_alert.get(i, ""))
             for i, a in self.alerts.items()
-            if i in of_alert and (i in changed or a.incident != of_alert[i])
+            if i in changed or a.incident != of_alert.get(i, "")
         ]
         self.alerts.update({a.id: a for a in moved})
         return moved

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from detector.alerts import Alert, Severity, severity_of
 from detector.detection import Category
+from detector.hard_rules import is_hard
 
 _HOUR_NS = 3_600_000_000_000
 _LINK_NS = 72 * _HOUR_NS  # alerts on one host
 _LINE_LINK_NS = 30 * 24 * _HOUR_NS  # alerts on one outside line
+_FADE_NS = 72 * _HOUR_NS  # what an alert adds to the risk fades with this time constant
+
+#: How soon a person must look.
+Push = Literal["immediate", "same_day", "digest"]
+#: Verdicts that take an alert out of its incident's priority.
+SETTLED = frozenset({"suppressed", "false", "benign_explained"})
 
 #: Order of an intrusion; later stages weigh more.
 STAGES: tuple[Category, ...] = (
@@ -35,6 +43,7 @@ class Incident:
     techniques: tuple[str, ...]
     severity: Severity
     priority: float
+    push: Push = "digest"  # how soon a person must look
     state: str = "open"  # open, closed
     owner: str = ""
     note: str = ""
@@ -60,12 +69,19 @@ class Incident:
         return replace(self, state="closed", owner=by, note=note)
 
 
-def join_alerts(alerts: Sequence[Alert], impact_of: Mapping[str, float]) -> list[Incident]:
+def join_alerts(
+    alerts: Sequence[Alert],
+    impact_of: Mapping[str, float],
+    weigh: Callable[[Alert], float] | None = None,
+) -> list[Incident]:
     """Join alerts that share a host within 72 h or a line within 30 d (connected components).
 
-    `impact_of` gives the care impact of an address (0.6-1.2). Alerts below low score stay alone
-    unless something stronger shares their host. The id is that of the earliest alert.
+    `impact_of` gives the care impact of an address (0.6-1.2), `weigh` what an alert counts
+    (default: its score). Alerts below low score stay alone unless something stronger shares their
+    host. The id is that of the earliest alert. Suppressed alerts join nothing; what people called
+    false or explained stays in the story and adds nothing to the priority.
     """
+    alerts = [a for a in alerts if a.state != "suppressed"]
     ordered = sorted(alerts, key=lambda a: (a.first_ns, a.id))
     root = list(range(len(ordered)))
 
@@ -86,7 +102,7 @@ def join_alerts(alerts: Sequence[Alert], impact_of: Mapping[str, float]) -> list
     for i, alert in enumerate(ordered):
         groups.setdefault(find(i), []).append(alert)
     return sorted(
-        (_incident(group, impact_of) for group in groups.values()),
+        (_incident(group, impact_of, weigh) for group in groups.values()),
         key=lambda incident: -incident.priority,
     )
 
@@ -103,15 +119,32 @@ def _links(alert: Alert) -> list[tuple[tuple[str, str], int]]:
     return links
 
 
-def _incident(alerts: list[Alert], impact_of: Mapping[str, float]) -> Incident:
+def push_of(priority: float, gravest: float, alerts: Sequence[Alert]) -> Push:
+    """By priority, and never later than the gravest alert's own weight asks; hard rules at once."""
+    if priority >= 80 or gravest >= 90 or any(is_hard(a) for a in alerts):
+        return "immediate"
+    return "same_day" if priority >= 60 or gravest >= 70 else "digest"
+
+
+def _incident(
+    alerts: list[Alert],
+    impact_of: Mapping[str, float],
+    weigh: Callable[[Alert], float] | None,
+) -> Incident:
+    last_ns = max(a.last_ns for a in alerts)
+    counted = [a for a in alerts if a.state not in SETTLED]
     strongest: dict[str, float] = {}
-    for alert in alerts:
-        strongest[alert.detector] = max(strongest.get(alert.detector, 0.0), alert.score)
+    for alert in counted:
+        score = alert.score if weigh is None else weigh(alert)
+        score *= math.exp((alert.last_ns - last_ns) / _FADE_NS)
+        strongest[alert.detector] = max(strongest.get(alert.detector, 0.0), score)
+    gravest = max(strongest.values(), default=0.0)
     calm = 1.0
     for score in strongest.values():
         calm *= 1 - min(score, 99.9) / 100
     stages = tuple(s for s in STAGES if any(a.category == s for a in alerts))
-    grave = [s for s in stages if STAGES.index(s) >= STAGES.index("external_line")]
+    told = {a.category for a in counted}
+    grave = [s for s in stages if s in told and STAGES.index(s) >= STAGES.index("external_line")]
     hosts = tuple(
         dict.fromkeys(
             p.ip or p.mac
@@ -122,16 +155,17 @@ def _incident(alerts: list[Alert], impact_of: Mapping[str, float]) -> Incident:
     )
     impact = max((impact_of.get(h, 0.6) for h in hosts), default=0.6)
     risk = 100 * (1 - calm)
-    priority = min(100.0, risk * impact + 15 * max(0, len(grave) - 1))
+    priority = round(min(100.0, risk * impact + 15 * max(0, len(grave) - 1)), 1)
     return Incident(
         id="i" + hashlib.sha256(alerts[0].id.encode()).hexdigest()[:12],
         alert_ids=tuple(a.id for a in alerts),
         hosts=hosts,
         lines=tuple(dict.fromkeys(a.line for a in alerts if a.line)),
         first_ns=min(a.first_ns for a in alerts),
-        last_ns=max(a.last_ns for a in alerts),
+        last_ns=last_ns,
         stages=stages,
         techniques=tuple(dict.fromkeys(t for a in alerts for t in a.techniques)),
         severity=severity_of(max(a.score for a in alerts)),
-        priority=round(priority, 1),
+        priority=priority,
+        push=push_of(priority, gravest, counted),
     )

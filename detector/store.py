@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from detector.alerts import Alert
+from detector.alerts import Alert, State
 from detector.hospital import Asset, Booking, Hospital, RegisteredLine
 from detector.incidents import Incident
 from detector.isolation.plan import IsolationPlan
 from detector.slips import ConfirmedSlip, MaintenanceSlip, slip_from_json
+from detector.suppression import MARK, Suppression
 
 _VERSION = 1
 _SCHEMA = """
@@ -40,6 +41,8 @@ CREATE TABLE IF NOT EXISTS slip (
     id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, line TEXT NOT NULL, told TEXT NOT NULL,
     confirmed_by TEXT NOT NULL DEFAULT '', confirmed_ns INTEGER NOT NULL DEFAULT 0,
     confirmed_note TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS suppression (
+    id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, told TEXT NOT NULL);
 """
 
@@ -82,6 +85,9 @@ class Store:
         if self._connection is None:
             raise RuntimeError(f"{self._path}: the store is not open")
         with self._lock, self._connection:
+            if not self._connection.in_transaction:
+                # From the first read on: what is read must still be true when it is written.
+                self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
 
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -113,9 +119,61 @@ class Store:
                 ],
             )  # fmt: skip
 
+    def judge_alert(self, alert_id: str, state: State, reason: str, by: str) -> Alert | None:
+        """Give an alert a state, in one transaction with reading it; None if there is none."""
+        with self._write():
+            alert = self.alert(alert_id)
+            if alert is None:
+                return None
+            judged = replace(alert, state=state, state_reason=reason, state_by=by)
+            self.save_alerts([judged])
+            return judged
+
+    def verdicts_since(self, change: int) -> list[Alert]:
+        """Alerts that people (or suppressions) gave a state after `change`."""
+        rows = self._read("SELECT told FROM alert WHERE changed > ? AND state <> 'new'", (change,))
+        return [Alert.from_json(json.loads(told)) for (told,) in rows]
+
+    # suppressions: the version counts what people did, not the hits
+
+    def save_suppression(self, suppression: Suppression) -> None:
+        """Keep a new or ended suppression."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO suppression VALUES (?,?,?)",
+                (suppression.id, suppression.expires_ns, _dump(suppression.to_json())),
+            )
+            version = {"version": self.suppression_version() + 1}
+            connection.execute(
+                "INSERT OR REPLACE INTO note VALUES ('suppressions', ?)", (_dump(version),)
+            )
+
+    def suppression_version(self) -> int:
+        return int(self.note("suppressions").get("version", 0))
+
+    def suppressions(self) -> list[Suppression]:
+        """All that were ever made, those that end last first."""
+        rows = self._read("SELECT told FROM suppression ORDER BY expires_ns DESC, id")
+        return [Suppression.from_json(json.loads(told)) for (told,) in rows]
+
+    def count_hits(self, counted: Sequence[Suppression]) -> None:
+        """Keep how often suppressions hit; what people did to them meanwhile stays."""
+        stored = {s.id: s for s in self.suppressions()} if counted else {}
+        moved = [
+            replace(stored[s.id], hits=s.hits, last_hit_ns=s.last_hit_ns)
+            for s in counted
+            if s.id in stored and s.hits > stored[s.id].hits
+        ]
+        if moved:
+            with self._write() as connection:
+                connection.executemany(
+                    "UPDATE suppression SET told = ? WHERE id = ?",
+                    [(_dump(s.to_json()), s.id) for s in moved],
+                )
+
     def _with_stored_state(self, alert: Alert) -> Alert:
         stored = self.alert(alert.id)
-        if stored is None or stored.state == "new":
+        if stored is None or stored.state == "new" or stored.state_by.startswith(MARK):
             return alert
         return replace(
             alert, state=stored.state, state_reason=stored.state_reason, state_by=stored.state_by

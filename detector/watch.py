@@ -27,8 +27,13 @@ class Round:
         self._edges_file = edges_file
         self._incident_ids: set[str] = set()
         self._proposed_ns = 0
+        self._change = 0
+        self._silenced = -1
         if store is not None:
             engine.remember_alerts(store.alerts(limit=100_000))
+            engine.budget.restore(store.note("budget"))
+            self._change = store.last_change()
+            self._listen(store)
             self._incident_ids = {i.id for i in store.incidents(limit=100_000)}
 
     def walk(self, observed: Iterable[Observations]) -> Iterator[list[Alert]]:
@@ -45,6 +50,8 @@ class Round:
 
     def look(self, seen: Observations) -> list[Alert]:
         """The alerts that are new or changed, after they are on disk."""
+        if self._store is not None:
+            self._listen(self._store)
         alerts = self._engine.feed(seen)
         self._commit(alerts, seen)
         return alerts
@@ -92,6 +99,17 @@ class Round:
         proposal = propose(learned, self._engine.hosts, self._store.observed_lines())
         self._store.save_note("setup_proposal", proposal.to_json(hospital.name, hospital.timezone))
 
+    def _listen(self, store: Store) -> None:
+        """Take over what people did since: verdicts on alerts, and what is to be quiet."""
+        change = store.last_change()
+        if change > self._change:
+            self._engine.take_verdicts(store.verdicts_since(self._change))
+            self._change = change
+        version = store.suppression_version()
+        if version != self._silenced:
+            self._silenced = version
+            self._engine.silence([s for s in store.suppressions() if not s.ended_ns])
+
     def _commit(self, alerts: list[Alert], seen: Observations | None) -> None:
         if self._store is None:
             return
@@ -102,6 +120,9 @@ class Round:
             self._store.save_incidents(incidents, keep_states=True)
             self._store.remove_incidents(sorted(self._incident_ids - ids))
             self._incident_ids = ids
+            self._change = self._store.last_change()
+            self._store.count_hits(self._engine.suppressions)
+            self._store.save_note("budget", self._engine.budget.to_json())
         assets = self._engine.assets.take_changed()
         if assets:
             self._store.save_seen_assets(assets)

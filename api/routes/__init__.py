@@ -17,11 +17,13 @@ from api.routes import (
     maintenance,
     people,
     stream,
+    suppressions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
     login.router,
     alerts.router,
+    suppressions.router,
     incidents.router,
     isolation.router,
     assets.router,

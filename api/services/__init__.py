@@ -23,6 +23,7 @@ from api.services.lines import LineService
 from api.services.login import LoginService
 from api.services.maintenance import MaintenanceService
 from api.services.people import PeopleService
+from api.services.suppressions import SuppressionService
 from api.settings import ApiSettings
 from detector.store import Store
 
@@ -33,6 +34,7 @@ class Services:
 
     login: LoginService
     alerts: AlertService
+    suppressions: SuppressionService
     incidents: IncidentService
     isolation: IsolationService
     assets: AssetService
@@ -64,6 +66,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
     return Services(
         login=LoginService(accounts, audit, passwords, settings, now_ns),
         alerts=AlertService(store, gate),
+        suppressions=SuppressionService(store, gate, now_ns),
         incidents=IncidentService(store, gate),
         isolation=IsolationService(store, database, gate, sources.planner, now_ns),
         assets=AssetService(store, gate),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from threading import Lock
+from dataclasses import dataclass
 from typing import get_args
 
 from api.faults import NotFound, Unacceptable
@@ -35,7 +34,6 @@ class AlertService:
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store = store
         self._gate = gate
-        self._lock = Lock()
 
     def find(
         self,
@@ -85,14 +83,9 @@ class AlertService:
                 raise Unacceptable("reason: say why, so that the next person understands it")
             if len(reason) > _MOST_REASON:
                 raise Unacceptable(f"reason: at most {_MOST_REASON} characters")
-            with self._lock:
-                alert = replace(
-                    self._get(alert_id),
-                    state=state,
-                    state_reason=reason,
-                    state_by=judge.login,
-                )
-                self._store.save_alerts([alert])
+            alert = self._store.judge_alert(alert_id, state, reason, judge.login)
+            if alert is None:
+                raise _unknown(alert_id)
             return alert
 
     def watch(self, person: Person | None) -> None:
@@ -102,5 +95,9 @@ class AlertService:
     def _get(self, alert_id: str) -> Alert:
         alert = self._store.alert(alert_id)
         if alert is None:
-            raise NotFound(f"there is no alert {alert_id[:40]!r}")
+            raise _unknown(alert_id)
         return alert
+
+
+def _unknown(alert_id: str) -> NotFound:
+    return NotFound(f"there is no alert {alert_id[:40]!r}")

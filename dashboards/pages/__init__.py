@@ -14,6 +14,7 @@ from dashboards.pages import (
     overview,
     people,
     plans,
+    suppressions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     incidents.router,
     plans.router,
     alerts.router,
+    suppressions.router,
     flows.router,
     assets.router,
     lines.router,

@@ -22,6 +22,8 @@ BOOKING = {
     "person": "p", "purpose": "p", "approver": "a",
 }  # fmt: skip
 
+SUPPRESSION = {"detector": "admin_share", "source": "10.1.0.5", "reason": "r"}
+
 #: (method, route, body, who may)
 TABLE: list[tuple[str, str, object, set[str] | frozenset[str] | None]] = [
     ("POST", "/api/v1/login", {"login": "admin1", "password": "wrong"}, OPEN),
@@ -34,6 +36,10 @@ TABLE: list[tuple[str, str, object, set[str] | frozenset[str] | None]] = [
     ("POST", "/api/v1/alerts/{alert_id}/judgement", JUDGEMENT, JUDGES),
     ("GET", "/api/v1/alerts/{alert_id}/packets", None, DIGGERS),
     ("GET", "/api/v1/alerts/{alert_id}/evidence.pcap", None, DIGGERS),
+    ("GET", "/api/v1/suppressions", None, ANY),
+    ("POST", "/api/v1/suppressions", SUPPRESSION, DIGGERS),
+    ("POST", "/api/v1/suppressions/{suppression_id}/end", None, DIGGERS),
+    ("GET", "/api/v1/budget", None, ANY),
     ("GET", "/api/v1/incidents", None, ANY),
     ("GET", "/api/v1/incidents/{incident_id}", None, ANY),
     ("POST", "/api/v1/incidents/{incident_id}/close", {"note": "done"}, DIGGERS),
@@ -93,6 +99,7 @@ async def test_only_these_roles_may(
     place = {
         "alert_id": "a1", "incident_id": incident, "plan_id": "p1", "step": "0", "ip": "10.1.0.5",
         "form": "csv", "login": "target1", "key_id": "k0", "booking_id": "b1", "slip_id": "s1",
+        "suppression_id": "s1",
     }  # fmt: skip
     for asker in ("", *ROLES):
         if asker and route.endswith("/stream"):

@@ -11,11 +11,11 @@ from tests.dashboards.conftest import Console
 from tests.dashboards.example import example_alerts, example_hospital
 
 PAGES = (
-    "/", "/incidents", "/incidents?state=all", "/alerts", "/alerts?severity=critical",
-    "/alerts?host=10.20.50.10", "/assets", "/assets?verdict=unlisted", "/assets?search=放射線部",
-    "/assets/10.20.10.41", "/assets/10.20.20.77", "/lines", "/lines/L-002", "/lines/L-003",
-    "/lines/4c3", "/flows", "/flows?host=10.20.10.41", "/health", "/account",
-    "/account/password", "/people", "/audit", "/audit?verify=yes",
+    "/", "/incidents", "/incidents?state=all", "/alerts", "/suppressions",
+    "/alerts?severity=critical", "/alerts?host=10.20.50.10", "/assets", "/assets?verdict=unlisted",
+    "/assets?search=放射線部", "/assets/10.20.10.41", "/assets/10.20.20.77", "/lines",
+    "/lines/L-002", "/lines/L-003", "/lines/4c3", "/flows", "/flows?host=10.20.10.41", "/health",
+    "/account", "/account/password", "/people", "/audit", "/audit?verify=yes",
 )  # fmt: skip
 
 MAIN_PAGES = ("/", "/incidents", "/alerts", "/assets", "/lines", "/health")
