@@ -33,7 +33,7 @@ class AssetLog:
         self.turned_away = 0
 
     def __len__(self) -> int:
-        return len(self._known)
+        return self._known
 
     def observe(self, window: Window) -> None:
         """Take in one window."""

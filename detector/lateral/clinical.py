@@ -13,7 +13,7 @@ from pydantic import Field
 from collector.apps import APP_CODE, APPS
 from collector.sightings import Dicom, Hl7
 from detector.addresses import inside_flags
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.edges import DAY_NS
 from detector.lateral.calls import flow_of
 from detector.lateral.clinical_words import WORDINGS
@@ -62,6 +62,7 @@ class ClinicalAbuse(Detector):
     id = "clinical_abuse"
     category: ClassVar[Category] = "exfiltration"
     techniques = ("T1213", "T1005")
+    reads = Reads(sightings=(Dicom, Hl7), apps=_DATABASES)
     wordings = WORDINGS
 
     finds: int = Field(default=200, ge=20, description="C-FINDs in ten minutes, on day one")

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, ClassVar, Final
 
 from collector.sightings import AttackBytes, Http
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import flow_of
 from detector.words import Text, Wording
 
@@ -40,6 +40,7 @@ class FetchedProgram(Detector):
     id = "fetched_program"
     category: ClassVar[Category] = "command_and_control"
     techniques = ("T1105", "T1071.001")
+    reads = Reads(sightings=(Http, AttackBytes))
     wordings = {
         "": Wording(
             Text(

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Final
 
 from collector.sightings import Http
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls
 from detector.outbound.fetched_program import is_bare
 from detector.words import Text, Wording
@@ -36,6 +36,7 @@ class OddPost(Detector):
     id = "odd_post"
     category: ClassVar[Category] = "command_and_control"
     techniques = ("T1071.001",)
+    reads = Reads(sightings=(Http,))
     wordings = {
         "": Wording(
             Text(
