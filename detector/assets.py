@@ -84,7 +84,8 @@ class AssetLog:
                 self._name(ip, lease.host_name, lease.time_ns, lease.client_mac, lease.vlan)
         for said in window.of(NameAnnouncement):
             if said.operation.endswith("registration") and said.names and not said.group:
-                self._name(said.ip, said.names[0], said.time_ns, "", said.vlan)
+                name, _, _ = said.names[0].partition("<")  # CT-PC<20>: the suffix names a service
+                self._name(said.ip, name, said.time_ns, "", said.vlan)
         for login in window.of(Ntlm):
             if login.message == "authenticate" and login.workstation:
                 self._name(login.ip, login.workstation, login.time_ns, "", login.vlan)
