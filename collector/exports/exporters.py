@@ -35,18 +35,15 @@ class Domain:
 
     counts: ExporterCounts
     templates: OrderedDict[int, Template] = field(default_factory=OrderedDict)
+    #: Announcements as they came, and what they say, so that a repetition costs little.
+    announced: OrderedDict[bytes, tuple[tuple[int, Template], ...]] = field(
+        default_factory=OrderedDict
+    )
     waiting: dict[int, list[DataSet]] = field(default_factory=dict)
     next_sequence: int = -1  # -1: unknown
     boot_ms: int = -1
     rate: int = 1
     rates: dict[int, int] = field(default_factory=dict)
-
-    def expect(self, sequence: int, step: int | None) -> None:
-        """Count what is missing before `sequence`; `step` None: the next one cannot be known."""
-        missing = sequence - self.next_sequence & 0xFFFF_FFFF
-        if self.next_sequence >= 0 and 0 < missing < 1 << 24:  # beyond that, a restart
-            self.counts.lost += missing
-        self.next_sequence = -1 if step is None else sequence + step & 0xFFFF_FFFF
 
 
 class Exporters:

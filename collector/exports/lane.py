@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.exports.decoder import Datagrams, ExportDecoder, ExportSettings
+from collector.exports.batch import Datagrams
+from collector.exports.decoder import ExportDecoder, ExportSettings
 from collector.exports.stitcher import Stitcher
 from collector.flows import FlowBatch
 from collector.packet import Pick

@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.exports.stitch import stitch
+from collector.exports.kernels import pair_directions, part_pairs
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FLOW_DTYPE, FlowBatch
 
 _S: Final = 1_000_000_000
@@ -25,16 +26,13 @@ class Stitcher:
         self._within_s = within_s
         self._span_ns = within_s * _S
         self._most_rows = most_rows
-        self._rows: list[NDArray[Any]] = []  # of the span that runs
-        self._held = 0
-        self._unpaired = np.zeros(0, FLOW_DTYPE)  # of the span before
+        # What waits, of the span before and of the one that runs; and room for what will then.
+        # Both are used again and again: fresh memory would cost more than the work.
+        self._rows = np.empty(1024, OUTPUT_DTYPE)
+        self._next = np.empty(1024, OUTPUT_DTYPE)
+        self.waiting = 0  # records
         self._span = 0
         self.released_early = 0  # records let go before their time, to stay within `most_rows`
-
-    @property
-    def waiting(self) -> int:
-        """Records that wait."""
-        return self._held + len(self._unpaired)
 
     def feed(self, flows: FlowBatch, watermark_ns: int) -> FlowBatch:
         """Take flows in order of `reported_ns`; returns complete ones, reported as of now.
@@ -66,8 +64,9 @@ class Stitcher:
         while len(rows):
             taken = rows[: max(1, self._most_rows - self.waiting)]
             rows = rows[len(taken) :]
-            self._rows.append(taken)
-            self._held += len(taken)
+            self._make_room(self.waiting + len(taken))
+            self._rows.view(FLOW_DTYPE)[self.waiting : self.waiting + len(taken)] = taken
+            self.waiting += len(taken)
             if self.waiting >= self._most_rows:
                 self.released_early += self.waiting
                 now_ns = int(taken["reported_ns"][-1])
@@ -77,19 +76,27 @@ class Stitcher:
                 self._span -= 2
         return done
 
+    def _make_room(self, count: int) -> None:
+        if count > len(self._rows):
+            grown = np.empty(2 * count, OUTPUT_DTYPE)
+            grown[: self.waiting] = self._rows[: self.waiting]
+            self._rows, self._next = grown, np.empty(2 * count, OUTPUT_DTYPE)
+
     def _close(self) -> NDArray[Any]:
         """End the span that runs: what is joined, or has waited twice, is complete."""
         ends_ns = (self._span + 1) * self._span_ns
-        starts_ns = ends_ns - self._span_ns
-        whole = FlowBatch(_joined([self._unpaired, *self._rows]))
-        rows = stitch(whole, self._within_s).rows.copy()
-        waits = (rows["one_way"] == 1) & (rows["reported_ns"] >= starts_ns)
-        self._unpaired = rows[waits]
-        self._rows, self._held = [], 0
+        rows = self._rows[: self.waiting]
+        order = np.argsort(rows["first_ns"], kind="stable")
+        partner = pair_directions(rows, order, int(self._within_s * 1e9))
+        complete = np.empty(len(rows), OUTPUT_DTYPE)
+        count, self.waiting = part_pairs(
+            rows, partner, ends_ns - self._span_ns, complete, self._next
+        )
+        self._rows, self._next = self._next, self._rows
         self._span += 1
-        complete: NDArray[Any] = rows[~waits]
+        complete = complete[:count]
         complete["reported_ns"] = ends_ns
-        return complete
+        return complete.view(FLOW_DTYPE)
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

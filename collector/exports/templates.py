@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -65,6 +65,22 @@ class Template:
         }
         layout: np.dtype[Any] = np.dtype(spec)  # type: ignore[call-overload] # wants literals
         return layout
+
+    @cached_property
+    def plan(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+        """Steps for the compiled loop; None where it reads rarer elements."""
+        from collector.exports.plan import plan_of
+
+        return plan_of(self)
+
+    @cached_property
+    def has_addresses(self) -> bool:
+        """Does a record tell who spoke to whom?"""
+        layout: Mapping[str, Any] = self.dtype.fields or {}
+        return all(
+            layout[v6][0].itemsize == 16 if v6 in layout else v4 in layout
+            for v4, v6 in (("8", "27"), ("12", "28"))
+        )
 
     @cached_property
     def lengths(self) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from collector.exports.decoder import Datagrams
+from collector.exports.batch import Datagrams
 
 Payload = tuple[int, tuple[int, int], int, bytes]  # time, exporter, port, bytes
 
