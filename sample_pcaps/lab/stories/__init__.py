@@ -1,0 +1,6 @@
+"""Every story of the lab, one file each, listed in one tuple."""
+
+from sample_pcaps.lab.stories import scans, tunnels, vpn
+from sample_pcaps.lab.story import Story
+
+STORIES: tuple[Story, ...] = (*vpn.STORIES, *tunnels.STORIES, *scans.STORIES)
