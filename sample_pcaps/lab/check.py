@@ -23,8 +23,8 @@ _NO_ALARM = ("policy", "asset", "health")
 class Verdict:
     """What became of one truth (or of a benign run) on one lane.
 
-    `word`: found, misnamed (right technique, other source), missed, blind (the lane cannot see it),
-    quiet, loud. `by`: the alerts behind it, shortest form.
+    `word`: found; noticed (an alert of at least medium names the source, for another reason);
+    misnamed (right technique, other parties); missed; blind (the lane cannot see it); quiet; loud. `by`: the alerts behind it, shortest form.
     """
 
     story: str
@@ -86,6 +86,9 @@ def _on_event(
         first = min(a["first_ns"] for a in right)
         after_s = round((first - event["first_ns"]) / 1e9, 1)
         return Verdict(story, lane, what, "found", tuple(map(short, right)), after_s)
+    other = [a for a in told if a["severity"] in _LOUD and _fits(a, {**wanted, "targets": []})]
+    if other:
+        return Verdict(story, lane, what, "noticed", tuple(map(short, other)))
     if lane not in wanted["lanes"]:
         return Verdict(story, lane, what, "blind")
     if named:
@@ -101,7 +104,8 @@ def _has_technique(alert: Mapping[str, Any], wanted: list[str]) -> bool:
 def _fits(alert: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     source = alert["source"]
     reached = {t["ip"] for t in alert["targets"]}
-    return wanted["source"] in (source["ip"], source["mac"]) and (
+    names = {source["ip"], source["mac"]} & {wanted["source"], *wanted["also"]}
+    return bool(names) and (
         not wanted["targets"] or set(wanted["targets"]) <= reached
     )
 

@@ -1,6 +1,11 @@
 """Every story of the lab, one file each, listed in one tuple."""
 
-from sample_pcaps.lab.stories import scans, tunnels, vpn
+from sample_pcaps.lab.stories import scans, tunnels, uplinks, vpn
 from sample_pcaps.lab.story import Story
 
-STORIES: tuple[Story, ...] = (*vpn.STORIES, *tunnels.STORIES, *scans.STORIES)
+STORIES: tuple[Story, ...] = (
+    *vpn.STORIES,
+    *tunnels.STORIES,
+    *uplinks.STORIES,
+    *scans.STORIES,
+)

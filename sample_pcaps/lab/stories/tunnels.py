@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sample_pcaps.hospital import HOSTS
-from sample_pcaps.lab.hosts import Machine
+from sample_pcaps.lab.hosts import Machine, call
+from sample_pcaps.lab.network import ip
 from sample_pcaps.lab.story import NETFLOW, SPAN, Stage, Story, Truth
 
 _INSIDE = HOSTS["NUTRI-PC1"]
@@ -96,31 +97,37 @@ def iodine(stage: Stage) -> None:
         inside.run("ping", "-c", "20", "-i", "0.3", "-s", "200", "10.97.0.1", check=False)
 
 
-def hans(stage: Stage) -> None:
+def icmptx(stage: Stage) -> None:
     inside, outside = stage[_INSIDE.name], stage.network.outside_address(_RELAY)
     outside.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
-    outside.start("hans", "-f", "-s", "10.96.0.0", "-p", "secret", "-u", "root")
-    truth = Truth("hans: IP inside echo requests", ("T1095", "T1572"), _INSIDE.ip, (_RELAY,),
+    outside.start("icmptx", "-s", "10.96.0.1").wait_until(lambda: has_link(outside, "tun0"))
+    ip(outside, ["addr add 10.96.0.1/24 dev tun0", "link set tun0 mtu 1200 up"])
+    truth = Truth("icmptx: IP inside echo requests", ("T1095", "T1572"), _INSIDE.ip, (_RELAY,),
                   _BOTH)  # fmt: skip
     with stage.happens(truth):
-        inside.start("hans", "-f", "-c", _RELAY, "-p", "secret", "-u", "root").until_says(
-            "connection established", 20
-        )
-        inside.run("ping", "-c", "20", "-i", "0.3", "-s", "600", "10.96.0.1", check=False)
+        inside.start("icmptx", "-c", _RELAY).wait_until(lambda: has_link(inside, "tun0"))
+        ip(inside, ["addr add 10.96.0.2/24 dev tun0", "link set tun0 mtu 1200 up"])
+        stage.note(inside.run("ping", "-c", "20", "-i", "0.3", "-s", "600", "10.96.0.1",
+                              check=False)[-120:])  # fmt: skip
+
+
+def has_link(machine: Machine, name: str) -> bool:
+    return name in call("ip", "-n", machine.namespace, "-br", "link")
 
 
 def ptunnel(stage: Stage) -> None:
     inside, outside = stage[_INSIDE.name], stage.network.outside_address(_RELAY)
     key_for(inside, outside)
     sshd(outside, "127.0.0.1", 22)
-    outside.start("ptunnel", "-x", "secret")
-    truth = Truth("ptunnel: a TCP connection inside echo requests", ("T1095", "T1572"),
+    outside.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
+    outside.start("ptunnel-ng", "-r127.0.0.1", "-R22", "-P", "secret")
+    truth = Truth("ptunnel-ng: a shell's TCP connection inside echo requests", ("T1095", "T1572"),
                   _INSIDE.ip, (_RELAY,), _BOTH)  # fmt: skip
     with stage.happens(truth):
-        inside.serve(2201, "ptunnel", "-p", _RELAY, "-lp", "2201", "-da", "127.0.0.1", "-dp", "22",
-                     "-x", "secret")  # fmt: skip
+        inside.serve(2201, "ptunnel-ng", "-p", _RELAY, "-l", "2201", "-r127.0.0.1", "-R22",
+                     "-P", "secret")  # fmt: skip
         told = inside.run(*SSH, "-p", "2201", "root@127.0.0.1", TYPING, check=False, timeout_s=40)
-        stage.note(f"ptunnel: the shell inside said {len(told)} characters")
+        stage.note(f"ptunnel-ng: the shell inside said {len(told)} characters")
 
 
 def socks_outside(stage: Stage) -> None:
@@ -152,8 +159,8 @@ STORIES = (
     Story("stunnel", "SSH inside TLS", stunnel, ("stunnel4:stunnel4", *_SSH), (_INSIDE.name,)),
     Story("iodine", "DNS tunnel", iodine, ("iodine:iodine", "dnsmasq:dnsmasq"),
           (_INSIDE.name, "DC1")),
-    Story("hans", "ICMP tunnel", hans, ("hans:hans",), (_INSIDE.name,)),
-    Story("ptunnel", "TCP in ICMP", ptunnel, ("ptunnel:ptunnel", *_SSH), (_INSIDE.name,)),
+    Story("icmptx", "ICMP tunnel", icmptx, ("icmptx:icmptx",), (_INSIDE.name,)),
+    Story("ptunnel", "TCP in ICMP", ptunnel, ("ptunnel-ng:ptunnel-ng", *_SSH), (_INSIDE.name,)),
     Story("socks-outside", "SOCKS proxy outside", socks_outside,
           ("microsocks:microsocks", "curl:curl"), (_INSIDE.name,)),
     Story("socks-inside", "SOCKS proxy inside", socks_inside,
