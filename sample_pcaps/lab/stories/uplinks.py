@@ -6,6 +6,7 @@ the sensors. Only leaks do, and each story makes one kind of leak by real progra
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,7 +40,11 @@ UPLINKS = (
 
 
 def tether(stage: Stage, console: Machine, uplink: Uplink, *, default: bool = True) -> Machine:
-    """Plug a phone into a machine: a private link, NAT, a carrier; returns the phone."""
+    """Plug a phone into a machine: a private link, NAT, a carrier; returns the phone.
+
+    Before, the machine does some ordinary work on the LAN, as every console does all day.
+    """
+    console.run("nc", "-w", "1", "-z", HOSTS["PACS1"].ip, "104", check=False)
     phone = stage.network.machine("phone")
     stage.network.link(console, "usb0", phone, "rndis0")
     _to_carrier(stage, phone)
@@ -48,8 +53,14 @@ def tether(stage: Stage, console: Machine, uplink: Uplink, *, default: bool = Tr
               f"--dhcp-range={uplink.host},{uplink.host},5m", "-i", "rndis0",
               f"--dhcp-option=3,{uplink.phone}", f"--dhcp-option=6,{uplink.phone}")  # fmt: skip
     ip(console, [f"link set usb0 address {uplink.mac} up"])
+    ip(console, [f"route replace 10.20.0.0/16 via {_gateway(console)}"])
     lease(console, "usb0", default=default)
     return phone
+
+
+def _gateway(machine: Machine) -> str:
+    """The machine's way to the rest of the hospital, which a second line leaves alone."""
+    return machine.run("ip", "route", "show", "default").split()[2]
 
 
 def _to_carrier(stage: Stage, router: Machine) -> None:
@@ -110,11 +121,11 @@ def unplugged(stage: Stage, uplink: Uplink) -> None:
         tether(stage, console, uplink)
         talk = console.start("sh", "-c", "while date; do sleep 0.3; done | nc "
                              f"-s {uplink.host} {_SITE} 8081")  # fmt: skip
-        console.run("sleep", "2")
+        time.sleep(2)
         # As NetworkManager does, the default route goes; the address lingers until the lease ends.
         ip(console, ["link set usb0 down", f"addr add {uplink.host}/32 dev lo",
                      "route replace default via 10.20.30.254"])  # fmt: skip
-        console.run("sleep", "4")
+        time.sleep(4)
         talk.stop()
 
 
@@ -170,13 +181,14 @@ def wins(stage: Stage, uplink: Uplink) -> None:
     with stage.happens(_truth(what, uplink, (SPAN,))):
         tether(stage, console, uplink)
         nmbd(console, "US1", f"wins server = {server.ip}\n")
-        console.run("sleep", "8")
+        time.sleep(8)
 
 
 def nmbd(machine: Machine, name: str, more: str) -> None:
     files = machine.folder / "files"
     for sub in ("private", "lock", "state", "cache"):
         (files / sub).mkdir(exist_ok=True)
+    (machine.folder / "run" / "samba").mkdir(exist_ok=True)
     conf = machine.write(
         "smb.conf",
         f"[global]\nnetbios name = {name}\nworkgroup = MIMAWARI\n{more}"
@@ -194,6 +206,7 @@ def old_lease(stage: Stage, uplink: Uplink) -> None:
     """A device that had the phone's lease asks the hospital's LAN for the same address again."""
     console = stage[_CONSOLE.name]
     what = f"{uplink.name} tether: the old lease is asked for on the LAN (DHCP option 50)"
+    console.run("nc", "-w", "1", "-z", HOSTS["PACS1"].ip, "104", check=False)
     with stage.happens(_truth(what, uplink, (SPAN, LISTENER))):
         lease(console, "eth0", "-r", uplink.host, default=False)
 
@@ -210,7 +223,7 @@ def split(stage: Stage, uplink: Uplink) -> None:
         for number in range(30):
             console.run("curl", "-s", "-m", "2", "-o", "/dev/null",
                         f"http://www{number}.shop{number}.example/", check=False)  # fmt: skip
-        console.run("sleep", "35")
+        time.sleep(35)
 
 
 #: leak: what plays it, hosts beside the console, programs.
@@ -280,14 +293,14 @@ def router_advertising(stage: Stage) -> None:
     for machine in (router, terminal):
         machine.run("sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=0")
     router.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", "net.ipv6.conf.eth0.forwarding=1")
-    router.run("sleep", "2")
+    time.sleep(2)
     ip(router, ["addr replace 2001:db8:77:1::1/64 dev eth0 nodad"])
     router.write("radvd.conf", "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; "
                  "MaxRtrAdvInterval 4; prefix 2001:db8:77:1::/64 { }; };\n", 0o600)  # fmt: skip
     with stage.happens(truth):
         router.start("radvd", "-n", "-m", "stderr", "-C", router.folder / "files" / "radvd.conf",
                      "-u", "root", "-p", router.folder / "run" / "radvd.pid")  # fmt: skip
-        terminal.run("sleep", "8")
+        time.sleep(8)
 
 
 def router_in_plan(stage: Stage) -> None:
