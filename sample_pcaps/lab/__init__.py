@@ -1,1 +1,1 @@
-"""The lab hospital: real programs in network namespaces, captured on three lanes, with the truth."""
+"""The lab hospital: real programs in network namespaces, three captures, the truth."""

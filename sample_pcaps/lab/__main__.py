@@ -1,4 +1,4 @@
-"""`python -m sample_pcaps.lab [STORY …] --out DIR`: play stories, and check what is told of them."""
+"""`python -m sample_pcaps.lab [STORY …] --out DIR`: play stories, check what is told."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="only the short stories")
     parser.add_argument("--check", action="store_true", help="replay and compare with the truth")
     parser.add_argument("--no-play", action="store_true", help="check runs that are there already")
-    parser.add_argument("--no-plan", action="store_true", help="check as on day one, without a plan")
+    parser.add_argument(
+        "--no-plan", action="store_true", help="check as on day one, without a plan"
+    )
     parser.add_argument("--clean", action="store_true", help="remove what a crashed run left")
     asked = parser.parse_args()
     if asked.clean:
@@ -35,7 +37,7 @@ def main() -> int:
         return 2
     if asked.list:
         for story in chosen:
-            print(f"{story.name:28} {story.title}{''.join(chr(10) + '    ' + c for c in missing(story))}")
+            print("\n    ".join([f"{story.name:28} {story.title}", *missing(story)]))
         return 0
     faults = 0
     for story in chosen:

@@ -24,7 +24,8 @@ class Verdict:
     """What became of one truth (or of a benign run) on one lane.
 
     `word`: found; noticed (an alert of at least medium names the source, for another reason);
-    misnamed (right technique, other parties); missed; blind (the lane cannot see it); quiet; loud. `by`: the alerts behind it, shortest form.
+    misnamed (right technique, other parties); missed; blind (the lane cannot see it); quiet; loud.
+    `by`: the alerts behind it, shortest form.
     """
 
     story: str
@@ -105,9 +106,7 @@ def _fits(alert: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     source = alert["source"]
     reached = {t["ip"] for t in alert["targets"]}
     names = {source["ip"], source["mac"]} & {wanted["source"], *wanted["also"]}
-    return bool(names) and (
-        not wanted["targets"] or set(wanted["targets"]) <= reached
-    )
+    return bool(names) and (not wanted["targets"] or set(wanted["targets"]) <= reached)
 
 
 def short(alert: Mapping[str, Any]) -> str:

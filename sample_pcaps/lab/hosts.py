@@ -21,7 +21,7 @@ class LabError(Exception):
 
 
 def call(*words: str, given: str = "", fine: tuple[int, ...] = (0,)) -> str:
-    """Run a program of this machine itself; raise `LabError` with its words unless it ended well."""
+    """Run a program outside any namespace; raise `LabError` with its words if it ended badly."""
     done = subprocess.run(words, input=given, capture_output=True, text=True, check=False)
     if done.returncode not in fine:
         raise LabError(f"{' '.join(words)}: status {done.returncode}: {done.stderr[-600:]}")

@@ -53,7 +53,9 @@ class Recording:
 
 def record(switch: Machine, folder: Path) -> Recording:
     """Capture the mirror port, the listener port, the routed part and what is exported of it."""
-    captures = [_capture(switch, lane, folder / f"{lane}.pcap") for lane in (SPAN, LISTENER, ROUTED)]
+    captures = [
+        _capture(switch, lane, folder / f"{lane}.pcap") for lane in (SPAN, LISTENER, ROUTED)
+    ]
     exports = _capture(switch, "lo", folder / "netflow.pcap", f"udp port {_EXPORT_PORT}")
     return Recording(switch, folder, [*captures, exports])
 

@@ -26,7 +26,9 @@ def claim() -> tuple[str, IO[str]]:
         except BlockingIOError:
             mark.close()
             continue
-        return mark.name.rsplit("/", 1)[1], mark
+        if os.fstat(mark.fileno()).st_nlink:  # 0: another run swept it in between
+            return Path(mark.name).name, mark
+        mark.close()
     raise RuntimeError(f"{MARKS}: a thousand runs hold their marks; are they all alive?")
 
 
@@ -34,11 +36,10 @@ def sweep() -> list[str]:
     """Remove what dead runs left: their programs, namespaces and marks. Returns the namespaces."""
     gone: list[str] = []
     for path in sorted(MARKS.glob(f"{PREFIX}*")) if MARKS.is_dir() else []:
-        with path.open("w") as mark:
-            with suppress(BlockingIOError):
-                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                gone += remove_namespaces(path.name)
-                path.unlink(missing_ok=True)
+        with path.open("w") as mark, suppress(BlockingIOError):
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            gone += remove_namespaces(path.name)
+            path.unlink(missing_ok=True)
     return gone
 
 

@@ -107,7 +107,12 @@ class Network:
         return made
 
     def join(
-        self, host: Host | str, *, name_server: str = "", is_up: bool = True, has_address: bool = True
+        self,
+        host: Host | str,
+        *,
+        name_server: str = "",
+        is_up: bool = True,
+        has_address: bool = True,
     ) -> Machine:
         """Plug a host of the sample hospital (or one made for a story) into its VLAN."""
         host = HOSTS[host] if isinstance(host, str) else host
@@ -151,7 +156,7 @@ def ip(machine: Machine, steps: Iterable[str]) -> None:
 def nft(machine: Machine, rule: str) -> None:
     """Add a rule to the machine's source NAT."""
     machine.run(
-        "nft", f"add table ip lab; add chain ip lab out {{ type nat hook postrouting priority 100; }}; "
+        "nft",
+        "add table ip lab; add chain ip lab out { type nat hook postrouting priority 100; }; "
         f"add rule ip lab out {rule}",
-    )  # fmt: skip
-
+    )

@@ -26,8 +26,8 @@ class Truth:
     """One thing that really happened and that a good monitor must say.
 
     `techniques`: any of them is right, a broader one counts. `source`: address or MAC that must be
-    named, or one of its other names, `also`. `targets` must all be named. `lanes`: the sensors whose
-    packets can show it; on the others it cannot be asked for.
+    named, or one of its other names, `also`. `targets` must all be named. `lanes`: the sensors
+    whose packets can show it; on the others it cannot be asked for.
     """
 
     what: str

@@ -1,6 +1,6 @@
 """Every story of the lab, one file each, listed in one tuple."""
 
-from sample_pcaps.lab.stories import scans, tunnels, uplinks, vpn
+from sample_pcaps.lab.stories import directory, scans, tunnels, uplinks, vpn
 from sample_pcaps.lab.story import Story
 
 STORIES: tuple[Story, ...] = (
@@ -8,4 +8,5 @@ STORIES: tuple[Story, ...] = (
     *tunnels.STORIES,
     *uplinks.STORIES,
     *scans.STORIES,
+    *directory.STORIES,
 )
