@@ -1,6 +1,6 @@
 """Every story of the lab, one file each, listed in one tuple."""
 
-from sample_pcaps.lab.stories import directory, scans, tunnels, uplinks, vpn
+from sample_pcaps.lab.stories import directory, files, scans, spoofing, tunnels, uplinks, vpn
 from sample_pcaps.lab.story import Story
 
 STORIES: tuple[Story, ...] = (
@@ -9,4 +9,6 @@ STORIES: tuple[Story, ...] = (
     *uplinks.STORIES,
     *scans.STORIES,
     *directory.STORIES,
+    *files.STORIES,
+    *spoofing.STORIES,
 )
