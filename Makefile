@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test lint bench lock clean setup
+.PHONY: run test lint bench lab lock clean setup
 
 run: $(STAMP)
 	$(BIN)/mimawari demo
@@ -20,6 +20,11 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+# The lab hospital's Debian packages (root), then its short stories, checked.
+lab: $(STAMP)
+	PYTHON=$(BIN)/python sh deploy/lab.sh
+	$(BIN)/python -m sample_pcaps.lab --short --check --out lab-runs
 
 setup: $(STAMP)
 

@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from sample_pcaps.lab.check import Verdict, check
+from sample_pcaps.lab.check import Verdict, check, keep
 from sample_pcaps.lab.hosts import LabError
 from sample_pcaps.lab.leftovers import sweep
-from sample_pcaps.lab.needs import missing
+from sample_pcaps.lab.needs import missing, packages
 from sample_pcaps.lab.stories import STORIES
 from sample_pcaps.lab.story import Story, play
 
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("stories", nargs="*", help="names or beginnings of names; none = all")
     parser.add_argument("--out", type=Path, default=Path("lab-runs"), help="folder for the runs")
     parser.add_argument("--list", action="store_true", help="list the stories and what they need")
+    parser.add_argument("--packages", action="store_true", help="list the Debian packages needed")
     parser.add_argument("--short", action="store_true", help="only the short stories")
     parser.add_argument("--check", action="store_true", help="replay and compare with the truth")
     parser.add_argument("--no-play", action="store_true", help="check runs that are there already")
@@ -35,6 +36,9 @@ def main() -> int:
     if not chosen:
         print(f"no story is called like {' '.join(asked.stories)}; see --list", file=sys.stderr)
         return 2
+    if asked.packages:
+        print("\n".join(packages(chosen)))
+        return 0
     if asked.list:
         for story in chosen:
             print("\n    ".join([f"{story.name:28} {story.title}", *missing(story)]))
@@ -44,6 +48,7 @@ def main() -> int:
         faults += not (asked.no_play or played(story, asked.out))
         if asked.check and (asked.out / story.name / "truth.json").exists():
             verdicts = check(asked.out / story.name, has_plan=not asked.no_plan)
+            keep(verdicts, asked.out / story.name)
             show(verdicts)
             faults += sum(v.is_fault for v in verdicts)
     return 1 if faults else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,17 @@ def check(folder: Path, lanes: tuple[str, ...] = LANES, *, has_plan: bool = True
         alerts = alerts_of(folder / f"{lane}.pcap", configuration)
         verdicts += _judged(truth, lane, alerts)
     return verdicts
+
+
+def keep(verdicts: list[Verdict], folder: Path) -> None:
+    """Write the verdicts beside the run's truth, for the report."""
+    text = json.dumps([asdict(v) for v in verdicts], ensure_ascii=False, indent=1) + "\n"
+    (folder / "verdicts.json").write_text(text, encoding="utf-8")
+
+
+def kept(folder: Path) -> list[Verdict]:
+    told = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    return [Verdict(**{**row, "by": tuple(row["by"])}) for row in told]
 
 
 def alerts_of(capture: Path, configuration: Configuration) -> list[dict[str, Any]]:
@@ -98,8 +109,11 @@ def _on_event(
 
 
 def _has_technique(alert: Mapping[str, Any], wanted: list[str]) -> bool:
-    broader = {t.split(".")[0] for t in wanted}
-    return any(t in wanted or t in broader for t in alert["techniques"])
+    return any(
+        told == asked or told == asked.split(".")[0] or told.split(".")[0] == asked
+        for told in alert["techniques"]
+        for asked in wanted
+    )
 
 
 def _fits(alert: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -28,7 +28,9 @@ def domain_controller(machine: Machine) -> Program:
     home = machine.folder / "files" / "ad"
     call("cp", "-a", str(made), str(home))
     conf = home / "etc" / "smb.conf"
-    conf.write_text(conf.read_text().replace(str(made), str(home)))
+    told = conf.read_text().replace(str(made), str(home))
+    # As most hospitals' domain controllers: LDAP binds with a plain password are taken.
+    conf.write_text(told.replace("[global]", "[global]\nldap server require strong auth = no", 1))
     for secret in (home / "private").glob("krb5.conf"):
         secret.write_text(secret.read_text().replace(str(made), str(home)))
     (machine.folder / "run" / "samba").mkdir(exist_ok=True)
@@ -57,9 +59,10 @@ def _provision(machine: Machine, made: Path) -> None:
         machine.run("samba-tool", "user", "create", service, f"{service}-Himitsu", *base)
         spn = f"MSSQLSvc/{service}.{DOMAIN}:1433"
         machine.run("samba-tool", "spn", "add", spn, service, "-s", made / "etc" / "smb.conf")
+    root = ",".join(f"DC={part}" for part in DOMAIN.split("."))
     for user in USERS[:3]:
         # 0x400000: no pre-authentication asked for, which AS-REP roasting looks for.
-        change = (f"dn: CN={user},CN=Users,DC={',DC='.join(DOMAIN.split('.'))}\nchangetype: modify\n"
+        change = (f"dn: CN={user},CN=Users,{root}\nchangetype: modify\n"
                   "replace: userAccountControl\nuserAccountControl: 4194816\n")  # fmt: skip
         machine.run("ldbmodify", "-H", made / "private" / "sam.ldb", given=change)
     (made / "done").touch()
@@ -76,26 +79,33 @@ def kerberos(client: Machine) -> dict[str, str]:
     return {"KRB5_CONFIG": str(conf), "KRB5CCNAME": f"FILE:{cache}"}
 
 
+def samba_folders(machine: Machine) -> str:
+    """Make Samba's own folders in the machine's /run; returns the settings that name them.
+
+    Its sockets lie there: a path of theirs may have no more than 107 characters.
+    """
+    for sub in ("private", "lock", "state", "cache", "ncalrpc"):
+        (machine.folder / "run" / "samba" / sub).mkdir(parents=True, exist_ok=True)
+    return (
+        "private dir = /run/samba/private\nlock directory = /run/samba/lock\n"
+        "state directory = /run/samba/state\ncache directory = /run/samba/cache\n"
+        "pid directory = /run/samba\nncalrpc dir = /run/samba/ncalrpc\nload printers = no\n"
+    )
+
+
 def standalone_server(machine: Machine, shares: dict[str, Path], more: str = "") -> Program:
     """A Samba file server of its own with one account, `kanri`, and the shares as named."""
-    files = machine.folder / "files"
-    for sub in ("private", "lock", "state", "cache"):
-        (files / sub).mkdir(exist_ok=True)
-    (machine.folder / "run" / "samba" / "ncalrpc").mkdir(parents=True, exist_ok=True)
-    told = "".join(
+    listed = "".join(
         f"[{name}]\npath = {path}\nread only = no\nforce user = root\n"
         for name, path in shares.items()
     )
+    names = machine.write("users.map", "root = kanri administrator\n")
     conf = machine.write(
         "smb.conf",
         f"[global]\nnetbios name = {machine.name}\nworkgroup = {NETBIOS_DOMAIN}\n"
-        f"server role = standalone\nusername map = {files}/users.map\n{more}"
-        f"private dir = {files}/private\nlock directory = {files}/lock\n"
-        f"state directory = {files}/state\ncache directory = {files}/cache\n"
-        f"pid directory = {machine.folder}/run\nncalrpc dir = {machine.folder}/run/samba/ncalrpc\n"
-        f"passdb backend = tdbsam\nload printers = no\ndisable spoolss = no\n{told}",
+        f"server role = standalone\nusername map = {names}\npassdb backend = tdbsam\n"
+        f"{samba_folders(machine)}{more}{listed}",
     )
-    machine.write("users.map", "root = kanri administrator\n")
     machine.run("smbpasswd", "-c", conf, "-a", "-s", "root", given=f"{PASSWORD}\n{PASSWORD}\n")
     for path in shares.values():
         path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A machine of the lab: a namespace with its own network, name, /run and /tmp, and its programs."""
+"""A machine of the lab: a namespace with its own network, name and /run, and its programs."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Machine:
     programs: list[Program] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for sub in ("run", "tmp", "files"):
+        for sub in ("run", "files"):
             (self.folder / sub).mkdir(parents=True, exist_ok=True)
         resolver = f"nameserver {self.name_server}\n" if self.name_server else ""
         (self.folder / "resolv.conf").write_text(resolver + "options timeout:1 attempts:1\n")
@@ -91,8 +91,8 @@ class Machine:
         (self.folder / "enter").write_text(self._entering())
 
     def _entering(self) -> str:
-        """What a program sees as its machine: own host name, /run, /tmp and name server."""
-        binds = {"run": "/run", "tmp": "/tmp", "resolv.conf": "/etc/resolv.conf",
+        """What a program sees as its machine: own host name, /run and name server."""
+        binds = {"run": "/run", "resolv.conf": "/etc/resolv.conf",
                  "hosts": "/etc/hosts"}  # fmt: skip
         lines = [f"mount --bind '{self.folder / own}' {seen}" for own, seen in binds.items()]
         return "\n".join(["set -e", f"hostname {self.name}", *lines, 'exec "$@"\n'])

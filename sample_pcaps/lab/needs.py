@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from sample_pcaps.lab.story import Story
@@ -24,6 +25,12 @@ def missing(story: Story) -> list[str]:
             causes.append(f"{program} is not installed (sudo sh deploy/lab.sh, or apt-get install "
                           f"{package or program})")  # fmt: skip
     return causes
+
+
+def packages(stories: Iterable[Story]) -> list[str]:
+    """The Debian packages that bring all programs of these stories."""
+    needs = {*ALWAYS, *(need for story in stories for need in story.needs)}
+    return sorted({need.partition(":")[2] for need in needs})
 
 
 def is_there(program: str) -> bool:

@@ -109,9 +109,8 @@ def play(story: Story, out: Path) -> Path:
     if bool(stage.events) == story.is_benign:
         raise LabError(f"{story.name}: a story is benign exactly if nothing bad happens in it")
     _write_truth(story, stage, folder)
-    for sub in ("run", "tmp"):
-        for machine in (folder / "machines").iterdir():
-            shutil.rmtree(machine / sub, ignore_errors=True)
+    for machine in (folder / "machines").iterdir():
+        shutil.rmtree(machine / "run", ignore_errors=True)
     return folder
 
 

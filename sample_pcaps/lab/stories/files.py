@@ -45,7 +45,11 @@ def documents(folder: Path, count: int = _COUNT) -> None:
         (folder / f"kiroku{number:03}.txt").write_text("".join(lines), encoding="utf-8")
 
 
-def _share(stage: Stage, more: str = "") -> Machine:
+#: What impacket speaks with a server that offers SMB 3 is always encrypted; with this it is not.
+_PLAIN = "server max protocol = SMB2_10\n"
+
+
+def _share(stage: Stage, more: str = _PLAIN) -> Machine:
     server = stage[_SERVER.name]
     documents(server.folder / "files" / "bumon")
     standalone_server(
@@ -93,12 +97,24 @@ def tools_copied(stage: Stage) -> None:
         client.run("smbclient", f"//{server.ip}/ADMIN$", *_AUTH, "-c", "put tool.exe svchelp.exe")
 
 
-def remote_run(stage: Stage, name: str, what: str, technique: str) -> None:
+def encrypted_run(stage: Stage) -> None:
+    """psexec as impacket does it with today's servers: inside SMB3 encryption."""
+    remote_run(stage, "psexec", "psexec inside SMB3 encryption", "T1569.002", ("whoami",), "")
+
+
+def remote_run(
+    stage: Stage,
+    name: str,
+    what: str,
+    technique: str,
+    words: tuple[str, ...],
+    more: str = _PLAIN,
+) -> None:
     """A remote-execution example of impacket, as far as Samba answers it."""
-    server, client = _share(stage), stage[_CLIENT.name]
+    server, client = _share(stage, more), stage[_CLIENT.name]
     truth = Truth(what, (technique, "T1021.002", "T1021"), _CLIENT.ip, (server.ip,), (SPAN,))
     with stage.happens(truth):
-        told = client.run(*impacket(name, f"kanri:{PASSWORD}@{server.ip}", "whoami"), check=False,
+        told = client.run(*impacket(name, f"kanri:{PASSWORD}@{server.ip}", *words), check=False,
                           timeout_s=30)  # fmt: skip
         stage.note(f"{name}: {told.strip()[-200:]}")
 
@@ -134,24 +150,27 @@ def archive(stage: Stage) -> None:
 
 
 _RUNS = (
-    ("psexec", "psexec by impacket, as far as Samba goes", "T1569.002"),
-    ("smbexec", "smbexec by impacket, as far as Samba goes", "T1569.002"),
-    ("atexec", "atexec by impacket, as far as Samba goes", "T1053.002"),
+    ("psexec", "psexec by impacket, as far as Samba goes", "T1569.002", ("whoami",)),
+    ("smbexec", "smbexec by impacket, as far as Samba goes", "T1569.002", ()),
+    ("atexec", "atexec by impacket, as far as Samba goes", "T1053.002", ("whoami",)),
 )
 _SMB = ("smbd:samba", "smbpasswd:samba-common-bin", "smbclient:smbclient", IMPACKET)
 _HOSTS = (_SERVER.name, _CLIENT.name)
 STORIES = (
     Story("ransomware", "Ransomware on a share", partial(ransomware, rate_s=0.05), _SMB, _HOSTS),
-    Story("ransomware-slow", "Ransomware on a share, one file in a second and a half",
-          partial(ransomware, rate_s=1.5), _SMB, _HOSTS, is_short=False, limit_s=180),
+    Story("ransomware-slow", "Ransomware on a share, two files a second",
+          partial(ransomware, rate_s=0.5), _SMB, _HOSTS, is_short=False, limit_s=180),
     Story("ransomware-smb3", "Ransomware inside SMB3 encryption", ransomware_encrypted, _SMB,
           _HOSTS, is_short=False),
     Story("tools-copied", "A program on ADMIN$", tools_copied, _SMB, _HOSTS, is_short=False),
     *(
-        Story(f"remote-{name}", what, partial(remote_run, name=name, what=what, technique=technique),
+        Story(f"remote-{name}", what,
+              partial(remote_run, name=name, what=what, technique=technique, words=words),
               _SMB, _HOSTS, is_short=False)
-        for name, what, technique in _RUNS
+        for name, what, technique, words in _RUNS
     ),
+    Story("remote-psexec-smb3", "psexec inside SMB3 encryption", encrypted_run, _SMB, _HOSTS,
+          is_short=False),
     Story("benign-backup", "Backup reads a share", backup, _SMB, (_SERVER.name, "BACKUP"),
           is_short=False, is_benign=True),
     Story("benign-files", "People work on a share", file_work, _SMB, (*_HOSTS, "EMR-3W-02"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sample_pcaps.hospital import HOSTS, Host
+from sample_pcaps.lab.domain import samba_folders
 from sample_pcaps.lab.hosts import Machine
 from sample_pcaps.lab.network import ip, nft, prefix_of
 from sample_pcaps.lab.story import LISTENER, NETFLOW, SPAN, Stage, Story, Truth
@@ -185,18 +186,9 @@ def wins(stage: Stage, uplink: Uplink) -> None:
 
 
 def nmbd(machine: Machine, name: str, more: str) -> None:
-    files = machine.folder / "files"
-    for sub in ("private", "lock", "state", "cache"):
-        (files / sub).mkdir(exist_ok=True)
-    (machine.folder / "run" / "samba").mkdir(exist_ok=True)
-    conf = machine.write(
-        "smb.conf",
-        f"[global]\nnetbios name = {name}\nworkgroup = MIMAWARI\n{more}"
-        f"private dir = {files}/private\nlock directory = {files}/lock\n"
-        f"state directory = {files}/state\ncache directory = {files}/cache\n"
-        f"pid directory = {machine.folder}/run\nncalrpc dir = {machine.folder}/run/ncalrpc\n"
-        f"log file = {files}/samba.log\ndisable spoolss = yes\nload printers = no\n",
-    )
+    settings = f"[global]\nnetbios name = {name}\nworkgroup = MIMAWARI\n{more}"
+    conf = machine.write("smb.conf", settings + samba_folders(machine))
+    (machine.folder / "run" / "samba" / "nmbd").mkdir(exist_ok=True)
     machine.start("nmbd", "-F", "--no-process-group", "--debug-stdout", "-s", conf).wait_until(
         lambda: machine.listens(137, udp=True)
     )
