@@ -117,6 +117,68 @@ def sightings(captures: Captures, as_json: AsJson = False) -> None:
     _tell_faults(reading.faults, reading.health.notes)
 
 
+@app.command("simulate")
+def simulate_hospital(
+    out: Annotated[Path, typer.Option(help="folder to write into")],
+    days: Annotated[int, typer.Option(min=1, max=400)] = 60,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="S1 … S12, T1 … T12; default: all")
+    ] = None,
+    warm_days: Annotated[int, typer.Option(min=0, help="days without any scenario")] = 28,
+    beds: Annotated[int, typer.Option(min=20, max=4000)] = 400,
+    volume: Annotated[float, typer.Option(min=0.01, max=1, help="of terminals' chart work")] = 1.0,
+) -> None:
+    """Make days of a hospital that does not exist: flows, sightings, papers, and the truth."""
+    from api.terminal import counting_bar
+    from sample_pcaps.simulated.making import Order, scenario_names, simulate
+
+    every = tuple(name for name in scenario_names() if name != "S11")
+    order = Order(days, seed, tuple(scenario or every), warm_days, beds, volume)
+    try:
+        with counting_bar("days") as on_day:
+            made = simulate(order, out, on_day)
+    except ValueError as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(
+        f"{out}: {made['hosts']:,} hosts, {made['days']} days, {made['flows']:,} flows, "
+        f"{made['sightings']:,} sightings, {len(made['scenarios'])} scenarios"
+    )
+
+
+@app.command("evaluate")
+def evaluate_detectors(
+    folder: Annotated[
+        Path | None, typer.Argument(help="what `simulate` wrote, or a folder of such")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="hospitals, if none is given")] = 3,
+    days: Annotated[int, typer.Option(min=10, max=400)] = 42,
+    volume: Annotated[float, typer.Option(min=0.01, max=1)] = 0.2,
+    tier: Annotated[list[str] | None, typer.Option(help="span, netflow, sampled, listener")] = None,
+    out: Annotated[Path, typer.Option(help="folder for the scoreboard")] = Path("evaluation"),
+    as_json: AsJson = False,
+) -> None:
+    """Count what is found in simulated hospitals, how soon, and at what noise."""
+    from bench.evaluation.evaluate import evaluate, hospitals, write_scoreboard
+    from bench.evaluation.report import to_json, to_markdown
+    from bench.evaluation.tiers import TIERS
+    from sample_pcaps.simulated.making import Order
+
+    tiers = tier or list(TIERS)
+    unknown = sorted(set(tiers) - set(TIERS))
+    if unknown:
+        raise typer.BadParameter(f"tiers are {', '.join(TIERS)}, not {', '.join(unknown)}")
+    try:
+        with hospitals(folder, Order(days, 0, volume=volume), range(1001, 1001 + seeds)) as made:
+            scores = evaluate(made, tiers, lambda told: typer.echo(told, err=True))
+    except ValueError as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2) from None
+    write_scoreboard(scores, out)
+    typer.echo(json.dumps(to_json(scores), ensure_ascii=False) if as_json else to_markdown(scores))
+
+
 @app.command()
 def demo(
     port: Annotated[int, typer.Option(help="port of the console")] = 8642,

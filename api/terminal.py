@@ -47,6 +47,19 @@ def progress_bar(*, hidden: bool) -> Iterator[Callable[[replay.Progress], None] 
         yield on_progress
 
 
+@contextmanager
+def counting_bar(unit: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr for (done, all); nothing where stderr is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn(f"{{task.completed}} {unit}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole)
+
+
 def print_json_lines(rows: Sequence[Mapping[str, Any]], stream: TextIO) -> None:
     """One object a line."""
     for row in rows:

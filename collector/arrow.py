@@ -10,7 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from collector.apps import APPS
-from collector.flows import FLOW_COLUMNS, STATES, Column, FlowBatch, address_text
+from collector.flows import (
+    FLOW_COLUMNS,
+    FLOW_DTYPE,
+    STATES,
+    Column,
+    FlowBatch,
+    address_number,
+    address_text,
+)
 from collector.numbering import unique_addresses
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -61,3 +69,30 @@ def _named_column(values: Any, names: Sequence[str]) -> Any:
     return pa.DictionaryArray.from_arrays(
         np.ascontiguousarray(values).astype(np.int32), pa.array(list(names), pa.string())
     )
+
+
+def from_table(table: pa.Table, sensors: tuple[str, ...] = ("local",)) -> FlowBatch:
+    """What `to_table` made, back as rows; sensors that are not in `sensors` read as the first."""
+    rows = np.zeros(table.num_rows, FLOW_DTYPE)
+    for column in FLOW_COLUMNS:
+        values = table.column(column.name).combine_chunks()
+        if column.shape:
+            known, indices = _words_of(values)
+            pairs = [address_number(text) for text in known] or [(0, 0)]
+            rows[column.name] = np.array(pairs, np.uint64)[indices]
+        elif column.name == "sensor" or column.name in _NAMED:
+            known, indices = _words_of(values)
+            names = list(_NAMED.get(column.name, sensors))
+            codes = [names.index(name) if name in names else 0 for name in known] or [0]
+            rows[column.name] = np.array(codes, np.int64)[indices]
+        else:
+            rows[column.name] = values.to_numpy()
+    return FlowBatch(rows, sensors)
+
+
+def _words_of(values: Any) -> tuple[list[str], Any]:
+    """The distinct texts of a column, and each row's place among them."""
+    coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.unify_dictionaries().combine_chunks()
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy()

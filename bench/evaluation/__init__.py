@@ -1,0 +1,1 @@
+"""`mimawari evaluate`: what the detectors find in simulated hospitals, counted by scenario."""

@@ -1,0 +1,1 @@
+"""A made-up hospital of 400 beds as flows: its rules stand in docs/simulated-hospital.md."""

@@ -1,0 +1,121 @@
+"""The simulated hospital: what a small one looks like, and that the seed decides everything."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.configuration import read_configuration
+from bench.evaluation.running import run_tier
+from bench.evaluation.scoring import score
+from bench.evaluation.tiers import seen_flows, sees
+from collector.arrow import from_table, to_table
+from collector.flows import FlowBatch
+from sample_pcaps.simulated.calendar import hours, is_day_off, midnight_ns
+from sample_pcaps.simulated.house import build_house
+from sample_pcaps.simulated.making import Order, read_truth, simulate
+from sample_pcaps.simulated.told import read_sightings
+
+SMALL = Order(days=5, seed=3, scenarios=("S8", "S10", "T1"), warm_days=1, beds=40, volume=0.02)
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hospital")
+    simulate(SMALL, folder)
+    return folder
+
+
+def read_flows(folder: Path) -> FlowBatch:
+    import pyarrow.parquet as pq
+
+    files = sorted(folder.glob("lake/day=*/*.parquet"), key=lambda p: int(p.name.split("-")[1]))
+    return FlowBatch.join([from_table(pq.read_table(path, partitioning=None)) for path in files])
+
+
+def test_four_hundred_beds_have_1150_hosts() -> None:
+    house = build_house()
+    assert len(house) == 1150
+    assert len(set(house.address)) == len(set(house.mac)) == 1150
+
+
+def test_nights_weekends_and_holidays_are_quiet() -> None:
+    assert hours("clinic", 0)[3] < 0.05 < hours("clinic", 0)[12] < hours("clinic", 0)[10]
+    assert is_day_off(5) and is_day_off(23)  # a Saturday, and 29 April
+    assert hours("clinic", 5).sum() < 0.1 * hours("clinic", 0).sum()
+
+
+def test_flows_stand_in_the_order_of_event_time(hospital: Path) -> None:
+    flows = read_flows(hospital)
+    assert len(flows) == read_truth(hospital)["flows"] > 10_000
+    assert (np.diff(flows.reported_ns) >= 0).all()
+    assert int(flows.reported_ns[0]) >= midnight_ns(0)
+    assert (flows.last_ns >= flows.first_ns).all() and (flows.packets > 0).all()
+
+
+def test_the_papers_can_be_read(hospital: Path) -> None:
+    """Its own plan, ledger and register, as a hospital would hand them in."""
+    read = read_configuration(hospital / "mimawari.toml").hospital
+    assert len(read.segments) == 14 and len(read.lines) == 13
+    assert len(read.assets) == len(build_house(40))
+
+
+def test_the_seed_decides_everything(hospital: Path, tmp_path: Path) -> None:
+    simulate(SMALL, tmp_path)
+    assert (read_flows(tmp_path).rows == read_flows(hospital).rows).all()
+    assert read_truth(tmp_path) == read_truth(hospital)
+
+
+def test_truth_says_when_each_sensor_could_see(hospital: Path) -> None:
+    told = {s["id"]: s for s in read_truth(hospital)["scenarios"]}
+    assert set(told) == {"S8", "S10", "T1"}
+    (step,) = told["S8"]["steps"]
+    assert step["technique"] == "T1199" and step["visible_ns"]["netflow"] >= step["start_ns"]
+    assert "listener" not in step["visible_ns"]
+    flows = read_flows(hospital)
+    there = np.abs(flows.first_ns - step["visible_ns"]["span"]) < 10_000
+    assert (flows.destination_port[there] == 3389).any()
+
+
+def test_sightings_come_back_as_they_were(hospital: Path) -> None:
+    path = sorted((hospital / "sightings").glob("*.parquet"))[0]
+    sightings = list(read_sightings(path))
+    assert {"dhcp", "kerberos", "dicom"} <= {s.kind for s in sightings}
+    assert [s.time_ns for s in sightings] == sorted(s.time_ns for s in sightings)
+
+
+def test_tiers_see_less(hospital: Path) -> None:
+    flows = read_flows(hospital)
+    netflow, sampled = (seen_flows(flows, tier, 1) for tier in ("netflow", "sampled"))
+    assert len(sampled) < len(netflow) <= len(flows)
+    assert not netflow.source_mac.any() and not netflow.ttl_max.any()
+    assert (sampled.sampling == 100).all() and len(seen_flows(flows, "listener", 1)) == 0
+    path = sorted((hospital / "sightings").glob("*.parquet"))[0]
+    heard = {s.kind for s in read_sightings(path) if sees(s, "listener")}
+    assert heard and heard <= {"arp", "dhcp", "name"}
+
+
+def test_arrow_and_back(hospital: Path) -> None:
+    flows = read_flows(hospital).take(slice(0, 500))
+    assert (from_table(to_table(flows)).rows == flows.rows).all()
+
+
+def test_scenarios_need_a_day(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="ask for 38 or more"):
+        simulate(Order(days=20, seed=1), tmp_path)
+    with pytest.raises(ValueError, match="no scenario S99"):
+        simulate(Order(days=60, seed=1, scenarios=("S99",)), tmp_path)
+
+
+def test_evaluation_counts_scenarios(hospital: Path) -> None:
+    """A vendor outside its contract and DCSync are told from day one."""
+    settings = hospital / "mimawari.toml"
+    if "window_s" not in settings.read_text():  # fewer windows: the test counts, it does not time
+        settings.write_text(settings.read_text() + "\n[detector.engine]\nwindow_s = 300\n")
+    told = score(run_tier(hospital, "span"))
+    caught = {c.id: c for c in told.caught}
+    assert caught["S8"].is_told and caught["S8"].detectors[0] == "landing_pivot"
+    assert 0 <= caught["S8"].seconds_from_visible <= 400
+    assert caught["S10"].is_told and told.run.failures == {}
+    assert json.dumps([c.__dict__ for c in told.caught])
