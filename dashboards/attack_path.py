@@ -128,8 +128,8 @@ def _box(node: Node) -> Markup:
     ).format(
         " ".join(sorted(node.kinds)), f"{node.name} {node.sub}",
         node.x, node.y, _BOX_W, _BOX_H,
-        node.x + 11, node.y + 25, _cut(node.name, 20),
-        node.x + 11, node.y + 44, _cut(node.sub, 26),
+        node.x + 11, node.y + 25, cut(node.name, 20),
+        node.x + 11, node.y + 44, cut(node.sub, 26),
     )  # fmt: skip
     return Markup('<a href="{}">{}</a>').format(node.link, drawn) if node.link else drawn
 
@@ -166,11 +166,11 @@ def _arrow(edge: Edge, nodes: Mapping[str, Node]) -> Markup:
         edge.severity, tip[0], y2, tip[1],
         mid_x - half, mid_y - 9, 2 * half,
         mid_x, mid_y + 4, marks,
-        mid_x, mid_y + 22, _cut(edge.how, 22),
+        mid_x, mid_y + 22, cut(edge.how, 22),
     )  # fmt: skip
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
     """Cut to a width in Latin letters; a Japanese character is two wide."""
     taken = 0
     for position, letter in enumerate(text):

@@ -12,7 +12,7 @@ from dashboards.clock import size
 from dashboards.view import View
 from detector.lines.observed import ObservedLine
 
-_TONE: dict[str, str] = {
+TONE: dict[str, str] = {
     "matched": "ok", "unregistered": "critical", "expired": "high", "changed": "medium",
     "out_of_window": "medium", "weak": "medium", "out_of_scope": "critical", "volume": "medium",
     "always_on": "low", "dormant": "low", "ghost": "low", "no_register": "info", "unseen": "info",
@@ -78,7 +78,7 @@ def line_title(view: View, row: LineRow) -> str:
 
 
 def verdict_badge(view: View, verdict: str) -> Markup:
-    return badge(_TONE[verdict], view.t(f"line_verdict.{verdict}"))
+    return badge(TONE[verdict], view.t(f"line_verdict.{verdict}"))
 
 
 def _row(view: View, seen: ObservedLine) -> LineRow:

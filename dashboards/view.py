@@ -42,6 +42,8 @@ _MENU: Final[tuple[tuple[str, str, str, Permission], ...]] = (
     ("flows", "/flows", "", "flows.read"),
     ("assets", "/assets", "know", "assets.read"),
     ("lines", "/lines", "", "lines.read"),
+    ("maintenance", "/maintenance", "", "lines.read"),
+    ("setup", "/setup", "", "assets.read"),
     ("health", "/health", "manage", "health.read"),
     ("people", "/people", "", "people.manage"),
     ("audit", "/audit", "", "audit.read"),

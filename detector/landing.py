@@ -68,13 +68,18 @@ def allowed_rows(window: Window, line: RegisteredLine) -> NDArray[np.bool_]:
 
 def networks_of(texts: tuple[str, ...]) -> list[Network]:
     """Addresses and prefixes as networks; names are left out, they are matched elsewhere."""
+    return list(_networks(texts))
+
+
+@lru_cache(maxsize=16_384)
+def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     networks: list[Network] = []
     for text in texts:
         try:
             networks.append(ip_network(text.strip(), strict=False))
         except ValueError:
             continue
-    return networks
+    return tuple(networks)
 
 
 def is_endpoint(ip: str, name: str, line: RegisteredLine) -> bool:

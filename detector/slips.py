@@ -172,8 +172,8 @@ class SlipLog:
         inside = window.hosts.inside(numbers) & is_one_host(addresses)
         for line in lines:
             here = in_networks(addresses, line_networks(line))
-            there = self._outside_ends(window, line, numbers, addresses, inside)
             if here.any():
+                there = self._outside_ends(window, line, numbers, addresses, inside)
                 self._cross(window, line, here, there, source, target)
                 self._land(window, line, addresses, here, inside, source, target)
 

@@ -16,6 +16,7 @@ from api.routes import (
     login,
     maintenance,
     people,
+    setup,
     stream,
     suppressions,
 )
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lines.router,
     maintenance.router,
     flows.router,
+    setup.router,
     health.router,
     people.router,
     audit.router,

@@ -24,6 +24,7 @@ from api.services.login import LoginService
 from api.services.maintenance import MaintenanceService
 from api.services.people import PeopleService
 from api.services.suppressions import SuppressionService
+from api.services.setup import SetupService
 from api.settings import ApiSettings
 from detector.store import Store
 
@@ -40,6 +41,7 @@ class Services:
     assets: AssetService
     lines: LineService
     maintenance: MaintenanceService
+    setup: SetupService
     flows: FlowService
     evidence: EvidenceService
     health: HealthService
@@ -72,6 +74,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         assets=AssetService(store, gate),
         lines=LineService(store, gate),
         maintenance=MaintenanceService(store, gate, now_ns),
+        setup=SetupService(store, gate, settings.state_dir),
         flows=FlowService(sources.lake, gate),
         evidence=EvidenceService(store, gate, settings),
         health=HealthService(store, database, gate, now_ns),

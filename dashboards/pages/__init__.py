@@ -11,9 +11,11 @@ from dashboards.pages import (
     health,
     incidents,
     lines,
+    maintenance,
     overview,
     people,
     plans,
+    setup,
     suppressions,
 )
 
@@ -26,6 +28,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     flows.router,
     assets.router,
     lines.router,
+    maintenance.router,
+    setup.router,
     health.router,
     account.router,
     people.router,

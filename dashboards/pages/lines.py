@@ -11,10 +11,12 @@ from markupsafe import Markup
 from api.faults import NotFound
 from api.services.alerts import AlertFilter
 from dashboards.clock import size
+from dashboards.line_map import draw_lines
 from dashboards.line_table import LineRow, line_rows, line_title, verdict_badge
 from dashboards.view import KnownView, View, file_response
 from detector.alerts import Alert
 from detector.hospital import RegisteredLine
+from detector.register_templates import register_templates
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,6 +42,8 @@ def lines(view: KnownView) -> Response:
         "lines.html",
         observed=rows,
         register=[_register_row(view, line, rows) for line in register],
+        map=draw_lines(rows, view.t("lines.map"), view.t("lines.border")),
+        templates=list(register_templates().values()),
     )
 
 
@@ -50,9 +54,10 @@ def export(view: KnownView) -> Response:
 
 
 @router.get("/lines-template.csv")
-def template(view: KnownView) -> Response:
-    content = view.services.lines.template(view.person, "csv", view.lang)
-    return file_response(content, "outside-connections-template.csv", "text/csv; charset=utf-8")
+def template(view: KnownView, name: str = "") -> Response:
+    content = view.services.lines.template(view.person, "csv", view.lang, name)
+    file_name = f"outside-connections-{name or 'template'}.csv"
+    return file_response(content, file_name, "text/csv; charset=utf-8")
 
 
 @router.post("/lines/import")
@@ -123,9 +128,12 @@ def _listed(view: View, line: RegisteredLine) -> list[tuple[str, Any]]:
     yes_no = {None: "", True: t("value.yes"), False: t("value.no")}
     rows = [
         ("id", line.id), ("vendor", line.vendor), ("system", line.system),
-        ("type", line.line_type), ("contract", line.contract_end),
+        ("use_case", line.use_case), ("type", line.line_type),
+        ("contract_number", line.contract), ("contract", line.contract_end),
         ("device", view.directory.label(line.device_ip) if line.device_ip else ""),
         ("device_mac", line.device_mac), ("device_port", line.device_port),
+        ("device_serial", line.device_serial), ("demarcation", line.demarcation),
+        ("circuit", line.circuit), ("firmware", line.firmware_date), ("mds_sds", line.mds_sds),
         ("outside", ", ".join(line.outside)), ("protocols", ", ".join(line.protocols)),
         ("landing", ", ".join(line.landing)), ("allowed", ", ".join(line.allowed_targets)),
         ("window", ", ".join(line.windows) or t("line.always")),

@@ -112,9 +112,13 @@ def _volume(
     """Today's bytes so far against the line's own days of the same kind (B2)."""
     if use.bytes < floor_bytes or len(use.past) < MIN_HISTORY:
         return None
-    alike = [size for was_workday, size, _ in use.past if was_workday == is_workday]
+    # Days without use say how often a line is used, not how much.
+    used = [(was_workday, size) for was_workday, size, _ in use.past if size]
+    alike = [size for was_workday, size in used if was_workday == is_workday]
     if len(alike) < _FEW_OF_A_KIND:
-        alike = [size for _, size, _ in use.past]
+        alike = [size for _, size in used]
+    if len(alike) < _FEW_OF_A_KIND:
+        return None
     logs = np.log1p(np.array(alike, float))
     middle = float(np.median(logs))
     spread = max(float(np.median(np.abs(logs - middle))), 0.15)

@@ -68,6 +68,8 @@ TABLE: list[tuple[str, str, object, set[str] | frozenset[str] | None]] = [
     ("GET", "/api/v1/slips.csv", None, ANY),
     ("GET", "/api/v1/slips/{slip_id}", None, ANY),
     ("POST", "/api/v1/slips/{slip_id}/confirm", {"note": ""}, DIGGERS),
+    ("GET", "/api/v1/setup", None, ANY),
+    ("POST", "/api/v1/setup", {"plan": "nonsense"}, ADMIN),
     ("GET", "/api/v1/flows", None, DIGGERS),
     ("GET", "/api/v1/health", None, ANY),
     ("GET", "/api/v1/people", None, ADMIN),

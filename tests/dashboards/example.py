@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from detector.isolation.planner import Planner
 from detector.ledger import read_ledger
 from detector.lines.observed import ObservedLine, Verdict
 from detector.register import read_register
+from detector.slips import MaintenanceSlip, SlipTarget
 from detector.store import Store
 from detector.words import Text
 
@@ -147,6 +148,8 @@ def fill(store: Store, hospital: Hospital) -> None:
     store.save_seen_assets(_seen(hospital))
     store.save_observed_lines(_lines())
     store.save_note("collector_health", _health())
+    store.save_slips(_slips())
+    store.save_note("setup_proposal", _proposal())
 
 
 def _seen(hospital: Hospital) -> list[dict[str, object]]:
@@ -189,6 +192,27 @@ def _lines() -> list[dict[str, object]]:
         line("4c2", "10.20.70.2", "203.0.113.20", "IPsec", "matched", "L-001"),
         line("4c3", "10.20.20.33", "203.0.113.0/24", "AnyDesk", "unregistered", ""),
     ]
+
+
+def _slips() -> list[MaintenanceSlip]:
+    """One job that kept to its scope, one that did not."""
+    landed = MaintenanceSlip(
+        id="s1", line="L-001", vendor="医用画像社", system="PACS", first_ns=NIGHT_NS - 3000 * 10**9,
+        last_ns=NIGHT_NS, is_open=False, peer="203.0.113.20", device="10.20.70.2",
+        landed_as=("10.20.70.130",), bytes_out=48_200_000, bytes_in=5_300_000,
+        targets=(SlipTarget("10.20.70.10", 3389, "rdp", 2, 9_000_000, True),),
+        users=("vendor01",), booking="", is_in_hours=True, is_in_scope=True,
+    )  # fmt: skip
+    beyond = SlipTarget("10.20.10.41", 3389, "rdp", 1, 80_000, False)
+    pivot = replace(landed, id="s2", line="L-002", is_in_scope=False, targets=(beyond,))
+    return [landed, pivot]
+
+
+def _proposal() -> dict[str, object]:
+    plan = '[[segments]]\nname = "VLAN20"\nprefixes = ["10.20.20.0/23"]\n'
+    csv = "IPアドレス,MACアドレス\n10.20.20.33,\n"
+    files = {"plan.toml": f"# 機器 12 台を観測。\n{plan}", "assets.csv": csv, "register.csv": csv}
+    return {"files": files, "doubts": ["192.168.43.1 が IP を貸し出しています。"], "span_h": 1.5}
 
 
 def _health() -> dict[str, object]:
