@@ -23,8 +23,8 @@ from api.services.lines import LineService
 from api.services.login import LoginService
 from api.services.maintenance import MaintenanceService
 from api.services.people import PeopleService
-from api.services.suppressions import SuppressionService
 from api.services.setup import SetupService
+from api.services.suppressions import SuppressionService
 from api.settings import ApiSettings
 from detector.store import Store
 
