@@ -100,7 +100,9 @@ class Collector:
         self._order.flows = 0
         seen = self._order.settle(seen, is_last)
         health = self._health
-        health.shed += self._post.shed
+        shed, malformed = self._post.counted()
+        health.shed += shed
+        health.malformed += malformed
         health.shed += self._spool.shed
         if self._post.recorder is not None:
             health.shed += self._post.recorder.shed

@@ -68,6 +68,15 @@ class ExportDecoder:
         """Bytes of data sets whose template has not come."""
         return self._exporters.waiting_bytes
 
+    def remembered(self) -> str:
+        """What exporters announced, as text, for `remember` after a restart."""
+        return self._exporters.to_json()
+
+    def remember(self, told: str) -> None:
+        """Take over what an earlier decoder knew; "" is nothing."""
+        if told:
+            self._exporters.from_json(told)
+
     def decode(self, datagrams: Datagrams, sensors: tuple[str, ...] = ("local",)) -> FlowBatch:
         """The flows of these datagrams, in order of arrival; no bytes raise."""
         buffer = np.ascontiguousarray(datagrams.buffer)

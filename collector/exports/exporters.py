@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from collector.exports.records import Context
-from collector.exports.templates import Template
+from collector.exports.templates import FieldSpec, Template
 
 DomainKey = tuple[int, int, int, int, int]  # exporter (high, low), port, version, domain
 
@@ -79,6 +80,36 @@ class Exporters:
         new = Domain(self.counts_of((key[0], key[1])))
         self._domains[key] = new
         return new
+
+    def to_json(self) -> str:
+        """Templates, clocks and sampling rates of all domains, for a restart."""
+        return json.dumps(
+            [
+                {
+                    "key": key,
+                    "boot_ms": domain.boot_ms,
+                    "rate": domain.rate,
+                    "rates": list(domain.rates.items()),
+                    "templates": [
+                        [number, template.is_options, [astuple(field) for field in template.fields]]
+                        for number, template in domain.templates.items()
+                    ],
+                }
+                for key, domain in self._domains.items()
+                if domain.templates or domain.rate != 1
+            ]
+        )
+
+    def from_json(self, told: str) -> None:
+        """Take over what `to_json` wrote."""
+        for kept in json.loads(told):
+            high, low, port, version, number = kept["key"]
+            domain = self.domain((high, low, port, version, number))
+            domain.boot_ms, domain.rate = kept["boot_ms"], kept["rate"]
+            domain.rates = {int(sampler): int(rate) for sampler, rate in kept["rates"]}
+            for set_id, is_options, fields in kept["templates"]:
+                specs = tuple(FieldSpec(*told) for told in fields)
+                domain.templates[set_id] = Template(specs, is_options)
 
     def counts_of(self, address: tuple[int, int]) -> ExporterCounts:
         counts = self._counts.get(address)

@@ -1,17 +1,18 @@
-"""The joining of two directions: which record belongs to which, and what they say together."""
+"""The joining of two directions: who waits for whom, and what two records say together."""
 
 # mypy: disable-error-code="no-any-return"
 # (numba's njit carries no types)
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from collector.exports.fill import state_of
+from collector.fastlane.layout import OUTPUT_DTYPE
 
 _MIX = np.uint64(0x9E37_79B9_7F4A_7C15)
 _SYN, _ACK = 2, 16
@@ -27,47 +28,155 @@ def _asked(kind: int, protocol: int) -> int:
     return 128 if kind == 129 else kind
 
 
-@njit(cache=True, nogil=True)
-def pair_directions(rows: Any, order: NDArray[Any], within_ns: int) -> NDArray[Any]:
-    """The index of each row's other direction, or -1; rows that are not one-way stay alone.
+class Waiting(NamedTuple):
+    """Records that wait for their other direction: a ring in order of arrival, and a hash table.
 
-    `order` is by `first_ns`. The oldest record of the other direction is taken, if it began no
-    more than `within_ns` before.
+    The ring's rows of one slot of the table form a chain; -1 ends it.
     """
-    count = len(rows)
-    partner = np.full(count, -1, np.int64)
-    # Narrow columns first: the rows are wide, and the walk in order of time jumps about in them.
-    hashes, directions = np.empty(count, np.uint64), np.empty(count, np.int8)
-    for number in range(count):
-        hashes[number], directions[number] = _hash(rows[number])
-    times = rows["first_ns"].copy()
-    size = 2
-    while size < 2 * count:
-        size *= 2
-    slots = np.full(size, -1, np.int32)  # first row of the group
-    heads = np.full((count, 2), -1, np.int32)  # of that row's group: who waits, by direction
-    tails = np.full((count, 2), -1, np.int32)
-    following = np.full(count, -1, np.int32)
-    for number in order:
-        direction = directions[number]
-        if direction < 0:
+
+    rows: NDArray[Any]  # OUTPUT_DTYPE
+    hashes: NDArray[np.uint64]
+    direction: NDArray[np.int8]  # -1: found its partner already
+    older: NDArray[np.int32]  # in the chain
+    newer: NDArray[np.int32]
+    slots: NDArray[np.int32]  # newest of each chain
+    ring: NDArray[np.int64]  # OLDEST, COUNT
+
+
+OLDEST, COUNT = range(2)
+#: Rows of one chain that are looked at: records of one tuple may come by the thousand.
+_MOST_STEPS = 32
+
+
+def new_waiting(room: int) -> Waiting:
+    """Room for so many records, a power of two."""
+    return Waiting(
+        np.empty(room, OUTPUT_DTYPE),
+        np.empty(room, np.uint64),
+        np.empty(room, np.int8),
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+        np.full(2 * room, -1, np.int32),
+        np.zeros(2, np.int64),
+    )
+
+
+@njit(cache=True, nogil=True)
+def take(
+    waiting: Waiting, flows: Any, start: int, within_ns: int, most: int, out: Any
+) -> tuple[int, int, int]:
+    """Take rows from `start` on; what is complete goes to `out`, in order of `reported_ns`.
+
+    Stops where the ring has no room but may grow. Returns (next row, rows written, rows let go
+    early because `most` wait already). `out` has room for the rows and all that wait.
+    """
+    done = early = 0
+    for number in range(start, len(flows)):
+        row = flows[number]
+        now_ns = row.reported_ns
+        done = expire(waiting, now_ns, within_ns, out, done)
+        if row.one_way != 1:
+            out[done] = row
+            done += 1
             continue
-        group = _group_of(rows, number, hashes, slots)
-        other = 1 - direction
-        waiting = heads[group, other]
-        while waiting >= 0 and times[number] - times[waiting] > within_ns:
-            waiting = following[waiting]
-        if waiting >= 0:
-            partner[number], partner[waiting] = waiting, number
-            heads[group, other] = following[waiting]
+        mixed, direction = _hash(row)
+        other = _partner(waiting, row, mixed, 1 - direction, within_ns)
+        if other >= 0:
+            if _starts(row, waiting.rows[other]):
+                _join(row, waiting.rows[other], out[done])
+            else:
+                _join(waiting.rows[other], row, out[done])
+            done += 1
+            _unlink(waiting, other)
             continue
-        heads[group, other] = -1
-        if heads[group, direction] < 0:
-            heads[group, direction] = number
-        else:
-            following[tails[group, direction]] = number
-        tails[group, direction] = number
-    return partner
+        if waiting.ring[COUNT] >= most:
+            done = _let_go(waiting, now_ns, out, done)
+            early += 1
+        elif waiting.ring[COUNT] == len(waiting.rows):
+            return number, done, early
+        _insert(waiting, row, mixed, direction)
+    return len(flows), done, early
+
+
+@njit(cache=True, nogil=True)
+def expire(waiting: Waiting, now_ns: int, within_ns: int, out: Any, done: int) -> int:
+    """Let go of what has waited long enough, as of the moment when it had."""
+    while waiting.ring[COUNT] > 0:
+        oldest = waiting.ring[OLDEST]
+        due_ns = waiting.rows[oldest].reported_ns + within_ns
+        if waiting.direction[oldest] >= 0 and due_ns > now_ns:
+            break
+        done = _let_go(waiting, due_ns, out, done)
+    return done
+
+
+@njit(cache=True, nogil=True)
+def move(waiting: Waiting, larger: Waiting) -> None:
+    """Bring all that waits into a ring with more room."""
+    at = waiting.ring[OLDEST]
+    for _ in range(waiting.ring[COUNT]):
+        if waiting.direction[at] >= 0:
+            _insert(larger, waiting.rows[at], waiting.hashes[at], waiting.direction[at])
+        at = (at + 1) & (len(waiting.rows) - 1)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _let_go(waiting: Waiting, at_ns: int, out: Any, done: int) -> int:
+    """The oldest leaves the ring; written if it is still alone."""
+    oldest = waiting.ring[OLDEST]
+    if waiting.direction[oldest] >= 0:
+        out[done] = waiting.rows[oldest]
+        out[done].reported_ns = at_ns
+        done += 1
+        _unlink(waiting, oldest)
+    waiting.ring[OLDEST] = (oldest + 1) & (len(waiting.rows) - 1)
+    waiting.ring[COUNT] -= 1
+    return done
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _insert(waiting: Waiting, row: Any, mixed: Any, direction: int) -> None:
+    at = (waiting.ring[OLDEST] + waiting.ring[COUNT]) & (len(waiting.rows) - 1)
+    waiting.ring[COUNT] += 1
+    slot = np.int64(mixed & np.uint64(len(waiting.slots) - 1))
+    newest = waiting.slots[slot]
+    waiting.rows[at] = row
+    waiting.hashes[at], waiting.direction[at] = mixed, direction
+    waiting.older[at], waiting.newer[at] = newest, -1
+    if newest >= 0:
+        waiting.newer[newest] = at
+    waiting.slots[slot] = at
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _unlink(waiting: Waiting, at: int) -> None:
+    older, newer = waiting.older[at], waiting.newer[at]
+    if newer >= 0:
+        waiting.older[newer] = older
+    else:
+        waiting.slots[np.int64(waiting.hashes[at] & np.uint64(len(waiting.slots) - 1))] = older
+    if older >= 0:
+        waiting.newer[older] = newer
+    waiting.direction[at] = -1
+
+
+@njit(cache=True, nogil=True)
+def _partner(waiting: Waiting, row: Any, mixed: Any, direction: int, within_ns: int) -> int:
+    """The oldest that waits for this row and began within the time, or -1."""
+    at = waiting.slots[np.int64(mixed & np.uint64(len(waiting.slots) - 1))]
+    found = -1
+    for _ in range(_MOST_STEPS):
+        if at < 0:
+            break
+        if (
+            waiting.hashes[at] == mixed
+            and waiting.direction[at] == direction
+            and abs(row.first_ns - waiting.rows[at].first_ns) <= within_ns
+            and _is_same(row, waiting.rows[at])
+        ):
+            found = at
+        at = waiting.older[at]
+    return found
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -104,20 +213,6 @@ def _hash(row: Any) -> tuple[Any, Any]:
     return mixed ^ mixed >> np.uint64(32), np.int8(ends[6])
 
 
-@njit(cache=True, nogil=True, forceinline=True)
-def _group_of(rows: Any, number: int, hashes: NDArray[Any], slots: NDArray[Any]) -> int:
-    """The first row with the same ends."""
-    slot = np.int64(hashes[number] & np.uint64(len(slots) - 1))
-    while True:
-        known = slots[slot]
-        if known < 0:
-            slots[slot] = number
-            return number
-        if hashes[known] == hashes[number] and _is_same(rows[known], rows[number]):
-            return known
-        slot = (slot + 1) & len(slots) - 1
-
-
 @njit(cache=True, nogil=True)
 def _is_same(one: Any, other: Any) -> bool:
     if one.protocol != other.protocol or one.sensor != other.sensor:
@@ -127,35 +222,6 @@ def _is_same(one: Any, other: Any) -> bool:
         ours[0] == theirs[0] and ours[1] == theirs[1] and ours[2] == theirs[2]
         and ours[3] == theirs[3] and ours[4] == theirs[4] and ours[5] == theirs[5]
     )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def part_pairs(
-    rows: Any, partner: NDArray[Any], since_ns: int, complete: Any, waiting: Any
-) -> tuple[int, int]:
-    """Write pairs as one row into `complete`, with what waits no longer; the rest into `waiting`.
-
-    A row alone waits if it was reported at `since_ns` or later. Returns how many of each.
-    """
-    done = left = 0
-    for number in range(len(rows)):
-        other = partner[number]
-        if other > number:
-            continue  # told with the later of the two
-        row = rows[number]
-        if other >= 0:
-            if _starts(row, rows[other]):
-                _join(row, rows[other], complete[done])
-            else:
-                _join(rows[other], row, complete[done])
-            done += 1
-        elif row.one_way == 1 and row.reported_ns >= since_ns:
-            waiting[left] = row
-            left += 1
-        else:
-            complete[done] = row
-            done += 1
-    return done, left
 
 
 @njit(cache=True, nogil=True)

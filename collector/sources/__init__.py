@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from collector.sources.flow_listener import FlowListener
 from collector.sources.folder import FolderSource
 from collector.sources.interface import InterfaceSource
 from collector.sources.source import Source
 
-SOURCES: tuple[type[Source], ...] = (InterfaceSource, FolderSource)
+SOURCES: tuple[type[Source], ...] = (InterfaceSource, FlowListener, FolderSource)
 
-AnySource = Annotated[InterfaceSource | FolderSource, Field(discriminator="kind")]
+AnySource = Annotated[InterfaceSource | FlowListener | FolderSource, Field(discriminator="kind")]

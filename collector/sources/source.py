@@ -90,6 +90,7 @@ class Post:
         self._notes: list[str] = []
         self.health: dict[str, SourceHealth] = {}
         self.shed: Counter[str] = Counter()
+        self._counts: dict[str, tuple[Counter[str], Counter[str]]] = {}
         #: Parts that keep pace with the clock, by name: the collector waits for the slowest.
         self.steady: set[str] = set()
         #: Asked for their counters; one for each running fast lane.
@@ -108,6 +109,18 @@ class Post:
             self._parcels.put(
                 Parcel(parcel.part, parcel.watermark_ns, parcel.flows, parcel.sightings)
             )
+
+    def add_counts(self, name: str, shed: Counter[str], malformed: Counter[str]) -> None:
+        """What a source with a decoder of its own has shed and could not read, so far."""
+        self._counts[name] = shed, malformed
+
+    def counted(self) -> tuple[Counter[str], Counter[str]]:
+        """(shed, malformed) of all sources."""
+        shed, malformed = Counter(self.shed), Counter[str]()
+        for one, other in list(self._counts.values()):
+            shed += one
+            malformed += other
+        return shed, malformed
 
     def notebook(self, owner: str) -> Notebook:
         """What this owner keeps over a restart."""

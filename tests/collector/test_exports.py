@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.exports.decoder import ExportDecoder, ExportSettings
-from collector.exports.stitch import stitch
+from collector.exports.stitcher import Stitcher
 from collector.flows import STATES, FlowBatch, address_number, address_text
 from tests.collector.exports_input import Payload, datagrams_of
 
@@ -67,6 +67,12 @@ def record(
 
 def reply(size: int = 9000, packets: int = 8, port: int = 50000, flags: int = 0x1B) -> bytes:
     return SERVER + CLIENT + struct.pack(">HHBBII", 445, port, 6, flags, size, packets)
+
+
+def stitch(flows: FlowBatch, within_s: float) -> FlowBatch:
+    stitcher = Stitcher(within_s)
+    done = stitcher.feed(flows, 0)
+    return FlowBatch.join([done, stitcher.finish()])
 
 
 def payload(message: bytes, time_s: int = NOW_S) -> Payload:
