@@ -39,6 +39,8 @@ app.add_typer(lines_app, name="lines")
 app.add_typer(assets_app, name="assets")
 setup_app = typer.Typer(no_args_is_help=True, help="Day-0 set-up: propose a plan, confirm it.")
 app.add_typer(setup_app, name="setup")
+report_app = typer.Typer(no_args_is_help=True, help="Reports from what is stored.")
+app.add_typer(report_app, name="report")
 
 Captures = Annotated[list[Path], typer.Argument(help="pcap, pcapng, .gz, .zst, or a folder")]
 Config = Annotated[Path | None, typer.Option("--config", help="settings file (TOML)")]
@@ -376,6 +378,32 @@ def assets_check(ledger: Path) -> None:
 
     listed, faults = read_ledger(ledger)
     _tell_rows(len(listed), faults)
+
+
+@report_app.command("weekly")
+def report_weekly(
+    until: Annotated[str, typer.Option(help="end, e.g. 2026-10-01; else the newest seen")] = "",
+    html: Annotated[Path | None, typer.Option(help="write an HTML file")] = None,
+    english: Annotated[bool, typer.Option(help="in English")] = False,
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """A week in words: incidents, outside lines, maintenance, ledgers, and what was unseen."""
+    from api.reports.weekly import weekly_digest
+    from detector.store import Store
+
+    configuration = _configuration(config, state)
+    hospital = configuration.hospital
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    end_ns = int(_local(until, hospital.timezone).timestamp() * 1e9) if until else 0
+    digest = weekly_digest(store, hospital.name, hospital.timezone, end_ns)
+    store.close()
+    language: Language = "en" if english else "ja"
+    if html is None:
+        typer.echo(digest.to_text(language))
+    else:
+        html.write_text(digest.to_html(language), encoding="utf-8")
+        typer.echo(f"{html}: written")
 
 
 @setup_app.command("propose")

@@ -44,6 +44,7 @@ _MENU: Final[tuple[tuple[str, str, str, Permission], ...]] = (
     ("lines", "/lines", "", "lines.read"),
     ("maintenance", "/maintenance", "", "lines.read"),
     ("setup", "/setup", "", "assets.read"),
+    ("weekly", "/reports/weekly", "", "incidents.read"),
     ("health", "/health", "manage", "health.read"),
     ("people", "/people", "", "people.manage"),
     ("audit", "/audit", "", "audit.read"),

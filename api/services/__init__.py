@@ -23,6 +23,7 @@ from api.services.lines import LineService
 from api.services.login import LoginService
 from api.services.maintenance import MaintenanceService
 from api.services.people import PeopleService
+from api.services.reports import ReportService
 from api.services.setup import SetupService
 from api.services.suppressions import SuppressionService
 from api.settings import ApiSettings
@@ -42,6 +43,7 @@ class Services:
     lines: LineService
     maintenance: MaintenanceService
     setup: SetupService
+    reports: ReportService
     flows: FlowService
     evidence: EvidenceService
     health: HealthService
@@ -75,6 +77,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         lines=LineService(store, gate),
         maintenance=MaintenanceService(store, gate, now_ns),
         setup=SetupService(store, gate, settings.state_dir),
+        reports=ReportService(store, gate),
         flows=FlowService(sources.lake, gate),
         evidence=EvidenceService(store, gate, settings),
         health=HealthService(store, database, gate, now_ns),

@@ -109,10 +109,15 @@ class AssetService:
         return write_ledger([], language, check_form(form))
 
     def _rows(self) -> list[AssetRow]:
-        seen = {str(asset["ip"]): asset for asset in self._store.seen_assets()}
-        listed = {asset.ip: asset for asset in self._store.ledger()}
-        addresses = sorted({*seen, *listed}, key=_order)
-        return [_compare(ip, seen.get(ip), listed.get(ip)) for ip in addresses]
+        return compare_assets(self._store)
+
+
+def compare_assets(store: Store) -> list[AssetRow]:
+    """Every address that was seen or is listed, with the difference, by address."""
+    seen = {str(asset["ip"]): asset for asset in store.seen_assets()}
+    listed = {asset.ip: asset for asset in store.ledger()}
+    addresses = sorted({*seen, *listed}, key=_order)
+    return [_compare(ip, seen.get(ip), listed.get(ip)) for ip in addresses]
 
 
 def _compare(ip: str, seen: Mapping[str, Any] | None, listed: Asset | None) -> AssetRow:

@@ -15,6 +15,7 @@ from dashboards.pages import (
     overview,
     people,
     plans,
+    reports,
     setup,
     suppressions,
 )
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lines.router,
     maintenance.router,
     setup.router,
+    reports.router,
     health.router,
     account.router,
     people.router,

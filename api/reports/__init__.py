@@ -1,0 +1,1 @@
+"""Reports for people who do not watch the console: what a week held, in words."""
