@@ -88,14 +88,14 @@ def flows(
 ) -> None:
     """Write the flows of captures, one connection a line, as Zeek's conn.log counts them."""
     from collector.flow_listing import list_flows
-    from collector.flow_output import open_writer
+    from collector.flow_output import WriteBehind, open_writer
 
     if parquet is not None:
         writer = open_writer("parquet", parquet)
     else:
         writer = open_writer("json" if as_json else "csv" if csv else "text", sys.stdout.buffer)
-    with writer:
-        listing = list_flows(captures, writer)
+    with WriteBehind(writer) as behind:
+        listing = list_flows(captures, behind)
     typer.echo(f"{listing.packets:,} packets, {listing.flows:,} flows", err=True)
     _tell_faults(listing.faults, listing.notes)
 

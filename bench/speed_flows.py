@@ -1,29 +1,41 @@
-"""How fast captures become flows, beside tcpdump, nfpcapd and NFStream.
+"""How fast captures become flows, beside tcpdump, nfpcapd, softflowd, NFStream, tshark and pyshark.
 
-    python -m bench.speed_flows [CAPTURE …] [--packets N]
+    python -m bench.speed_flows [CAPTURE …] [--packets N] [--excerpt N] [--own]
 
-Each program reads the same file, as a whole process; the table shows wall time, processor time and
-the ratio of its wall time to `tcpdump -r FILE -w /dev/null`. Without files two are made in memory
-(/dev/shm): full-size packets in long connections, and 64-byte packets in short ones. NFStream is
-measured where it can be imported.
+Each program reads the same file, as a whole process; the table shows wall time, processor time, the
+greatest memory, packets per second and how these compare with `tcpdump -r FILE -w /dev/null`. The
+last line is the fast lane inside one process, without start-up and output. Slow peers read the
+file's first packets only. Without files two are made in memory (/dev/shm): full-size packets in
+long connections, and 64-byte packets in short ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-_NFSTREAM = """
-import sys
-from nfstream import NFStreamer
-print(sum(1 for _ in NFStreamer(source=sys.argv[1], accounting_mode=1)))
+from bench.peers import ROOT, Peer, cut, install, peers
+
+_LANE = """
+import sys, time
+from collector.capture import open_capture
+from collector.data import read_reference
+from collector.fastlane.lane import FastLane
+from collector.identify.names import name_table
+lane = FastLane(names=name_table(read_reference().name_suffixes()))
+began = packets = 0
+with open_capture(sys.argv[1]) as capture:
+    for chunk in capture:
+        if began:
+            packets += len(chunk)
+        lane.feed(chunk)
+        began = began or time.perf_counter()
+print(packets / (time.perf_counter() - began))
 """
 
 
@@ -31,40 +43,61 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("captures", nargs="*", type=Path)
     parser.add_argument("--packets", type=int, default=5_000_000)
+    parser.add_argument("--excerpt", type=int, default=200_000, help="packets for slow peers")
+    parser.add_argument("--own", action="store_true", help="only tcpdump and this program")
     chosen = parser.parse_args()
+    if not chosen.own:
+        install()
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         captures = chosen.captures or _make(Path(folder), chosen.packets)
         for capture in captures:
-            compare(capture, Path(folder))
+            compare(capture, Path(folder), 0 if chosen.own else chosen.excerpt)
     return 0
 
 
-def compare(capture: Path, folder: Path) -> None:
-    """Measure every program on one capture and print the ratios."""
+def compare(capture: Path, folder: Path, excerpt: int) -> None:
+    """Measure every program on one capture and print the ratios; no peers where excerpt is 0."""
+    total = _count(capture)
     flows = [sys.executable, "mimawari.py", "flows", str(capture)]
-    store = folder / "nf"
-    programs = {
-        "tcpdump -w": ["tcpdump", "-r", str(capture), "-w", os.devnull],
-        "mimawari flows": flows,
-        "mimawari flows --json": [*flows, "--json"],
-        "mimawari replay --json": [sys.executable, "mimawari.py", "replay", str(capture), "--json"],
-        "nfpcapd": ["nfpcapd", "-r", str(capture), "-w", str(store)],
-        "NFStream": [sys.executable, "-c", _NFSTREAM, str(capture)],
-    }
-    print(f"{capture.name}: {capture.stat().st_size / 1e6:,.0f} MB")
+    programs = [
+        Peer("tcpdump -w", ["tcpdump", "-r", str(capture), "-w", os.devnull]),
+        Peer("mimawari flows", flows),
+        Peer("  --json", [*flows, "--json"]),
+        Peer("  --parquet", [*flows, "--parquet", str(folder / "flows.parquet")]),
+    ]
+    if excerpt:
+        cut(capture, folder / "excerpt.pcap", excerpt)
+        cut(capture, folder / "tenth.pcap", excerpt // 10)
+        programs += peers(capture, folder / "excerpt.pcap", folder, excerpt)
+    print(f"{capture.name}: {capture.stat().st_size / 1e6:,.0f} MB, {total:,} packets")
     base = 0.0
-    for name, command in programs.items():
-        if shutil.which(command[0]) is None or (name == "NFStream" and not _has_nfstream()):
-            print(f"  {name:22} not installed")
+    for program in programs:
+        if not program.is_here:
+            print(f"  {program.name:20} not installed")
             continue
-        store.mkdir(exist_ok=True)
-        wall_s, cpu_s, megabytes, status = measure(command)
-        base = base or wall_s
+        (folder / "nf").mkdir(exist_ok=True)
+        wall_s, cpu_s, megabytes, status = measure(program.command)
+        rate = min(program.most_packets or total, total) / wall_s
+        base = base or rate
         told = "" if status == 0 else f"  FAILED (exit {status})"
         times = f"{wall_s:8.2f} s {cpu_s:8.2f} s cpu {megabytes:6.0f} MB"
-        print(f"  {name:22}{times} {wall_s / base:6.2f}x{told}")
-        shutil.rmtree(store)
+        print(f"  {program.name:20}{times} {_rate(rate, base)}{told}", flush=True)
+    lane = subprocess.run(
+        [sys.executable, "-c", _LANE, str(capture)], cwd=ROOT, capture_output=True, check=True
+    )
+    print(f"  {'fast lane in process':46} {_rate(float(lane.stdout), base)}")
+
+
+def _rate(rate: float, base: float) -> str:
+    return f"{rate / 1e6:8.3f} M packets/s {rate / base:8.3f} of tcpdump's"
+
+
+def _count(capture: Path) -> int:
+    from collector.capture import open_capture
+
+    with open_capture(capture) as source:
+        return sum(map(len, source))
 
 
 def measure(command: list[str]) -> tuple[float, float, float, int]:
@@ -91,11 +124,6 @@ def _make(folder: Path, packets: int) -> list[Path]:
         made = [str(folder / name), str(packets), *map(str, shape)]
         subprocess.run([sys.executable, "-m", "bench.traffic", *made], cwd=ROOT, check=True)
     return [folder / name for name in shapes]
-
-
-def _has_nfstream() -> bool:
-    check = [sys.executable, "-c", "import nfstream"]
-    return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Protocol, Self, assert_never
+from typing import Any, BinaryIO, Final, Literal, Protocol, Self, assert_never
 
 import numpy as np
 
 from collector.apps import APPS
 from collector.fastlane.layout import OUTPUT_DTYPE
-from collector.fastlane.text import FIELDS, LONGEST_VALUE, lay_words, write_lines
+from collector.fastlane.text import (
+    FIELDS,
+    LONGEST_VALUE,
+    SLACK,
+    lay_words,
+    new_scratch,
+    write_lines,
+)
 from collector.flows import STATES, FlowBatch
 
 Form = Literal["json", "csv", "text"]
 
+#: Flows of one row group of Parquet, at least.
+_ROW_GROUP: Final = 1 << 17
 #: Rows that are turned into text at once.
 _BATCH = 8192
 _QUOTED = {"src", "dst", "src_mac", "dst_mac", "state", "app", "sensor", "community_id"}
@@ -104,6 +114,7 @@ class LineWriter(_Closing):
         self._apps = lay_words([name.encode() for name in APPS])
         self._longest = sum(map(len, between)) + LONGEST_VALUE * len(names)
         self._out = np.empty(0, np.uint8)
+        self._scratch = new_scratch()
         if form != "json":
             stream.write((("," if form == "csv" else "\t").join(names) + "\n").encode())
 
@@ -111,34 +122,79 @@ class LineWriter(_Closing):
         names = [_quote(name, self._form) for name in flows.sensors]
         longest = self._longest + max(map(len, names), default=0)
         rows = np.ascontiguousarray(flows.rows).view(OUTPUT_DTYPE)
-        if len(self._out) < min(_BATCH, len(rows)) * longest:
-            self._out = np.empty(min(_BATCH, len(rows)) * longest, np.uint8)
+        room = min(_BATCH, len(rows)) * longest + SLACK
+        if len(self._out) < room:
+            self._out = np.empty(room, np.uint8)
         sensors = lay_words(names)
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
             size = write_lines(
-                some, self._out, self._chosen, self._between, self._states, self._apps, sensors
-            )
+                some, self._out, self._chosen, self._between, self._states, self._apps, sensors,
+                self._scratch,
+            )  # fmt: skip
             self._stream.write(self._out[:size].data)
 
 
 class ParquetWriter(_Closing):
-    """Writes batches as row groups of one Parquet file."""
+    """Writes flows as row groups of one Parquet file; small batches wait for one another."""
 
     def __init__(self, path: Path) -> None:
-        import pyarrow.parquet
-
-        from collector.arrow import arrow_schema
-
-        self._writer = pyarrow.parquet.ParquetWriter(path, arrow_schema(), compression="zstd")
+        path.open("wb").close()  # a place that cannot be written is told before the work
+        self._path = path
+        self._writer: Any = None
+        self._waiting: list[FlowBatch] = []
 
     def write(self, flows: FlowBatch) -> None:
-        from collector.arrow import to_table
-
-        self._writer.write_table(to_table(flows))
+        if self._waiting and flows.sensors != self._waiting[0].sensors:
+            self._flush()
+        if len(flows):
+            self._waiting.append(flows)
+        if sum(map(len, self._waiting)) >= _ROW_GROUP:
+            self._flush()
 
     def close(self) -> None:
+        self._flush()
         self._writer.close()
+
+    def _flush(self) -> None:
+        # Arrow takes a third of a second to load: here it does so beside the fast lane's kernels.
+        from collector.arrow import arrow_schema, to_table
+
+        if self._writer is None:
+            from pyarrow.parquet import ParquetWriter as ArrowWriter
+
+            self._writer = ArrowWriter(self._path, arrow_schema(), compression="zstd")
+        if self._waiting:
+            self._writer.write_table(to_table(FlowBatch.join(self._waiting)))
+        self._waiting = []
+
+
+class WriteBehind(_Closing):
+    """Writes in a thread of its own, while the caller makes the next flows; faults come later.
+
+    Worth a thread because turning flows into bytes releases the interpreter's lock.
+    """
+
+    def __init__(self, writer: FlowWriter) -> None:
+        self._writer = writer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="write-behind")
+        self._last: Future[None] | None = None
+
+    def write(self, flows: FlowBatch) -> None:
+        self._wait()
+        self._last = self._thread.submit(self._writer.write, flows)
+
+    def close(self) -> None:
+        try:
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            self._writer.close()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            last, self._last = self._last, None
+            last.result()
 
 
 def _between(form: Form, names: tuple[str, ...]) -> list[bytes]:

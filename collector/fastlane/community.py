@@ -105,9 +105,14 @@ def _fill_address(high: Any, low: Any, block: Any, at: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _rotate(value: Any, bits: int) -> Any:
     return np.uint32(np.uint32(value << np.uint32(bits)) | value >> np.uint32(32 - bits))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _round(a: Any, b: Any, c: Any, d: Any, e: Any, mixed: Any, word: Any) -> Any:
+    return np.uint32(_rotate(a, 5) + mixed + e + word), a, _rotate(b, 30), c, d
 
 
 @njit(cache=True, nogil=True)
@@ -120,17 +125,18 @@ def _sha1(block: NDArray[np.uint8], words: NDArray[np.uint32]) -> NDArray[np.uin
         words[i] = _rotate(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1)
     a, b, c = np.uint32(0x67452301), np.uint32(0xEFCDAB89), np.uint32(0x98BADCFE)
     d, e = np.uint32(0x10325476), np.uint32(0xC3D2E1F0)
-    for i in range(80):
-        if i < 20:
-            mixed = np.uint32((b & c) | (~b & d)) + np.uint32(0x5A827999)
-        elif i < 40:
-            mixed = np.uint32(b ^ c ^ d) + np.uint32(0x6ED9EBA1)
-        elif i < 60:
-            mixed = np.uint32((b & c) | (b & d) | (c & d)) + np.uint32(0x8F1BBCDC)
-        else:
-            mixed = np.uint32(b ^ c ^ d) + np.uint32(0xCA62C1D6)
-        following = np.uint32(_rotate(a, 5) + mixed + e + words[i])
-        e, d, c, b, a = d, c, _rotate(b, 30), a, following
+    for i in range(20):
+        mixed = np.uint32((b & c) | (~b & d)) + np.uint32(0x5A827999)
+        a, b, c, d, e = _round(a, b, c, d, e, mixed, words[i])
+    for i in range(20, 40):
+        mixed = np.uint32(b ^ c ^ d) + np.uint32(0x6ED9EBA1)
+        a, b, c, d, e = _round(a, b, c, d, e, mixed, words[i])
+    for i in range(40, 60):
+        mixed = np.uint32((b & c) | (b & d) | (c & d)) + np.uint32(0x8F1BBCDC)
+        a, b, c, d, e = _round(a, b, c, d, e, mixed, words[i])
+    for i in range(60, 80):
+        mixed = np.uint32(b ^ c ^ d) + np.uint32(0xCA62C1D6)
+        a, b, c, d, e = _round(a, b, c, d, e, mixed, words[i])
     starts = (0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0)
     for i, part in enumerate((a, b, c, d, e)):
         word = (np.int64(part) + starts[i]) & 0xFFFFFFFF

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.capture.chunk import Chunk
+from collector.capture.windows import Pool
 from collector.fastlane import layout, select, steps, table, track
 from collector.fastlane.fragments import new_fragments
 from collector.fastlane.ports import likely_servers
@@ -20,6 +21,8 @@ from collector.packet import PICK_DTYPE, Pick
 
 #: Flow records and picks that one header row can cause.
 _RECORDS_PER_ROW, _PICKS_PER_ROW = 3, 2
+#: Records of one chunk that are handed over without a copy.
+_MANY: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class FastLane:
         start_numba()
         settings = settings or FastLaneSettings()
         self._sensors = (sensor,)
-        self._out = np.empty(0, layout.OUTPUT_DTYPE)
+        self._records = Pool(layout.OUTPUT_DTYPE)
         self._picks = np.empty(0, layout.PICK_ROW_DTYPE)
         budget = np.zeros((len(Pick), 3), np.int64)
         budget[:, select.LIMIT] = settings.sighting_picks_per_s
@@ -88,23 +91,25 @@ class FastLane:
         """Take one chunk; its buffer must stay alive as long as the picks are used."""
         rows = len(chunk) * layout.MAX_LAYERS
         # Only what is written is ever touched, so the generous size costs no memory.
-        self._out = _room(self._out, self.live_flows + _RECORDS_PER_ROW * rows)
+        out = self._room_for(self.live_flows + _RECORDS_PER_ROW * rows)
         self._picks = _room(self._picks, _PICKS_PER_ROW * rows)
-        flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, self._out, self._picks)
-        return self._output(self._out[:flows].copy(), self._picks[:picked].copy())
+        flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, out, self._picks)
+        return self._output(_told(out, flows), self._picks[:picked].copy())
 
     def advance(self, now_ns: int) -> FastLaneOutput:
         """Bring event time forward where no packet does, so that silent flows end (live input)."""
         # A flow ends once, and may be reported in part first.
-        self._out = _room(self._out, 2 * self.live_flows)
-        count = table.advance(self._lane.table, now_ns, self._out, 0)
-        return self._output(self._out[:count].copy(), np.empty(0, layout.PICK_ROW_DTYPE))
+        out = self._room_for(2 * self.live_flows)
+        count = table.advance(self._lane.table, now_ns, out, 0)
+        return self._output(_told(out, count), np.empty(0, layout.PICK_ROW_DTYPE))
 
     def finish(self) -> FastLaneOutput:
         """Report what is still alive, as of the last packet's time; in order of first packet."""
-        out = np.empty(self.live_flows, layout.OUTPUT_DTYPE)
-        rows = out[: track.finish(self._lane, out)]
-        rows = rows[np.argsort(rows["first_ns"], kind="stable")]
+        numbers, first_ns = np.empty((2, self.live_flows), np.int64)
+        track.list_live(self._lane, numbers, first_ns)
+        numbers = numbers[np.argsort(first_ns, kind="stable")]
+        out = np.empty(len(numbers), layout.OUTPUT_DTYPE)
+        rows = out[: track.finish(self._lane, numbers, out)]
         return self._output(rows, np.empty(0, layout.PICK_ROW_DTYPE))
 
     @property
@@ -131,11 +136,19 @@ class FastLane:
             },
         )
 
+    def _room_for(self, records: int) -> NDArray[Any]:
+        return self._records.take(1 << records.bit_length())
+
     def _output(self, rows: NDArray[Any], picks: NDArray[Any]) -> FastLaneOutput:
         now_ns = int(self._lane.table.clock[table.NOW])
         return FastLaneOutput(
             FlowBatch(rows.view(FLOW_DTYPE), self._sensors), picks.view(PICK_DTYPE), now_ns
         )
+
+
+def _told(out: NDArray[Any], count: int) -> NDArray[Any]:
+    """The records written; few are copied, so that who keeps them does not keep all the room."""
+    return out[:count].copy() if count < _MANY else out[:count]
 
 
 def _room(rows: NDArray[Any], count: int) -> NDArray[Any]:

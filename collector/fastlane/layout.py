@@ -109,6 +109,7 @@ FLOW_ROW_DTYPE: Final = np.dtype(
         ("skips", "u1"),  # bit 0 originator, bit 1 responder: skip_to holds
         ("end_reason", "u1"),
         ("is_live", "u1"),
+        ("unused", "u8"),  # fills the third line, so that every row starts on one
     ],
     align=True,
 )

@@ -49,7 +49,7 @@ IDLE, ACTIVE_END, END, FORCED, RESOURCES = 1, 2, 3, 4, 5
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _32: Final = np.uint64(32)
 _NONE: Final = np.uint64(0)
-#: Flows of one bucket whose memory is asked for before the first of them is looked at.
+#: How many flows of a bucket ahead memory is asked for.
 _AHEAD: Final = 16
 #: A flow that saw damaged packets only is reported all the same; a bit of a row's `closed`.
 IS_DAMAGED: Final = 8
@@ -135,7 +135,12 @@ def insert(table: Table, head: Any) -> int:
     clock = table.clock
     number = clock[FREE]
     if number >= 0:
-        clock[FREE] = table.links[number].next
+        following = np.int64(table.links[number].next)
+        clock[FREE] = following
+        # The row after this one is wanted soon, by the next new flow.
+        prefetch(table.links, following, 0)
+        for line in (0, 64, 128):
+            prefetch(table.rows, following, line)
     else:
         number = clock[FRESH]
         clock[FRESH] += 1
@@ -288,12 +293,11 @@ def _turn_wheel(table: Table, target: int, out: Any, count: int) -> int:
         bucket = clock[TICK] & (WHEEL - 1)
         clock[TICK] += 1
         boundary = clock[TICK] << _TICK_SHIFT
-        ahead = 0
+        runner = np.int64(table.heads[bucket])
+        for _ in range(_AHEAD):
+            runner = _fetch(table, runner)
         while table.heads[bucket] >= 0:
-            if ahead == 0:
-                ahead = _AHEAD
-                _fetch_chain(table, bucket)
-            ahead -= 1
+            runner = _fetch(table, runner)
             number = np.int64(table.heads[bucket])
             row = table.rows[number]
             if ends_at(row, table.limits) < boundary and is_over(row, clock[NOW], table.limits):
@@ -309,19 +313,20 @@ def _turn_wheel(table: Table, target: int, out: Any, count: int) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)
-def _fetch_chain(table: Table, bucket: int) -> None:
-    """Ask for the memory of the bucket's next flows, so that it arrives together."""
-    mask = np.uint64(len(table.slots) - 1)
-    number = np.int64(table.heads[bucket])
-    for _ in range(_AHEAD):
-        if number < 0:
-            return
-        link = table.links[number]
-        prefetch(table.slots, np.int64(np.uint64(link.tag) & mask), 0)
-        for line in (0, 64, 128):
-            prefetch(table.rows, number, line)
-        number = np.int64(link.next)
+@njit(cache=True, nogil=True, forceinline=True)
+def _fetch(table: Table, number: int) -> int:
+    """Ask for the memory of a flow that is looked at soon; returns the one behind it in its bucket.
+
+    Its link was asked for one step before, so that following the chain does not wait for memory.
+    """
+    if number < 0:
+        return number
+    link = table.links[number]
+    prefetch(table.slots, np.int64(np.uint64(link.tag) & np.uint64(len(table.slots) - 1)), 0)
+    for line in (0, 64, 128):
+        prefetch(table.rows, number, line)
+    prefetch(table.links, np.int64(link.next), 0)
+    return np.int64(link.next)
 
 
 @njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collector.fastlane.community import put_community_id
+from collector.fastlane.wire import borrow, copy8
 
 #: What a line tells of a flow, in this order; `open_writer` chooses which and what stands between.
 FIELDS: Final = (
@@ -23,8 +24,12 @@ FIELDS: Final = (
 #: Longest a value can get, but for the sensor's name: 20 digits, 39 of IPv6, 30 of community ID.
 LONGEST_VALUE: Final = 40
 
+_PAIRS = np.frombuffer(b"".join(b"%02d" % pair for pair in range(100)), np.uint8).copy()
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8).copy()
+#: Words are copied eight bytes at a time; so much behind their end is read and written.
+SLACK: Final = 8
 _MAPPED, _32 = np.uint64(0xFFFF), np.uint64(32)
+_TEN, _HUNDRED = np.uint64(10), np.uint64(100)
 
 
 class Words(NamedTuple):
@@ -34,37 +39,59 @@ class Words(NamedTuple):
     offsets: NDArray[np.int64]
 
 
+class Scratch(NamedTuple):
+    """Room for the hash of one community ID."""
+
+    words: NDArray[np.uint32]
+    block: NDArray[np.uint8]
+
+
+def new_scratch() -> Scratch:
+    return Scratch(np.zeros(80, np.uint32), np.zeros(64, np.uint8))
+
+
 def lay_words(words: list[bytes]) -> Words:
     offsets = np.zeros(len(words) + 1, np.int64)
     np.cumsum([len(word) for word in words], out=offsets[1:])
-    return Words(np.frombuffer(b"".join(words) + b"\0", np.uint8).copy(), offsets)
+    return Words(np.frombuffer(b"".join(words) + bytes(SLACK), np.uint8).copy(), offsets)
 
 
 @njit(cache=True, nogil=True)
 def write_lines(
-    rows: Any, out: Any, chosen: Any, between: Words, states: Words, apps: Words, sensors: Words
-) -> int:
+    rows: Any, out: Any, chosen: Any, between: Words, states: Words, apps: Words, sensors: Words,
+    scratch: Scratch,
+) -> int:  # fmt: skip
     """Write one line per OUTPUT_DTYPE row into `out` (uint8); returns the bytes written.
 
     `chosen` are indexes into FIELDS; `between` has one more word than that: before each value, and
-    after the last one. `out` must have room for the longest line times the rows.
+    after the last one. `out` must have room for the longest line times the rows, and SLACK more.
     """
-    scratch, block = np.zeros(80, np.uint32), np.zeros(64, np.uint8)
+    words, block = borrow(scratch.words), borrow(scratch.block)
+    rows, out, chosen = borrow(rows), borrow(out), borrow(chosen)
+    between, states = _borrow_words(between), _borrow_words(states)
+    apps, sensors = _borrow_words(apps), _borrow_words(sensors)
     at = 0
     for number in range(len(rows)):
         row = rows[number]
         for place in range(len(chosen)):
             at = put_word(out, at, between, place)
-            at = _put_field(out, at, row, chosen[place], states, apps, sensors, scratch, block)
+            at = _put_field(out, at, row, chosen[place], states, apps, sensors, words, block)
         at = put_word(out, at, between, len(chosen))
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
+def _borrow_words(words: Words) -> Words:
+    return Words(borrow(words.text), borrow(words.offsets))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def _put_field(
     out: Any, at: int, row: Any, field: int, states: Words, apps: Words, sensors: Words,
-    scratch: Any, block: Any,
+    words: Any, block: Any,
 ) -> int:  # fmt: skip
+    if field >= 10:
+        return _put_count(out, at, row, field, states, apps, sensors, words, block)
     if field == 0:
         return put_number(out, at, row.first_ns)
     if field == 1:
@@ -83,8 +110,14 @@ def _put_field(
         return put_number(out, at, row.vlan)
     if field == 8:
         return put_mac(out, at, row.source_mac)
-    if field == 9:
-        return put_mac(out, at, row.destination_mac)
+    return put_mac(out, at, row.destination_mac)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _put_count(
+    out: Any, at: int, row: Any, field: int, states: Words, apps: Words, sensors: Words,
+    words: Any, block: Any,
+) -> int:  # fmt: skip
     if field == 10:
         return put_number(out, at, row.packets)
     if field == 11:
@@ -105,30 +138,38 @@ def _put_field(
         return put_number(out, at, row.app_confidence)
     if field == 19:
         return put_word(out, at, sensors, np.int64(row.sensor))
-    return put_community_id(out, at, row, scratch, block)
+    return put_community_id(out, at, row, words, block)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def put_word(out: Any, at: int, words: Words, number: int) -> int:
     if number < 0 or number + 1 >= len(words.offsets):
         return at
-    for place in range(words.offsets[number], words.offsets[number + 1]):
-        out[at] = words.text[place]
-        at += 1
-    return at
+    start, stop = words.offsets[number], words.offsets[number + 1]
+    for place in range(0, stop - start, SLACK):
+        copy8(out, at + place, words.text, start + place)
+    return at + stop - start
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def put_number(out: Any, at: int, value: Any) -> int:
     """Decimal digits of a number that is not negative."""
     rest = np.uint64(value)
-    digits, probe = 1, rest
-    while probe >= np.uint64(10):
-        probe //= np.uint64(10)
+    digits, bound = 1, _TEN
+    while digits < 20 and rest >= bound:
         digits += 1
-    for place in range(at + digits - 1, at - 1, -1):
-        out[place] = np.uint8(48) + np.uint8(rest % np.uint64(10))
-        rest //= np.uint64(10)
+        bound *= _TEN  # past 19 digits it is not looked at
+    place = at + digits
+    while rest >= _HUNDRED:
+        pair = np.int64(rest % _HUNDRED) * 2
+        rest //= _HUNDRED
+        place -= 2
+        out[place] = _PAIRS[pair]
+        out[place + 1] = _PAIRS[pair + 1]
+    if rest >= _TEN:
+        out[place - 2] = _PAIRS[np.int64(rest) * 2]
+        rest %= _TEN
+    out[place - 1] = np.uint8(48) + np.uint8(rest)
     return at + digits
 
 

@@ -73,6 +73,31 @@ def prefetch(typing_context: Any, array: Any, at: Any, skip: Any) -> Any:
 
 
 @intrinsic  # type: ignore[misc, unused-ignore]
+def _copy8(typing_context: Any, out: Any, to: Any, text: Any, at: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        width = ir.IntType(64)
+        places = []
+        for array_type, array, offset in (
+            (signature.args[0], arguments[0], arguments[1]),
+            (signature.args[2], arguments[2], arguments[3]),
+        ):
+            data = context.make_array(array_type)(context, builder, array).data
+            places.append(builder.bitcast(builder.gep(data, [offset]), width.as_pointer()))
+        builder.store(builder.load(places[1], align=1), places[0], align=1)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, text, types.int64), generate
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def copy8(out: Any, to: int, text: Any, at: int) -> None:
+    """Copy eight bytes between uint8 arrays."""
+    if IS_CHECKED and (to + 8 > len(out) or at + 8 > len(text)):
+        raise IndexError("copy8 outside of the arrays")
+    _copy8(out, to, text, at)
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
 def borrow(typing_context: Any, array: Any) -> Any:
     """The same array without an owner: passing it on then counts no references.
 

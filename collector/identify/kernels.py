@@ -18,7 +18,13 @@ from collector.identify.names import app_of_name
 from collector.identify.network import network_tcp, network_udp
 from collector.identify.ports import ip_protocol_app, tcp_port_app, udp_port_app
 from collector.identify.remote import remote_tcp, remote_udp
-from collector.identify.tls_marks import certificate_tool, looks_like_tor, tool_by_alpn
+from collector.identify.tls_marks import (
+    certificate_tool,
+    is_resolver_name,
+    is_resolver_port,
+    looks_like_tor,
+    tool_by_alpn,
+)
 from collector.identify.tunnels import tunnel_tcp, tunnel_udp
 from collector.identify.web import (
     dtls,
@@ -45,7 +51,7 @@ from collector.identify.wire import (
 )
 
 HTTP, TLS, QUIC, RDP = APP_CODE["http"], APP_CODE["tls"], APP_CODE["quic"], APP_CODE["rdp"]
-TOR = APP_CODE["tor"]
+TOR, DOH = APP_CODE["tor"], APP_CODE["doh"]
 TCP, UDP = 6, 17
 
 
@@ -79,6 +85,8 @@ def identify(
             tool = app_of_name(names, buffer, at, stop)
             if tool:
                 return tool, NAMED
+            if is_resolver_name(buffer, at, stop):
+                return DOH, SHAPED
         elif app == HTTP and not is_reply:
             at, stop = http_host(buffer, start, end)
             tool = app_of_name(names, buffer, at, stop)
@@ -145,6 +153,9 @@ def _identify_tls(
         tool = tool_by_alpn(buffer, start, end)
         if tool:
             return tool, SURE
+    if is_resolver_port(source_port, destination_port):
+        return DOH, SHAPED
+    if is_client_hello(buffer, start, end):
         if looks_like_tor(buffer, start, end):
             return TOR, SHAPED
         return (RDP, SHAPED) if destination_port == 3389 else (TLS, HELLO)
@@ -168,7 +179,7 @@ def _identify_udp(
     if app:
         return app, confidence
     if is_quic(buffer, start, end):
-        return QUIC, SURE
+        return (DOH, SHAPED) if is_resolver_port(source_port, destination_port) else (QUIC, SURE)
     app, confidence = dtls(buffer, start, end)
     if app:
         return app, confidence

@@ -9,9 +9,9 @@ from numba import njit
 
 from collector.apps import APP_CODE
 from collector.identify.web import find_extension, server_name
-from collector.identify.wire import Bytes, find, starts
+from collector.identify.wire import Bytes, find, on, starts
 
-ANYDESK, CLOUDFLARED = APP_CODE["anydesk"], APP_CODE["cloudflared"]
+ANYDESK, CLOUDFLARED, DOH = APP_CODE["anydesk"], APP_CODE["cloudflared"], APP_CODE["doh"]
 FORTINET, TOR = APP_CODE["fortinet_sslvpn"], APP_CODE["tor"]
 #: Where FortiGate listens for SSL VPN; its other services show the same certificate.
 _FORTINET_PORTS = (10443, 4433, 4443, 8443, 20443)
@@ -25,7 +25,38 @@ def tool_by_alpn(buffer: Bytes, start: int, end: int) -> int:
         return 0
     if starts(buffer, at + 3, stop, b"anydesk/"):
         return ANYDESK
+    if starts(buffer, at + 2, stop, b"\x03dot"):
+        return DOH
     return CLOUDFLARED if find(buffer, at, stop, b"argotunnel") > 0 else 0
+
+
+@njit(cache=True, nogil=True)
+def is_resolver_port(source_port: int, destination_port: int) -> bool:
+    """DNS over TLS (RFC 7858) and over QUIC (RFC 9250), also where it stood before."""
+    return on(source_port, destination_port, 853) or on(source_port, destination_port, 784)
+
+
+@njit(cache=True, nogil=True)
+def is_resolver_name(buffer: Bytes, at: int, stop: int) -> bool:
+    """A host name that says it is a resolver: `dns` or `dns2` in front, `doh` anywhere but last."""
+    if stop - at > 255:
+        return False
+    label = at
+    while label < stop:
+        last = label
+        while last < stop and buffer[last] != 46:
+            last += 1
+        if last >= stop:
+            return False
+        is_first = label == at and starts(buffer, label, last, b"dns")
+        if is_first or starts(buffer, label, last, b"doh"):
+            rest = label + 3
+            while rest < last and (48 <= buffer[rest] <= 57 or buffer[rest] == 45):
+                rest += 1
+            if rest == last:
+                return True
+        label = last + 1
+    return False
 
 
 @njit(cache=True, nogil=True)

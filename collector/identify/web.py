@@ -70,6 +70,17 @@ def is_request(buffer: Bytes, start: int, end: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _names_port(buffer: Bytes, at: int, stop: int) -> bool:
+    """Does `host:port` and a blank stand here (RFC 9110 §9.3.6)?"""
+    colon = 0
+    while at < stop and buffer[at] > 32:
+        if buffer[at] == 58:
+            colon = at + 1
+        at += 1
+    return at < stop and buffer[at] == 32 and 0 < colon < at and 48 <= buffer[at - 1] <= 57
+
+
+@njit(cache=True, nogil=True)
 def http(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
 ) -> tuple[int, int]:
@@ -85,10 +96,13 @@ def http(
     if buffer[start] == 67:  # CONNECT; AnyConnect's own path sets it apart from a proxy's
         if starts(buffer, path, stop, b"/CSCOSSLC/tunnel"):
             return ANYCONNECT, SURE
-        return HTTP_PROXY, SURE
+        return (HTTP_PROXY, SURE) if _names_port(buffer, path, stop) else NOTHING
     if starts(buffer, start, end, b"SSTP_"):
         return SSTP, SURE
-    if starts(buffer, path, stop, b"http://"):
+    # Some programs write the whole address to a web server itself, always on port 80.
+    if starts(buffer, path, stop, b"http://") and (
+        destination_port != 80 or find(buffer, path, stop, b"\r\nProxy-") > 0
+    ):
         return HTTP_PROXY, SHAPED
     app = _by_path(buffer, start, path, stop)
     if app:

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.flow_output import open_writer, write_csv, write_json, write_parquet
+from collector.flow_output import (
+    WriteBehind,
+    open_writer,
+    write_csv,
+    write_json,
+    write_parquet,
+)
 from collector.flows import FLOW_DTYPE, FlowBatch, address_number, address_text, mac_text
 
 ADDRESSES = st.one_of(
@@ -116,3 +122,31 @@ def test_many_batches_join_to_the_same_text() -> None:
         for start in range(0, len(flows), 777):
             writer.write(flows.take(slice(start, start + 777)))
     assert whole.getvalue() == pieces.getvalue()
+
+
+def test_writing_behind_keeps_the_order_and_tells_faults() -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError("no space left")
+
+    flows = [flow(str(IPv4Address(n)), "10.0.0.1") for n in range(40)]
+    whole, behind = io.BytesIO(), io.BytesIO()
+    write_json(FlowBatch.join(flows), whole)
+    with WriteBehind(open_writer("json", behind)) as writer:
+        for piece in flows:
+            writer.write(piece)
+    assert behind.getvalue() == whole.getvalue()
+    with pytest.raises(OSError, match="no space"), WriteBehind(open_writer("json", Full())) as full:
+        full.write(flows[0])
+        full.write(flows[1])
+
+
+@pytest.mark.parametrize("value", [0, 9, 10, 99, 100, 12345, 10**18, 2**64 - 1])
+def test_numbers_of_any_length(value: int) -> None:
+    assert as_json(flow("10.0.0.1", "10.0.0.2", bytes=value))[0]["bytes"] == value
+
+
+def test_parquet_without_flows_is_a_table_without_rows(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    write_parquet(FlowBatch.empty(), tmp_path / "none.parquet")
+    assert duckdb.sql(f"from '{tmp_path}/none.parquet'").fetchall() == []

@@ -142,6 +142,45 @@ def test_a_listed_name_gives_the_tool_away() -> None:
     assert APPS[tool(b"anydesk.com.example")] == "tls"
 
 
+@pytest.mark.parametrize(
+    ("name", "app"),
+    [
+        (b"doh.example.net", "doh"),
+        (b"eu.doh-2.example.net", "doh"),
+        (b"dns.example", "doh"),
+        (b"dns9.example.net", "doh"),
+        (b"my.dns.example.net", "tls"),
+        (b"dnsadmin.example.net", "tls"),
+        (b"www.example.doh", "tls"),
+        (b"dohle.example.net", "tls"),
+    ],
+)
+def test_a_resolver_says_so_in_its_name(name: bytes, app: str) -> None:
+    hello, names = np.frombuffer(client_hello(name), np.uint8), name_table([])
+    assert APPS[identify(hello, 0, len(hello), TCP, 50000, 443, False, names)[0]] == app
+
+
+def test_dns_over_tls_by_its_port_or_protocol() -> None:
+    assert named(client_hello(b""), to=853) == "doh"
+    assert named(client_hello(b"x.example", alpn=b"dot")) == "doh"
+    assert named(client_hello(b"x.example", alpn=b"h2")) == "tls"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "to", "app"),
+    [
+        (b"CONNECT mail.example:443 HTTP/1.1\r\n\r\n", 3128, "http_proxy"),
+        (b'CONNECT {"verbose":false}\r\nPING\r\n', 4222, "unknown"),
+        (b"GET http://www.example/ HTTP/1.1\r\nHost: www.example\r\n\r\n", 8080, "http_proxy"),
+        (b"GET http://www.example/ HTTP/1.1\r\nHost: www.example\r\n\r\n", 80, "http"),
+        (b"GET http://www.example/ HTTP/1.1\r\nProxy-Connection: close\r\n\r\n", 80,
+         "http_proxy"),
+    ],
+)  # fmt: skip
+def test_a_proxy_is_asked_for_another_host(request_line: bytes, to: int, app: str) -> None:
+    assert named(request_line, to=to) == app
+
+
 def test_port_alone_is_a_weak_hint() -> None:
     app, confidence = identify_by_port(TCP, 50000, 3389)
     assert (APPS[app], confidence <= 40) == ("rdp", True)
