@@ -4,8 +4,8 @@
 
 Two network namespaces with a virtual cable are made (needs root and tcpreplay). The capture is
 sent at each rate (0: as fast as tcpreplay can) to `mimawari collect` (flows and sightings on,
-tshark off) and to `tcpdump -w /dev/null`; the table shows what was sent, what came, what was lost, and the
-share of one core that the receiver used.
+tshark off) and to `tcpdump -w /dev/null`; the table shows what was sent, what came, what was lost,
+and the share of one core that the receiver used.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def _mimawari(cable: Wire, chosen: argparse.Namespace, rate: int, folder: Path) 
     state = folder / "state"
     process = cable.start(cable.far, *mimawari("collect", settings_file(folder, [source]), state))
     try:
-        while not spooled(state):
-            time.sleep(0.2)
+        while not _is_up(state):
+            time.sleep(0.5)
         time.sleep(1)
         before = _processor_s(process.pid)
         by_thread = _by_thread(process.pid)
@@ -75,6 +75,11 @@ def _mimawari(cable: Wire, chosen: argparse.Namespace, rate: int, folder: Path) 
         f"flows {last.flows:,} shed {sum(last.shed.values()):,} cores {spent / chosen.seconds:.2f} "
         f"ring and fast lane {lane / chosen.seconds:.2f}"
     )
+
+
+def _is_up(state: Path) -> bool:
+    seen = spooled(state)
+    return bool(seen) and seen[-1].health.sources["interface far0"]["state"] == "up"
 
 
 def _tcpdump(cable: Wire, chosen: argparse.Namespace, rate: int, folder: Path) -> str:

@@ -150,17 +150,19 @@ class Order:
 
     def settle(self, seen: Observations, is_last: bool) -> Observations:
         """What is complete up to the watermark; the rest waits for the next time."""
-        flows = seen.flows if not len(self._rows) else FlowBatch.join([self._rows, seen.flows])
-        rows = flows.rows.copy()
-        if is_last:
-            latest = int(rows["reported_ns"].max()) if len(rows) else 0
-            until_ns = max(self.watermark_ns, latest)
-        else:
-            until_ns = self.watermark_ns
-        np.maximum(rows["reported_ns"], self._given_ns, out=rows["reported_ns"])
-        rows = rows[np.argsort(rows["reported_ns"], kind="stable")]
+        flows = FlowBatch.join([self._rows, seen.flows]) if len(self._rows) else seen.flows
+        rows, reported = flows.rows, flows.reported_ns
+        until_ns = self.watermark_ns
+        if is_last and len(rows):
+            until_ns = max(until_ns, int(reported.max()))
+        # Rows are wide: they are only touched where something came late or out of order.
+        if len(rows) and int(reported.min()) < self._given_ns:
+            rows = rows.copy()
+            np.maximum(rows["reported_ns"], self._given_ns, out=rows["reported_ns"])
+        if (np.diff(rows["reported_ns"]) < 0).any():
+            rows = rows[np.argsort(rows["reported_ns"], kind="stable")]
         cut = len(rows) if is_last else int(np.searchsorted(rows["reported_ns"], until_ns, "right"))
-        self._rows = FlowBatch(rows[cut:], flows.sensors)
+        self._rows = FlowBatch(rows[cut:].copy(), flows.sensors)
         sightings = sorted([*self._sightings, *seen.sightings], key=_time)
         here = len(sightings) if is_last else sum(s.time_ns <= until_ns for s in sightings)
         self._sightings = sightings[here:]

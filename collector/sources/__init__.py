@@ -8,7 +8,17 @@ from collector.sources.flow_listener import FlowListener
 from collector.sources.folder import FolderSource
 from collector.sources.interface import InterfaceSource
 from collector.sources.source import Source
+from collector.sources.syslog import EventFile, SyslogListener
 
-SOURCES: tuple[type[Source], ...] = (InterfaceSource, FlowListener, FolderSource)
+SOURCES: tuple[type[Source], ...] = (
+    InterfaceSource,
+    FlowListener,
+    FolderSource,
+    SyslogListener,
+    EventFile,
+)
 
-AnySource = Annotated[InterfaceSource | FlowListener | FolderSource, Field(discriminator="kind")]
+AnySource = Annotated[
+    InterfaceSource | FlowListener | FolderSource | SyslogListener | EventFile,
+    Field(discriminator="kind"),
+]
