@@ -169,3 +169,33 @@ def _renew(
         row.first_ns = min(row.first_ns, first_ns)
     hour = ((last_ns + offset_ns) // _HOUR_NS + 72) % 168  # 1970-01-01 was a Thursday
     hours[edge, hour // 8] |= np.uint8(1 << (hour % 8))
+
+
+@njit(cache=True, nogil=True)
+def tally(
+    keys: Any, edges: Any, source: int, destination: int, service: int, is_source: Any, users: Any
+) -> Any:  # pragma: no cover - compiled
+    """One pass for `EdgeMemory.surprise`.
+
+    Returns the days of the edge, the days of all the source does by the service, how many sources
+    there are and how many edges of the service. `is_source` (by host number) is filled, and `users`
+    (edges, 2) with source and target of the service's edges.
+    """
+    own, whole = 0.0, 0.0
+    sources, count = 0, 0
+    for at in range(len(keys)):
+        key = keys[at]
+        who = key >> np.uint64(40)
+        if not is_source[who]:
+            is_source[who] = True
+            sources += 1
+        if key & np.uint64(0xFFFF) != service:
+            continue
+        target = key >> np.uint64(16) & np.uint64(0xFFFFFF)
+        users[count, 0], users[count, 1] = who, target
+        count += 1
+        if who == source:
+            whole += edges[at].days
+            if target == destination:
+                own += edges[at].days
+    return own, whole, sources, count

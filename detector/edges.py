@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from collector.apps import APP_CODE, APPS
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
-from detector.edge_kernels import fill_indexes, find_all, learn
+from detector.edge_kernels import fill_indexes, find_all, learn, tally
 
 if TYPE_CHECKING:
     from detector.detection import Window
@@ -161,19 +161,17 @@ class EdgeMemory:
 
     def surprise(self, source: int, destination: int, service: int) -> float:
         """How unexpected the edge is, in bits: -log2 of its smoothed probability (B3)."""
-        edges = self._edges
-        if len(edges) == 0 or self._hosts is None:
+        if len(self) == 0 or self._hosts is None:
             return 0.0
-        its_source = edges["key"] >> np.uint64(40)
-        its_service = edges["key"] & np.uint64(0xFFFF)
-        its_target = (edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
-        of_service = its_service == service
-        own = of_service & (its_source == source)
-        c = float(edges["days"][own & (its_target == destination)].sum())
-        whole = float(edges["days"][own].sum())
-        k, n, g = self._peers(source, destination, its_source[of_service], its_target[of_service])
+        keys = self._keys[: len(self)]
+        is_source = np.zeros(len(self._hosts), bool)
+        users = np.empty((len(keys), 2), np.uint32)
+        own, whole, sources, count = tally(
+            keys, self._rows, source, destination, service, is_source, users
+        )
+        k, n, g = self._peers(source, destination, is_source, sources, users[:count])
         q = (k + 4 * g) / (n + 4)
-        return float(-np.log2(max((c + 5 * q) / (whole + 5), 1e-9)))
+        return float(-np.log2(max((own + 5 * q) / (whole + 5), 1e-9)))
 
     def find(self, source_ip: str, destination_ip: str, service: int) -> Edge | None:
         """One edge by address."""
@@ -263,25 +261,26 @@ class EdgeMemory:
         return state
 
     def _peers(
-        self, source: int, destination: int, sources: NDArray[Any], targets: NDArray[Any]
+        self,
+        source: int,
+        destination: int,
+        is_source: NDArray[np.bool_],
+        sources: int,
+        users: NDArray[np.uint32],
     ) -> tuple[int, int, float]:
         """k of n peers that use the service towards the target's role, and the hospital's share."""
         hosts = self._hosts
         assert hosts is not None
-        every = np.unique(self._edges["key"] >> np.uint64(40))
-        role = hosts.get(source).role
-        peers = [int(s) for s in every if s != source and hosts.get(int(s)).role == role]
-        if len(peers) < 5:
-            peers = [int(s) for s in every if s != source]
         target_role = hosts.get(destination).role
-        roles = {int(t): hosts.get(int(t)).role for t in np.unique(targets)}
-        alike = np.array([roles[int(t)] == target_role for t in targets], bool)
-        users = np.unique(sources[alike])
-        return (
-            int(np.isin(users, peers).sum()),
-            len(peers),
-            len(users) / max(len(every), 1),
-        )
+        roles = {t: hosts.get(t).role for t in np.unique(users[:, 1]).tolist()}
+        alike = [s for s, t in users.tolist() if roles[t] == target_role]
+        using = set(alike)
+        role = hosts.get(source).role
+        every = np.flatnonzero(is_source).tolist()
+        peers = {s for s in every if s != source and hosts.get(s).role == role}
+        if len(peers) < 5:
+            peers = {s for s in every if s != source}
+        return len(using & peers), len(peers), len(using) / max(sources, 1)
 
     def _forget(self, room: int) -> None:
         """Drop what is too old or too much, and make room for further edges."""

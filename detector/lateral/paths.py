@@ -34,6 +34,11 @@ _ORPHANS: Final = frozenset(
 )  # fmt: skip
 
 
+_MOST_SESSIONS: Final = 20_000
+#: Paths are looked for among so many of the latest sessions.
+_NEAR: Final = 2000
+
+
 @dataclass
 class _Session:
     source: int
@@ -42,17 +47,37 @@ class _Session:
     last_ns: int
     app: str
     is_new: bool
-    surprise: float
     flow: FlowKey
     user: str = ""
+    number: int = 0  # in order of their beginning
 
 
 @dataclass
 class _Memory:
-    sessions: deque[_Session] = field(default_factory=lambda: deque(maxlen=20_000))
+    sessions: deque[_Session] = field(default_factory=lambda: deque(maxlen=_MOST_SESSIONS))
+    of_host: dict[int, deque[_Session]] = field(default_factory=dict)  # from or to it
+    count: int = 0
     waiting: deque[_Session] = field(default_factory=lambda: deque(maxlen=5_000))
     by_edge: OrderedDict[tuple[int, int, str], _Session] = field(default_factory=OrderedDict)
     users: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
+
+    def add(self, session: _Session) -> None:
+        self.count += 1
+        session.number = self.count
+        self.sessions.append(session)
+        for host in {session.source, session.target}:
+            self.of_host.setdefault(host, deque(maxlen=_NEAR)).append(session)
+        if len(self.of_host) > 2 * _MOST_SESSIONS:
+            oldest = self.sessions[0].number
+            self.of_host = {h: s for h, s in self.of_host.items() if s[-1].number >= oldest}
+
+    def near(self, session: _Session) -> list[_Session]:
+        """Of the latest sessions those that share a host with this one, in order."""
+        oldest = max(self.sessions[0].number, self.count - _NEAR + 1)
+        ends = (*self.of_host[session.source], *self.of_host[session.target])
+        return sorted(
+            {s.number: s for s in ends if s.number >= oldest}.values(), key=lambda s: s.number
+        )
 
 
 class Paths(Detector):
@@ -103,7 +128,7 @@ class Paths(Detector):
             memory.sessions.popleft()
         is_warm = window.edges.active_days >= self.cold_days
         for session in fresh:
-            memory.sessions.append(session)
+            memory.add(session)
             yield from self._paths_of(window, memory, session, is_warm)
             if is_warm and session.is_new:
                 memory.waiting.append(session)
@@ -157,12 +182,12 @@ class Paths(Detector):
         code = np.array([APP_CODE[app]], np.uint16)
         pair = np.array([ends[0]], np.uint32), np.array([ends[1]], np.uint32)
         is_known = bool(window.edges.knows(*pair, code)[0])
-        surprise = 0.0 if is_known else window.edges.surprise(*ends, APP_CODE[app])
-        is_new = not is_known and (surprise >= self.least_bits or app == "dcerpc")
-        is_new |= not is_known and window.edges.active_days < self.cold_days
+        is_new = not is_known
+        if is_new and app != "dcerpc" and window.edges.active_days >= self.cold_days:
+            is_new = window.edges.surprise(*ends, APP_CODE[app]) >= self.least_bits
         is_new &= not is_contracted(window, *ends, flow.destination_port)
         user = memory.users.get((flow.source, flow.destination), "")
-        session = _Session(*ends, first, last, app, is_new, surprise, flow, user)
+        session = _Session(*ends, first, last, app, is_new, flow, user)
         memory.by_edge[(*ends, app)] = session
         while len(memory.by_edge) > 20_000:
             memory.by_edge.popitem(last=False)
@@ -172,7 +197,7 @@ class Paths(Detector):
         self, window: Window, memory: _Memory, session: _Session, is_warm: bool
     ) -> Iterator[Finding]:
         """Paths that this session ends, and paths that it begins (its own end comes later)."""
-        for other in list(memory.sessions)[-2000:]:
+        for other in memory.near(session):
             for before, after in ((other, session), (session, other)):
                 if before.target != after.source or before.source == after.target:
                     continue
