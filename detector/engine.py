@@ -34,6 +34,7 @@ from detector.slips import SlipLog
 from detector.suppression import MARK, Suppression, covered
 
 _DAY_NS = 86_400_000_000_000
+_HOUR_NS = 3_600_000_000_000
 
 
 class EngineSettings(BaseModel):
@@ -84,6 +85,8 @@ class Engine:
         self._sighted_ns = 0
         self._next_ns = 0  # start of the first window that has not been cut
         self._changed: dict[str, Alert] = {}
+        self._joined: list[Incident] | None = None  # None: alerts changed since they were joined
+        self._forgot_ns = 0
         self.budget = Budget(settings.budget)
         self.suppressions: tuple[Suppression, ...] = ()
         self._zone = ZoneInfo(hospital.timezone)
@@ -91,6 +94,7 @@ class Engine:
     def remember_alerts(self, alerts: Sequence[Alert]) -> None:
         """Take over what an earlier run had stored, so that work goes on where it was."""
         self.alerts.update({a.id: a for a in alerts})
+        self._joined = None
 
     @property
     def looked_until_ns(self) -> int:
@@ -100,6 +104,7 @@ class Engine:
     def silence(self, suppressions: Sequence[Suppression]) -> None:
         """People changed what is to be quiet: it holds at once and for what is remembered."""
         self.suppressions = tuple(suppressions)
+        self._joined = None
         for alert in list(self.alerts.values()):
             told = covered(alert, self.suppressions, self._zone)
             if told != alert:
@@ -107,6 +112,7 @@ class Engine:
 
     def take_verdicts(self, judged: Sequence[Alert]) -> None:
         """People judged alerts: incidents and the budget follow."""
+        self._joined = None
         for verdict in judged:
             known = self.alerts.get(verdict.id)
             if known is None or (known.state, known.state_by) == (verdict.state, verdict.state_by):
@@ -137,10 +143,16 @@ class Engine:
     def finish(self) -> list[Alert]:
         """Look at what is still waiting; the input has ended."""
         self._run(None)
+        self._joined = None  # roles may have been learnt since
         return self._take_changed()
 
     def incidents(self) -> list[Incident]:
         """All remembered alerts, joined; most urgent first."""
+        if self._joined is None:
+            self._joined = self._join()
+        return list(self._joined)
+
+    def _join(self) -> list[Incident]:
         impact = {
             h: care_impact(self.hosts.at(h).role, self.hospital.asset_by_ip.get(h))
             for a in self.alerts.values()
@@ -214,6 +226,7 @@ class Engine:
         if self.budget.is_due(end):
             pushed = [i.first_ns for i in self.incidents() if i.push != "digest"]
             self.budget.turn(end, pushed, len(self.assets))
+            self._joined = None
         self._forget(end)
 
     def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
@@ -242,6 +255,7 @@ class Engine:
                 alert = self._hushed(alert)
         self.alerts[alert.id] = alert
         self._changed[alert.id] = alert
+        self._joined = None
 
     def _hushed(self, alert: Alert) -> Alert:
         """The new alert, marked where a suppression covers it; the hit is counted."""
@@ -253,9 +267,16 @@ class Engine:
         return told
 
     def _forget(self, now_ns: int) -> None:
-        if len(self.alerts) > 100:
+        """Once an hour of event time: what is older than an incident can be."""
+        if len(self.alerts) > 100 and now_ns // _HOUR_NS > self._forgot_ns // _HOUR_NS:
+            self._forgot_ns = now_ns
             oldest = now_ns - self._settings.remember_days * _DAY_NS
-            self.alerts = {i: a for i, a in self.alerts.items() if a.last_ns >= oldest}
+            kept = {i: a for i, a in self.alerts.items() if a.last_ns >= oldest}
+            if len(kept) < len(self.alerts):
+                self.alerts, self._joined = kept, None
+            self._raised = Counter(
+                {k: n for k, n in self._raised.items() if k[1] >= oldest // _DAY_NS}
+            )
 
     def _take_changed(self) -> list[Alert]:
         if not self._changed:

@@ -109,7 +109,7 @@ def _hello(buffer: Any, start: int, end: int, state: Any) -> Any:  # pragma: no 
 @njit(cache=True, nogil=True)
 def _number(buffer: Any, at: int, state: Any) -> Any:  # pragma: no cover - compiled
     """Add a 16-bit number; all of GREASE (RFC 8701) are one."""
-    number = np.int64(buffer[at]) << 8 | np.int64(buffer[at + 1])
+    number: Any = np.int64(buffer[at]) << 8 | np.int64(buffer[at + 1])
     if _is_grease(number):
         number = 0x0A0A
     state = (state ^ np.uint64(number + 1)) * np.uint64(0x9E3779B97F4A7C15)

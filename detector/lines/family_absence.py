@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.detection import Window
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
-from detector.lines.habits import (
+from detector.lines.habit_kernels import (
     ATTEMPTS,
     HALF_SEEN,
     INTERNAL,
@@ -26,8 +26,8 @@ from detector.lines.habits import (
     UNUSED,
     UPDATES,
     WHOLE,
-    Habits,
 )
+from detector.lines.habits import Habits
 from detector.lines.surroundings import Surroundings
 from detector.words import Text
 

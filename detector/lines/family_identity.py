@@ -30,6 +30,8 @@ class Identities:
     """MACs and clients already looked at; the collector's words are long, MACs come again."""
 
     seen: dict[str, None] = field(default_factory=dict)
+    #: MACs of flows as numbers, looked at since this was last emptied.
+    looked_at: set[int] = field(default_factory=set)
 
     def is_new(self, key: str) -> bool:
         if key in self.seen:
@@ -44,7 +46,7 @@ def find_identities(window: Window, around: Surroundings, identities: Identities
     """Hints: a maker says what a device may be, never what it does; the stick's MAC is proof."""
     listed = _listed_macs(window.hospital)
     has_plan = bool(window.hospital.segments)  # without one, any maker of routers may be proper
-    for mac, time_ns in _speaking_macs(window):
+    for mac, time_ns in _speaking_macs(window, identities):
         if mac in listed or not identities.is_new(mac):
             continue
         if mac in _STICKS:
@@ -62,12 +64,14 @@ def find_identities(window: Window, around: Surroundings, identities: Identities
             yield _phone(dhcp, sign, window, around)
 
 
-def _speaking_macs(window: Window) -> Iterator[tuple[str, int]]:
+def _speaking_macs(window: Window, identities: Identities) -> Iterator[tuple[str, int]]:
     flows = window.flows
-    macs, firsts = np.unique(flows.source_mac, return_index=True)
-    for number, first in zip(macs.tolist(), firsts.tolist(), strict=True):
-        if number:
-            yield mac_text(number), int(flows.first_ns[first])
+    if len(identities.looked_at) > MAX_MACS:
+        identities.looked_at.clear()
+    for number in set(flows.source_mac.tolist()) - identities.looked_at - {0}:
+        first = int(np.flatnonzero(flows.source_mac == number)[0])
+        identities.looked_at.add(number)
+        yield mac_text(number), int(flows.first_ns[first])
     for arp in window.of(Arp):
         if len(arp.sender_mac) == 17:
             yield arp.sender_mac, arp.time_ns

@@ -12,12 +12,14 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import mac_text
 from detector.detection import Window
-from detector.lines.addresses import INSIDE
 from detector.lines.clues import Clue
 from detector.lines.family_router import FIND_IT
+from detector.lines.speaker_kernels import VOICE_DTYPE, hear
 from detector.lines.surroundings import Surroundings
 from detector.words import Text
 
@@ -61,14 +63,37 @@ class Speakers:
     """By (host number, MAC, sensor): one place of sight, so that a second one cannot mix in."""
 
     known: dict[tuple[int, int, int], Speaker] = field(default_factory=dict)
+    #: By host number; most hosts have one voice, which needs no more than counting.
+    voices: NDArray[Any] = field(default_factory=lambda: np.zeros(0, VOICE_DTYPE))
+
+    def hear(self, window: Window, bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Rows of hosts that have, or had, more than one voice."""
+        if len(self.voices) < len(window.hosts):
+            grown = np.zeros(2 * len(window.hosts), VOICE_DTYPE)
+            grown[: len(self.voices)] = self.voices
+            self.voices = grown
+        rows = np.empty(len(window.flows), np.int64)
+        flows = window.flows.rows.view(OUTPUT_DTYPE)
+        rows = rows[: hear(flows, window.source, bits, self.voices, rows)]
+        for number in np.unique(window.source[rows]).tolist():
+            self._take_over(number)
+        return rows
+
+    def _take_over(self, number: int) -> None:
+        """The voice heard so far becomes a speaker."""
+        voice = self.voices[number]
+        ttl, layout, syns = int(voice["ttl"]), int(voice["layout"]), int(voice["syns"])
+        if ttl:
+            place = (number, int(voice["mac"]), int(voice["sensor"]))
+            layouts = {(ttl > 64, layout): syns} if syns else {}
+            self.known[place] = Speaker(int(voice["since_ns"]), {ttl: int(voice["flows"])}, layouts)
+            voice["ttl"] = 0
 
 
 def find_nat(window: Window, around: Surroundings, speakers: Speakers) -> Iterator[Clue]:
     """Hosts inside that forward for others."""
     flows = window.flows
-    usable = (flows.ttl_min > 32) & (flows.ttl_min == flows.ttl_max)
-    usable &= (around.bits[window.source] & INSIDE != 0) & (flows.part == 0)
-    rows = np.flatnonzero(usable)
+    rows = speakers.hear(window, around.bits)
     if not len(rows):
         return
     key = np.stack(

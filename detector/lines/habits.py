@@ -12,24 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import Dns
 from detector.detection import Window
-from detector.lines.addresses import INSIDE, PUBLIC
+from detector.lines.addresses import PUBLIC
+from detector.lines.habit_kernels import (
+    ATTEMPTS,
+    HABITS_A_FLOW,
+    INTERNAL,
+    RESOLVED,
+    UNUSED,
+    find_habits,
+)
 
 DAYS: Final = 14
 MAX_HOSTS: Final = 20_000
 DAY_NS: Final = 86_400_000_000_000
 
-#: Columns of the daily counts.
-INTERNAL, ATTEMPTS, PROXY, UPDATES, TIME, HALF_SEEN, WHOLE, RESOLVED, UNUSED = range(9)
 KINDS: Final = 9
-_UPDATE_PORTS: Final = (8530, 8531)
+_HTTP_PROXY: Final = APP_CODE["http_proxy"]
+_NTP: Final = APP_CODE["ntp"]
 #: Names that Windows and its programs ask for by themselves, in a closed network in vain.
 _PROBES: Final = (
     "msftncsi.com", "msftconnecttest.com", "windowsupdate.com", "update.microsoft.com",
     "time.windows.com", "digicert.com", "verisign.com", "globalsign.com", "microsoft.com",
 )  # fmt: skip
-_ACK: Final = 16
 #: A connection follows within 30 s; it is reported after another minute at the latest.
 _CONNECT_NS: Final = 120_000_000_000
 
@@ -72,30 +79,29 @@ class Habits:
             self.day = self.local_day(window)
         if self.local_day(window) > self.day:
             return
-        flows = window.flows
-        inside = (bits[window.source] & INSIDE != 0) & (flows.part == 0)
-        to_inside = bits[window.destination] & INSIDE != 0
-        to_public = bits[window.destination] & PUBLIC != 0
-        answered = flows.reply_packets > 0
-        whole = (flows.one_way == 0) & (flows.sampling <= 1)
-        tcp = flows.protocol == 6
-        carried = tcp & (flows.flags & _ACK != 0)
-        # An exporter sees one direction by design, so only packets tell of half-seen talks.
-        seen = whole & (flows.source_mac != 0)
-        masks = {
-            INTERNAL: to_inside & (answered | ~whole),
-            ATTEMPTS: to_public & ~answered & (flows.packets <= 6),
-            PROXY: to_inside & answered & (flows.app == APP_CODE["http_proxy"]),
-            UPDATES: to_inside & tcp & answered & np.isin(flows.destination_port, _UPDATE_PORTS),
-            TIME: to_inside & answered & (flows.app == APP_CODE["ntp"]),
-            HALF_SEEN: seen & carried & (flows.packets >= 5) & (flows.reply_packets == 0),
-            WHOLE: seen & carried & answered,
-        }
-        for kind, mask in masks.items():
-            numbers, counts = np.unique(window.source[inside & mask], return_counts=True)
-            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
-                self._add(number, kind, count)
-        self._count_names(window, bits, answered & to_public)
+        rows = window.flows.rows.view(OUTPUT_DTYPE)
+        hosts = np.empty(len(rows) * HABITS_A_FLOW, np.uint32)
+        kinds = np.empty(len(rows) * HABITS_A_FLOW, np.uint8)
+        told = find_habits(
+            rows, window.source, window.destination, bits, _HTTP_PROXY, _NTP, hosts, kinds
+        )
+        places, counts = np.unique(
+            hosts[:told].astype(np.int64) << 8 | kinds[:told], return_counts=True
+        )
+        self._add_all(places >> 8, places & 0xFF, counts.astype(np.uint32))
+        went = window.flows.reply_packets > 0
+        went &= bits[window.destination] & PUBLIC != 0
+        self._count_names(window, bits, went)
+
+    def _add_all(
+        self, numbers: NDArray[np.int64], kinds: NDArray[np.int64], counts: NDArray[np.uint32]
+    ) -> None:
+        """The same as `_add` for many, each (host, kind) once."""
+        rows = np.array([self.row_of.get(n, -1) for n in numbers.tolist()], np.int64)
+        for at in np.flatnonzero(rows < 0).tolist():
+            self._add(int(numbers[at]), int(kinds[at]), int(counts[at]))
+        known = rows >= 0
+        self.today[rows[known], kinds[known]] += counts[known]
 
     def _count_names(
         self, window: Window, bits: NDArray[np.uint8], went: NDArray[np.bool_]

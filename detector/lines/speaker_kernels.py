@@ -1,0 +1,69 @@
+"""Hosts that speak in one voice, told from those that may be several: a pass over the flows."""
+
+# mypy: disable-error-code="no-any-return, return-value"
+# (numba's njit carries no types)
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+
+from detector.lines.addresses import INSIDE
+
+#: One voice by host number: the only TTL and form of SYN of its hour, and how often they came.
+VOICE_DTYPE: Final = np.dtype(
+    [
+        ("since_ns", "i8"),
+        ("mac", "u8"),
+        ("flows", "u4"),
+        ("syns", "u4"),
+        ("layout", "u4"),
+        ("sensor", "u2"),
+        ("ttl", "u1"),  # 0: it has not spoken
+        ("is_several", "?"),  # it has had two voices: the caller keeps it
+    ],
+    align=True,
+)
+_SYN = 2
+_HOUR_NS = 3_600_000_000_000
+
+
+@njit(cache=True, nogil=True)
+def hear(
+    rows: Any, source: Any, bits: Any, voices: Any, others: Any
+) -> int:  # pragma: no cover - compiled
+    """Count the flows of hosts with one voice; `others` gets the rows that the caller must judge.
+
+    Returns how many those are. A host whose flow differs in TTL, form, MAC or sensor is marked as
+    several from then on.
+    """
+    count = 0
+    for at in range(len(rows)):
+        row = rows[at]
+        if row.ttl_min <= 32 or row.ttl_min != row.ttl_max or row.part != 0:
+            continue
+        if bits[source[at]] & INSIDE == 0:
+            continue
+        voice = voices[source[at]]
+        if not voice.is_several:
+            is_syn = row.flags & _SYN != 0 and row.syn_window > 0 and row.ttl_min <= 128
+            if voice.ttl == 0 or row.first_ns - voice.since_ns > _HOUR_NS:
+                voice.since_ns, voice.mac, voice.sensor = row.first_ns, row.source_mac, row.sensor
+                voice.ttl, voice.flows, voice.syns = row.ttl_min, 1, 0
+                if is_syn:
+                    voice.syns, voice.layout = 1, row.syn_layout
+                continue
+            is_same = voice.mac == row.source_mac and voice.sensor == row.sensor
+            is_same = is_same and voice.ttl == row.ttl_min
+            if is_same and not (is_syn and voice.syns > 0 and voice.layout != row.syn_layout):
+                voice.flows += 1
+                if is_syn:
+                    voice.syns += 1
+                    voice.layout = row.syn_layout
+                continue
+            voice.is_several = True
+        others[count] = at
+        count += 1
+    return count
