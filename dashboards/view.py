@@ -39,6 +39,7 @@ _MENU: Final[tuple[tuple[str, str, str, Permission], ...]] = (
     ("incidents", "/incidents", "", "incidents.read"),
     ("alerts", "/alerts", "", "alerts.read"),
     ("suppressions", "/suppressions", "", "alerts.read"),
+    ("baseline", "/baseline", "", "alerts.read"),
     ("flows", "/flows", "", "flows.read"),
     ("assets", "/assets", "know", "assets.read"),
     ("lines", "/lines", "", "lines.read"),

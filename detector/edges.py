@@ -79,6 +79,7 @@ class EdgeMemory:
         self._hosts: HostTable | None = None
         self._days: set[int] = set()
         self._now_ns = 0
+        self.frozen_ns = 0  # since then nothing new accepts itself; 0 = it learns
         self._fill(np.zeros(0, EDGE_DTYPE))
 
     def __len__(self) -> int:
@@ -195,6 +196,36 @@ class EdgeMemory:
             raise KeyError(f"no edge {source_ip} → {destination_ip} by service {service}")
         self._edges["approved"][at] = True
 
+    @property
+    def now_ns(self) -> int:
+        """Event time that the memory has reached."""
+        return self._now_ns
+
+    def table(self) -> NDArray[Any]:
+        """All edges (EDGE_DTYPE), in no order; a view that the next window may move."""
+        return self._edges
+
+    def states(self) -> NDArray[np.uint8]:
+        """The state of each edge of `table`."""
+        return self._state_of(self._edges)
+
+    def approve_all(self, chosen: NDArray[np.bool_]) -> int:
+        """A person says that these rows of `table` are right; how many that changed."""
+        changed = chosen & ~self._edges["approved"]
+        self._edges["approved"][changed] = True
+        return int(changed.sum())
+
+    def relearn(self, host_ip: str) -> int:
+        """Forget every edge of a host, so that it is learnt anew; how many there were."""
+        if self._hosts is None:
+            return 0
+        number = self._hosts.number_of(host_ip)
+        edges = self._edges
+        target = (edges["key"] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
+        gone = (edges["key"] >> np.uint64(40) == number) | (target == number)
+        self._fill(edges[~gone].copy())
+        return int(gone.sum())
+
     def save(self, path: Path) -> None:
         """Write the memory, by address, replacing the file only once it is whole."""
         edges = self._edges[np.argsort(self._edges["key"])]
@@ -205,7 +236,12 @@ class EdgeMemory:
             addresses = self._hosts.addresses(
                 np.concatenate([source, target]).astype(np.uint32)
             ).reshape(2, -1, 2)
-        head = {"version": _VERSION, "days": sorted(self._days), "now_ns": self._now_ns}
+        head: dict[str, Any] = {
+            "version": _VERSION,
+            "days": sorted(self._days),
+            "now_ns": self._now_ns,
+        }
+        head["frozen_ns"] = self.frozen_ns
         part = path.with_suffix(path.suffix + ".part")
         with part.open("wb") as file:
             np.savez_compressed(
@@ -229,6 +265,7 @@ class EdgeMemory:
             edges, addresses = saved["edges"].copy(), saved["addresses"]
         memory = cls(capacity)
         memory._hosts, memory._days, memory._now_ns = hosts, set(head["days"]), head["now_ns"]
+        memory.frozen_ns = head.get("frozen_ns", 0)
         if len(edges):
             service = (edges["key"] & np.uint64(0xFFFF)).astype(np.uint16)
             edges["key"] = _pack(hosts.number(addresses[0]), hosts.number(addresses[1]), service)
@@ -254,6 +291,8 @@ class EdgeMemory:
             & (rows["active_days"] >= 3)
             & (rows["last_ns"] - rows["first_ns"] >= 7 * DAY_NS)
         )
+        if self.frozen_ns:
+            known &= rows["approved"] | (rows["first_ns"] < self.frozen_ns)
         quiet = self._now_ns - rows["last_ns"]
         state = np.where(known, ACCEPTED, PENDING).astype(np.uint8)
         state[quiet > 60 * DAY_NS] = STALE

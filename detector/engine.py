@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from collector.flows import FlowBatch
@@ -25,6 +26,7 @@ from detector.budget import Budget, BudgetSettings
 from detector.care import care_impact
 from detector.detection import Detector, Window
 from detector.edges import EdgeMemory
+from detector.hard_rules import is_hard
 from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.incidents import Incident, join_alerts
@@ -89,6 +91,7 @@ class Engine:
         self._forgot_ns = 0
         self.budget = Budget(settings.budget)
         self.suppressions: tuple[Suppression, ...] = ()
+        self._watched: dict[int, int] = {}  # host → until when it teaches nobody
         self._zone = ZoneInfo(hospital.timezone)
 
     def remember_alerts(self, alerts: Sequence[Alert]) -> None:
@@ -222,7 +225,7 @@ class Engine:
             if detector.reads is None or detector.reads.any_of(window):
                 for alert in self._ask(detector, memory, window):
                     self._raise(alert)
-        self.edges.observe(window)
+        self.edges.observe(window, self._watch(end))
         if self.budget.is_due(end):
             pushed = [i.first_ns for i in self.incidents() if i.push != "digest"]
             self.budget.turn(end, pushed, len(self.assets))
@@ -253,9 +256,19 @@ class Engine:
                 return
             if self.suppressions:
                 alert = self._hushed(alert)
+        if alert.source.ip and alert.state != "suppressed" and is_hard(alert):
+            number = self.hosts.number_of(alert.source.ip)
+            self._watched[number] = alert.last_ns + 3 * _DAY_NS
         self.alerts[alert.id] = alert
         self._changed[alert.id] = alert
         self._joined = None
+
+    def _watch(self, now_ns: int) -> NDArray[np.uint32] | None:
+        """Hosts that a grave alert named in the last three days: they teach nobody (B5)."""
+        if not self._watched:
+            return None
+        self._watched = {n: until for n, until in self._watched.items() if until > now_ns}
+        return np.fromiter(self._watched, np.uint32, len(self._watched))
 
     def _hushed(self, alert: Alert) -> Alert:
         """The new alert, marked where a suppression covers it; the hit is counted."""

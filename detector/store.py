@@ -7,11 +7,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from detector.alerts import Alert, State
+from detector.baselines.review import Decision
 from detector.hospital import Asset, Booking, Hospital, RegisteredLine
 from detector.incidents import Incident
 from detector.isolation.plan import IsolationPlan
@@ -43,6 +44,8 @@ CREATE TABLE IF NOT EXISTS slip (
     confirmed_note TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS suppression (
     id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS baseline_decision (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, told TEXT NOT NULL);
 """
 
@@ -133,6 +136,22 @@ class Store:
         """Alerts that people (or suppressions) gave a state after `change`."""
         rows = self._read("SELECT told FROM alert WHERE changed > ? AND state <> 'new'", (change,))
         return [Alert.from_json(json.loads(told)) for (told,) in rows]
+
+    # the baseline: what people decided, in order; what was learnt is a note ("baseline")
+
+    def decide(self, decision: Decision) -> Decision:
+        """Keep a decision for whoever learns; it comes back with its number."""
+        with self._write() as connection:
+            told = _dump({**asdict(decision), "number": 0})
+            row = connection.execute("INSERT INTO baseline_decision (told) VALUES (?)", (told,))
+            return replace(decision, number=int(row.lastrowid or 0))
+
+    def decisions(self, after: int = 0) -> list[Decision]:
+        """Decisions with a higher number, oldest first."""
+        rows = self._read(
+            "SELECT number, told FROM baseline_decision WHERE number > ? ORDER BY number", (after,)
+        )
+        return [Decision.from_json({**json.loads(told), "number": n}) for n, told in rows]
 
     # suppressions: the version counts what people did, not the hits
 

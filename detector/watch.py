@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from collector.flows import FlowBatch
 from collector.lake import Lake
 from collector.observations import Observations
 from detector.alerts import Alert
+from detector.baselines.review import apply as apply_decision
+from detector.baselines.review import review
+from detector.baselines.snapshots import Snapshots
 from detector.engine import Engine
 from detector.hospital import Hospital
 from detector.setup.proposal import propose
@@ -29,10 +33,13 @@ class Round:
         self._proposed_ns = 0
         self._change = 0
         self._silenced = -1
+        self._decided = 0
+        self._reviewed_ns = 0
         if store is not None:
             engine.remember_alerts(store.alerts(limit=100_000))
             engine.budget.restore(store.note("budget"))
             self._change = store.last_change()
+            self._decided = int(store.note("baseline_decided").get("number", 0))
             self._listen(store)
             self._incident_ids = {i.id for i in store.incidents(limit=100_000)}
 
@@ -71,6 +78,8 @@ class Round:
     def save_edges(self) -> None:
         if self._edges_file is not None:
             self._engine.edges.save(self._edges_file)
+            folder = self._edges_file.parent / "baselines"
+            Snapshots(folder).take(self._edges_file, self._engine.edges.now_ns)
 
     @property
     def looked_until_ns(self) -> int:
@@ -106,9 +115,31 @@ class Round:
             self._engine.take_verdicts(store.verdicts_since(self._change))
             self._change = change
         version = store.suppression_version()
+        self._apply_decisions(store)
         if version != self._silenced:
             self._silenced = version
             self._engine.silence([s for s in store.suppressions() if not s.ended_ns])
+
+    def _apply_decisions(self, store: Store) -> None:
+        """What people decided about the baseline holds from here on."""
+        edges, hosts = self._engine.edges, self._engine.hosts
+        decisions = store.decisions(after=self._decided)
+        for decision in decisions:
+            self._decided = decision.number
+            if decision.deed == "freeze":
+                decision = replace(decision, at_ns=edges.now_ns or decision.at_ns)
+            apply_decision(decision, edges, hosts)
+        if decisions:
+            self.save_edges()
+            store.save_note("baseline_decided", {"number": self._decided})
+            self._reviewed_ns = 0
+
+    def _review(self, store: Store) -> None:
+        """Tell people what has been learnt, anew every hour of event time."""
+        now = self._engine.edges.now_ns
+        if now - self._reviewed_ns >= 3600 * 1_000_000_000:
+            self._reviewed_ns = now
+            store.save_note("baseline", review(self._engine.edges, self._engine.hosts))
 
     def _commit(self, alerts: list[Alert], seen: Observations | None) -> None:
         if self._store is None:
@@ -133,6 +164,7 @@ class Round:
         if slips:
             self._store.save_slips(slips)
         self._propose(seen)
+        self._review(self._store)
         if seen is not None:
             health = seen.health.to_json()
             health["event_ns"] = seen.watermark_ns

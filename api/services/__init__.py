@@ -13,6 +13,7 @@ from api.passwords import Passwords
 from api.services.alerts import AlertService
 from api.services.assets import AssetService
 from api.services.audit import AuditService
+from api.services.baseline import BaselineService
 from api.services.evidence import EvidenceService
 from api.services.flows import FlowLake, FlowService
 from api.services.gate import Gate
@@ -37,6 +38,7 @@ class Services:
     login: LoginService
     alerts: AlertService
     suppressions: SuppressionService
+    baseline: BaselineService
     incidents: IncidentService
     isolation: IsolationService
     assets: AssetService
@@ -71,6 +73,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         login=LoginService(accounts, audit, passwords, settings, now_ns),
         alerts=AlertService(store, gate),
         suppressions=SuppressionService(store, gate, now_ns),
+        baseline=BaselineService(store, gate, now_ns),
         incidents=IncidentService(store, gate),
         isolation=IsolationService(store, database, gate, sources.planner, now_ns),
         assets=AssetService(store, gate),

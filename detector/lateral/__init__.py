@@ -16,6 +16,7 @@ from detector.lateral.port_scan import PortScan
 from detector.lateral.remote_calls import RemoteCalls
 from detector.lateral.shared_account import SharedLocalAccount
 from detector.lateral.shares import AdminShares
+from detector.lateral.slow_drift import SlowDrift
 from detector.lateral.smb_exploit import SmbExploit
 from detector.lateral.spread import Spread
 from detector.lateral.tickets import TicketAbuse
@@ -28,6 +29,7 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     ArpSweep(),
     OutsideScan(),
     Spread(),
+    SlowDrift(),
     AdminEdge(),
     Paths(),
     RemoteCalls(),

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APPS
 from detector.addresses import inside_flags, is_one_host
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS, service_of
 from detector.lateral.contacts import FAILED, flow_keys, outcomes, texts
+from detector.services import service_name
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
@@ -219,11 +219,3 @@ class Spread(Detector):
                     variant="slow_ports",
                     flows=flow_keys(flows, [row]),
                 )
-
-
-def service_name(service: int) -> str:
-    """What `service_of` numbered, in the words of an engineer."""
-    if service < 0x4000:
-        return APPS[service].upper() if service < len(APPS) else str(service)
-    kind = {1: "TCP", 2: "UDP"}.get(service >> 14)
-    return f"{kind}/{service & 0x3FFF}" if kind else f"IP/{service & 0xFF}"

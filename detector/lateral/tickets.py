@@ -28,6 +28,11 @@ _NEXT_STEP = Text(
     "ones, and find out who uses {source} and which program runs on it.",
 )
 
+_MACHINE_SERVICES: Final = frozenset(
+    {"cifs", "ldap", "host", "gc", "dns", "rpcss", "rpc", "wsman", "termsrv", "protectedstorage",
+     "restrictedkrbhost", "e3514235-4b06-11d1-ab04-00c04fc2dcd2", "nfs", "dfsr"}
+)  # fmt: skip
+
 
 @dataclass
 class _Client:
@@ -141,7 +146,9 @@ class TicketAbuse(Detector):
                 continue
             asked = memory.asked.get((ticket.peer_ip, ticket.peer_port, ticket.ip))
             if ticket.message == "tgs_rep" and ticket.encryption == _RC4_HMAC:
-                yield from self._service(memory, ticket, ticket.peer_ip, ticket.ip, False)
+                # Who offers DES and RC4 but no AES lives in an old domain, where all is RC4.
+                if asked is None or set(asked.encryptions) & _AES or _offers_only_rc4(asked):
+                    yield from self._service(memory, ticket, ticket.peer_ip, ticket.ip, False)
                 if asked is not None and set(asked.encryptions) & _AES:
                     yield from self._weak_service(memory, ticket)
             elif ticket.message == "as_rep" and asked is not None and not asked.has_preauth:
@@ -159,14 +166,16 @@ class TicketAbuse(Detector):
         service = ticket.service
         if not service or service.lower().startswith("krbtgt"):
             return
+        service = _account_of(service)
         past = memory.clients.setdefault((client, server), _Client())
-        past.rc4_services[service] = ticket.time_ns
-        if rc4_only:
-            past.asked_rc4_only.add(service)
+        if service:
+            past.rc4_services[service] = ticket.time_ns
+            if rc4_only:
+                past.asked_rc4_only.add(service)
         recent = [s for s, t in past.rc4_services.items() if ticket.time_ns - t <= 600_000_000_000]
         if len(past.rc4_services) > 1000:
             past.rc4_services.popitem(last=False)
-        is_account = not service.split("/")[0].endswith("$")
+        is_account = bool(service) and not service.split("/")[0].endswith("$")
         if len(recent) >= self.least_services:
             yield self._finding(ticket, client, server, "kerberoast", 75.0, recent, ("T1558.003",))
         elif is_account and service in past.asked_rc4_only:
@@ -221,6 +230,19 @@ class TicketAbuse(Detector):
             app="kerberos",
             flows=(flow_of(ticket, from_server=ticket.ip == server),),
         )
+
+
+def _account_of(service: str) -> str:
+    """What tells services of one account apart; "" for those of a machine's own account.
+
+    A machine's own services carry a long random password that nobody cracks.
+    """
+    kind, slash, host = service.lower().partition("/")
+    if not slash:
+        return kind
+    if kind in _MACHINE_SERVICES:
+        return ""
+    return f"{kind}/{host.split('/')[0].split(':')[0].split('.')[0]}"
 
 
 def _offers_only_rc4(ticket: Kerberos) -> bool:

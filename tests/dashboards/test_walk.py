@@ -11,7 +11,7 @@ from tests.dashboards.conftest import Console
 from tests.dashboards.example import example_alerts, example_hospital
 
 PAGES = (
-    "/", "/incidents", "/incidents?state=all", "/alerts", "/suppressions",
+    "/", "/incidents", "/incidents?state=all", "/alerts", "/suppressions", "/baseline",
     "/alerts?severity=critical", "/alerts?host=10.20.50.10", "/assets", "/assets?verdict=unlisted",
     "/assets?search=放射線部", "/assets/10.20.10.41", "/assets/10.20.20.77", "/lines",
     "/lines/L-002", "/lines/L-003", "/lines/4c3", "/maintenance", "/slips/s1",

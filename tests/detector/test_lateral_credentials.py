@@ -104,6 +104,34 @@ def test_an_rc4_ticket_though_aes_was_offered_is_told_until_it_is_usual() -> Non
     assert [f.variant for f in told] == ["weak_service"] * 3
 
 
+def test_an_old_domain_where_all_is_rc4_and_machine_accounts_are_silent() -> None:
+    ends = {"ip": "10.0.3.1", "port": 50000, "peer_ip": SERVER, "peer_port": 88}
+    back = {"ip": SERVER, "port": 88, "peer_ip": "10.0.3.1", "peer_port": 50000}
+
+    def asked(encryptions: tuple[int, ...], *services: str) -> list:
+        return [
+            seen
+            for service in services
+            for seen in (
+                Kerberos(time_ns=START_NS, message="tgs_req", encryptions=encryptions, **ends),
+                Kerberos(
+                    time_ns=START_NS, message="tgs_rep", service=service, encryption=23, **back
+                ),
+            )
+        ]
+
+    def variants(seen: list) -> set[str]:
+        world = World()
+        return {f.variant for f in world.run(TicketAbuse(), world.window([], seen))}
+
+    accounts = ("MSSQLSvc/a.h.jp:1433", "HTTP/b", "svc_backup/c")
+    assert variants(asked((23, 3, 1), *accounts)) == set()
+    assert "kerberoast" in variants(asked((18, 23), *accounts))
+    assert "kerberoast" not in variants(
+        asked((18, 23), "cifs/a", "ldap/a", "LDAP/A.h.jp", "host/a")
+    )
+
+
 def as_rep(has_preauth: bool, etype: int) -> list:
     return [
         packet(Kerberos, message="as_req", client="svc", encryptions=(18, 23),
