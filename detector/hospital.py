@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -162,6 +163,12 @@ class Hospital(BaseModel):
         for derived in ("inside", "asset_by_ip"):
             copied.__dict__.pop(derived, None)
         return copied
+
+    @cached_property
+    def ip_by_mac(self) -> dict[str, str]:
+        """The ledger's address of each MAC that it names once."""
+        named = Counter(a.mac.lower() for a in self.assets)
+        return {a.mac.lower(): a.ip for a in self.assets if a.mac and named[a.mac.lower()] == 1}
 
     def is_inside(self, ip: str) -> bool:
         """True for the hospital's own unicast addresses."""

@@ -17,7 +17,12 @@ from detector.lines.leases import Advertisers, Leases, allowed_dhcp_servers, all
 from detector.lines.reference import carrier_of, sharing_range
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
-from detector.lines.surroundings import Surroundings, gateway_macs, network_of
+from detector.lines.surroundings import (
+    VIRTUAL_ROUTER_MACS,
+    Surroundings,
+    gateway_macs,
+    network_of,
+)
 from detector.words import Text
 
 MAX_CLUES: Final = 200
@@ -150,6 +155,8 @@ def _advertisement(
     said: RouterAdvertisement, window: Window, advertisers: Advertisers
 ) -> Iterator[Clue]:
     if not said.router_mac or not said.ip.lower().startswith("fe80"):
+        return
+    if said.router_mac.lower().startswith(VIRTUAL_ROUTER_MACS):
         return
     allowed = allowed_routers_v6(window.hospital, said.vlan)
     contradiction = advertisers.odd_one(said)

@@ -114,8 +114,13 @@ def allowed_dhcp_servers(hospital: Hospital) -> frozenset[str]:
 
 
 def allowed_routers_v6(hospital: Hospital, vlan: int) -> frozenset[str] | None:
-    """MACs that may advertise on a VLAN; None where nobody has said for any VLAN like it."""
+    """MACs that may advertise on a VLAN; None where nobody has said for any VLAN like it.
+
+    Where no IPv6 router is named at all, the gateways of the VLAN may: a core that routes both
+    does so from one MAC, and a mobile router or a PC that shares its line never has it.
+    """
     named = [s for s in hospital.segments if s.routers_v6]
     if not named:
-        return None
+        gateways = {m.lower() for s in hospital.segments if s.vlan == vlan for m in s.gateway_macs}
+        return frozenset(gateways) or None
     return frozenset(m.lower() for s in named if s.vlan in (0, vlan) for m in s.routers_v6)

@@ -18,7 +18,7 @@ from detector.lines.reference import sharing_range
 MAX_MACS: Final = 100_000
 #: A MAC that speaks for more addresses than this forwards for others.
 ROUTER_ADDRESSES: Final = 4
-_VIRTUAL_ROUTER_MACS: Final = ("00:00:5e:00:", "00:00:0c:07:ac:", "00:00:0c:9f:f", "00:05:73:a0:")
+VIRTUAL_ROUTER_MACS: Final = ("00:00:5e:00:", "00:00:0c:07:ac:", "00:00:0c:9f:f", "00:05:73:a0:")
 
 
 @dataclass
@@ -51,7 +51,10 @@ class Surroundings:
                 self._learn_home(dhcp.client_mac, dhcp.your_ip or dhcp.client_ip, window.hospital)
 
     def home_of(self, mac: str, window: Window) -> str:
-        """The ordinary address of a MAC; empty if none is known, or if it is a router's."""
+        """The ordinary address of a MAC, as seen or else as the ledger says.
+
+        Empty if none is known, or if it is a router's.
+        """
         if not mac:
             return ""
         numbers = self.addresses_behind(mac)
@@ -60,7 +63,9 @@ class Surroundings:
         if mac in self.home:
             return self.home[mac]
         ordinary = [n for n in numbers if self.bits[n] & INSIDE and not self.bits[n] & SHARING]
-        return window.hosts.ip(int(ordinary[0])) if ordinary else ""
+        if ordinary:
+            return window.hosts.ip(int(ordinary[0]))
+        return window.hospital.ip_by_mac.get(mac, "")
 
     def addresses_behind(self, mac: str) -> NDArray[np.int64]:
         """Numbers of hosts that first spoke from a MAC."""
@@ -71,7 +76,7 @@ class Surroundings:
 
     def is_router(self, mac: str, hospital: Hospital) -> bool:
         """True for MACs that forward for others: planned, virtual routers, or as seen."""
-        if not mac or mac in gateway_macs(hospital) or mac.startswith(_VIRTUAL_ROUTER_MACS):
+        if not mac or mac in gateway_macs(hospital) or mac.startswith(VIRTUAL_ROUTER_MACS):
             return True
         return len(self.addresses_behind(mac)) > ROUTER_ADDRESSES
 

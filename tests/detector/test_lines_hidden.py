@@ -110,6 +110,25 @@ def test_a_leak_alone_goes_to_the_digest() -> None:
     assert [f.score for f in alerts] == [50]
 
 
+def test_the_ledger_says_whose_mac_leaks_before_it_speaks_as_itself() -> None:
+    plan = Hospital(segments=PLAN.segments, assets=(Asset(ip=CONSOLE, mac=CONSOLE_MAC),))
+    assert [f.source for f in found(flows=[strange_packet()], hospital=plan)] == [CONSOLE]
+    assert found(flows=[strange_packet()]) == []
+
+
+def test_a_router_that_is_no_gateway_of_its_vlan_advertises() -> None:
+    def said(mac: str, vlan: int = 30) -> RouterAdvertisement:
+        return RouterAdvertisement(time_ns=START, vlan=vlan, ip="fe80::7", mac=mac, router_mac=mac,
+                                   lifetime_s=12, prefixes=("2001:db8:77:1::/64",))  # fmt: skip
+
+    alerts = found(said("98:f1:99:3b:71:0e"))
+    assert [(f.source, f.source_mac) for f in alerts] == [("fe80::7", "98:f1:99:3b:71:0e")]
+    assert alerts[0].score >= 80
+    assert found(said(GATEWAY_MAC)) == []
+    assert found(said("00:05:73:a0:00:01")) == []
+    assert found(said("98:f1:99:3b:71:0e", vlan=31)) == []
+
+
 def test_asking_for_a_tether_gateway_alone_is_not_enough() -> None:
     assert found(arp(CONSOLE, CONSOLE_MAC, target="192.168.42.129")) == []
 
