@@ -73,7 +73,9 @@ def _configuration(truth: Mapping[str, Any], *, has_plan: bool) -> Configuration
         return Configuration.model_validate({})
     sample = read_configuration(SETTINGS)
     lines = tuple(RegisteredLine.model_validate(row) for row in truth["lines"])
-    hospital = sample.hospital.model_copy(update={"lines": (*sample.hospital.lines, *lines)})
+    replaced = {line.id for line in lines}
+    others = tuple(line for line in sample.hospital.lines if line.id not in replaced)
+    hospital = sample.hospital.model_copy(update={"lines": (*others, *lines)})
     return sample.model_copy(update={"hospital": hospital})
 
 

