@@ -66,7 +66,7 @@ def rdp(stage: Stage) -> None:
     )
     server.serve(3389, "xrdp", "-n", "-c", conf)
     truth = Truth("a CT console, which controls nobody, opens RDP to the RIS", ("T1021.001",),
-                  client.ip, (server.ip,), _BOTH)  # fmt: skip
+                  client.ip, (server.ip,), (SPAN,))  # fmt: skip
     own = _screen(client, 63)
     with stage.happens(truth):
         words = ("/u:kanri", "/p:machigai", "/cert-ignore", "/size:800x600")
