@@ -240,6 +240,27 @@ def detect(config: Config = None, state: State = None) -> None:
 
 
 @app.command()
+def doctor(
+    config: Config = None,
+    state: State = None,
+    english: Annotated[bool, typer.Option(help="in English")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what this machine can and cannot see, and what to do about it."""
+    from api.examining import examine_machine
+
+    found = examine_machine(_configuration(config, state))
+    for line in found:
+        if as_json:
+            typer.echo(json.dumps(line.to_json(), ensure_ascii=False))
+        else:
+            sign = {"ok": "  ", "look": "! ", "blind": "x "}[line.tone]
+            typer.echo(f"{sign}{line.topic}: {line.en if english else line.ja}")
+    if any(line.tone == "blind" for line in found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def hunt(
     host: Annotated[str, typer.Option(help="address")] = "",
     peer: Annotated[str, typer.Option(help="address of the other side")] = "",

@@ -56,13 +56,9 @@ def _mimawari(cable: Wire, chosen: argparse.Namespace, rate: int, folder: Path) 
             time.sleep(0.5)
         time.sleep(1)
         before = _processor_s(process.pid)
-        by_thread = _by_thread(process.pid)
         sent, per_s = _send(cable, chosen, rate)
         time.sleep(1)
         spent = _processor_s(process.pid) - before
-        lane = _by_thread(process.pid).get("interface far0/", 0) - by_thread.get(
-            "interface far0/", 0
-        )
         process.send_signal(signal.SIGTERM)
         process.wait(120)
     finally:
@@ -72,8 +68,7 @@ def _mimawari(cable: Wire, chosen: argparse.Namespace, rate: int, folder: Path) 
     told = last.sources["interface far0"]
     return (
         f"sent {sent:>9,} ({per_s:,.0f}/s) seen {told['packets']:>9,} lost {told['dropped']:,} "
-        f"flows {last.flows:,} shed {sum(last.shed.values()):,} cores {spent / chosen.seconds:.2f} "
-        f"ring and fast lane {lane / chosen.seconds:.2f}"
+        f"flows {last.flows:,} shed {sum(last.shed.values()):,} cores {spent / chosen.seconds:.2f}"
     )
 
 
@@ -102,14 +97,6 @@ def _tcpdump(cable: Wire, chosen: argparse.Namespace, rate: int, folder: Path) -
 
 def _processor_s(pid: int) -> float:
     return _spent(Path(f"/proc/{pid}/stat"))
-
-
-def _by_thread(pid: int) -> dict[str, float]:
-    """Processor seconds by the thread's name (15 letters of it)."""
-    return {
-        (task / "comm").read_text().strip(): _spent(task / "stat")
-        for task in Path(f"/proc/{pid}/task").iterdir()
-    }
 
 
 def _spent(stat: Path) -> float:

@@ -106,6 +106,23 @@ class Lake:
         found = self._ask(query, [*values, limit], since_ns, until_ns)
         return [dict(zip(found[0], row, strict=True)) for row in found[1]]
 
+    def coverage(self, since_ns: int, until_ns: int) -> list[dict[str, Any]]:
+        """By VLAN: flows to many, flows between two hosts, flows told by exporters, and hosts."""
+        names, rows = self._ask(
+            """
+            SELECT vlan,
+                   count(*) FILTER (ttl_min > 0 AND (destination_mac >> 40) & 1 = 1) AS broadcast,
+                   count(*) FILTER (ttl_min > 0 AND (destination_mac >> 40) & 1 = 0) AS unicast,
+                   count(*) FILTER (ttl_min = 0) AS flow,
+                   count(DISTINCT source) AS hosts
+            FROM flows WHERE last_ns >= ? AND first_ns <= ? GROUP BY vlan ORDER BY vlan
+            """,
+            [since_ns, until_ns],
+            since_ns,
+            until_ns,
+        )
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     def tally(self, host: str, since_ns: int, until_ns: int) -> list[Any]:
         """(peer, app, service port, hour UTC, day, flows, last_ns) of answered flows of a host."""
         return self._ask(
