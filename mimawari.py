@@ -314,6 +314,19 @@ def lines_check(register: Path) -> None:
     _tell_rows(len(listed), faults)
 
 
+@lines_app.command("evidence")
+def lines_evidence(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+    """Signs of hidden lines by host, weak ones included, as of the last hour of event time."""
+    from detector.store import Store
+
+    configuration = _configuration(config, state)
+    store = Store(configuration.state_dir / "mimawari.db").open()
+    rows = store.note("line_evidence").get("hosts", [])
+    columns = ("host", "sum", "percent", "families")
+    _print_rows(rows, columns, as_json, "no sign of a hidden line has been seen")
+    store.close()
+
+
 @lines_app.command("template")
 def lines_template(
     name: Annotated[str, typer.Argument(help="kind of line; none lists them all")] = "",

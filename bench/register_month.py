@@ -54,8 +54,11 @@ class Month:
     rows: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(0, FLOW_DTYPE))
 
 
-def make_month(each: int, seed: int) -> Month:
-    """`each` lines of every verdict, and three times as many that keep to their contracts."""
+def make_month(each: int, seed: int, longest_min: int = 40) -> Month:
+    """`each` lines of every verdict, and three times as many that keep to their contracts.
+
+    Sessions last ten to `longest_min` minutes.
+    """
     chance = random.Random(seed)
     lines: list[SimulatedLine] = []
     bookings: list[Booking] = []
@@ -63,7 +66,7 @@ def make_month(each: int, seed: int) -> Month:
     for verdict in VERDICTS:
         for _ in range(each * (3 if verdict == "matched" else 1)):
             line = _line(len(lines) + 1, verdict, chance)
-            line = _live(line, rows, bookings, chance)
+            line = _live(line, rows, bookings, chance, longest_min)
             lines.append(line)
     segments = (
         Segment(name="回線", prefixes=(ip_network("10.0.0.0/16"),)),
@@ -107,7 +110,11 @@ def _line(number: int, verdict: Verdict, chance: random.Random) -> SimulatedLine
 
 
 def _live(
-    line: SimulatedLine, rows: list[Any], bookings: list[Booking], chance: random.Random
+    line: SimulatedLine,
+    rows: list[Any],
+    bookings: list[Booking],
+    chance: random.Random,
+    longest_min: int,
 ) -> SimulatedLine:
     """Write the line's flows; return it with the time at which it deviates."""
     event_day = chance.randrange(26, 40)
@@ -140,7 +147,7 @@ def _live(
             _stand(line, rows, day)
             deviates_ns = deviates_ns or FIRST_NS + day * DAY_NS
             continue
-        minutes = chance.randrange(10, 40)
+        minutes = chance.randrange(10, longest_min)
         _session(told, rows, start_ns, minutes, size, chance)
         if line.verdict == "out_of_scope" and is_event:
             deviates_ns = start_ns + 60 * S * chance.randrange(2, minutes)

@@ -171,3 +171,7 @@ class Detector(BaseModel):
     def observed_lines(self, memory: Any) -> list[dict[str, Any]]:
         """Outside lines that changed since the last call, for a detector that keeps them."""
         return []
+
+    def notes(self, memory: Any, now_ns: int) -> Mapping[str, Mapping[str, Any]]:
+        """What people may look at besides findings, by the name under which it is stored."""
+        return {}

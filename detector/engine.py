@@ -7,7 +7,7 @@ same alerts whether it is live or replayed and however it is cut into batches.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -131,6 +131,13 @@ class Engine:
     def observed_lines(self) -> list[dict[str, Any]]:
         """Outside lines that changed since the last call."""
         return [line for d, memory in self._detectors for line in d.observed_lines(memory)]
+
+    def notes(self, now_ns: int) -> dict[str, Mapping[str, Any]]:
+        """What detectors have to show besides findings, by name."""
+        told: dict[str, Mapping[str, Any]] = {}
+        for detector, memory in self._detectors:
+            told.update(detector.notes(memory, now_ns))
+        return told
 
     def feed(self, seen: Observations) -> list[Alert]:
         """Take in a stretch of event time; return alerts that are new or changed."""

@@ -30,7 +30,7 @@ class Round:
         self._lake = lake
         self._edges_file = edges_file
         self._incident_ids: set[str] = set()
-        self._proposed_ns = 0
+        self._noted_ns = 0
         self._change = 0
         self._silenced = -1
         self._decided = 0
@@ -96,17 +96,24 @@ class Round:
             parts = {"lines": now.lines, "bookings": now.bookings}
             self._engine.hospital = self._engine.hospital.model_copy(update=parts)
 
-    def _propose(self, seen: Observations | None) -> None:
-        """While no plan is confirmed, keep what traffic proposes, anew every hour of event time."""
+    def _write_notes(self, store: Store, seen: Observations | None) -> None:
+        """What is to be looked at besides alerts, anew every hour of event time and at the end."""
+        now_ns = seen.watermark_ns if seen is not None else self._engine.looked_until_ns
+        if seen is not None and now_ns - self._noted_ns < 3600 * 1_000_000_000:
+            return
+        self._noted_ns = now_ns
+        for name, told in self._engine.notes(now_ns).items():
+            store.save_note(name, told)
+        self._propose(store)
+
+    def _propose(self, store: Store) -> None:
+        """While no plan is confirmed, keep what traffic proposes."""
         learned = self._engine.setup
-        if learned is None or self._store is None:
+        if learned is None:
             return
-        if seen is not None and learned.last_ns - self._proposed_ns < 3600 * 1_000_000_000:
-            return
-        self._proposed_ns = learned.last_ns
         hospital = self._engine.hospital
-        proposal = propose(learned, self._engine.hosts, self._store.observed_lines())
-        self._store.save_note("setup_proposal", proposal.to_json(hospital.name, hospital.timezone))
+        proposal = propose(learned, self._engine.hosts, store.observed_lines())
+        store.save_note("setup_proposal", proposal.to_json(hospital.name, hospital.timezone))
 
     def _listen(self, store: Store) -> None:
         """Take over what people did since: verdicts on alerts, and what is to be quiet."""
@@ -163,7 +170,7 @@ class Round:
         slips = self._engine.slips.take_changed()
         if slips:
             self._store.save_slips(slips)
-        self._propose(seen)
+        self._write_notes(self._store, seen)
         self._review(self._store)
         if seen is not None:
             health = seen.health.to_json()

@@ -23,6 +23,12 @@ def list_lines(asker: Asker, use: UseCases) -> list[dict[str, Any]]:
     return [dict(line) for line in use.lines.observed(asker)]
 
 
+@router.get("/lines/evidence")
+def list_evidence(asker: Asker, use: UseCases) -> dict[str, Any]:
+    """Signs of hidden lines by host, weak ones included, and what is seen of each VLAN."""
+    return dict(use.lines.evidence(asker))
+
+
 @router.get("/register")
 def list_register(asker: Asker, use: UseCases) -> list[RegisteredLine]:
     """Outside lines that the hospital has registered."""

@@ -27,6 +27,11 @@ class LineService:
         self._gate.look(person, "lines.read", "lines.list")
         return list(self._store.observed_lines())
 
+    def evidence(self, person: Person | None) -> Mapping[str, Any]:
+        """Signs of hidden lines by host, and what is seen of each VLAN. Needs lines.read."""
+        self._gate.look(person, "lines.read", "lines.evidence")
+        return {"hosts": [], "vlans": [], "at_ns": 0} | self._store.note("line_evidence")
+
     def register(self, person: Person | None) -> list[RegisteredLine]:
         """Lines that the hospital has registered. Needs lines.read."""
         self._gate.look(person, "lines.read", "register.list")

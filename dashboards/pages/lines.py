@@ -42,6 +42,7 @@ def lines(view: KnownView) -> Response:
         "lines.html",
         observed=rows,
         register=[_register_row(view, line, rows) for line in register],
+        evidence=view.services.lines.evidence(view.person),
         map=draw_lines(rows, view.t("lines.map"), view.t("lines.border")),
         templates=list(register_templates().values()),
     )

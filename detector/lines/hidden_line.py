@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -60,6 +60,9 @@ FAMILIES: Final[tuple[ClueFinder, ...]] = (
 )
 
 
+MOST_ROWS: Final = 200  # of the evidence that is shown
+
+
 class HiddenLine(Detector):
     """A host has a line of its own to the outside, or is one: a phone, stick or router.
 
@@ -89,6 +92,19 @@ class HiddenLine(Detector):
 
     def remember(self) -> HiddenLineMemory:
         return HiddenLineMemory()
+
+    def notes(self, memory: Any, now_ns: int) -> Mapping[str, Mapping[str, Any]]:
+        """Evidence by host, weak signs included, and what can be seen of each VLAN."""
+        ranked = sorted(
+            ((memory.evidence.sum(host, now_ns), host) for host in memory.evidence.hosts),
+            reverse=True,
+        )
+        rows = [
+            _evidence_row(host, total, memory.evidence)
+            for total, host in ranked[:MOST_ROWS] if total >= 0.5
+        ]  # fmt: skip
+        vlans = memory.observability.to_json(now_ns)
+        return {"line_evidence": {"hosts": rows, "vlans": vlans, "at_ns": now_ns}}
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         memory.around.observe(window)
@@ -120,6 +136,23 @@ class HiddenLine(Detector):
             score = 92.0
         blind = memory.observability.blind_spots(_vlan_of(host, window), window.end_ns)
         return _finding(host, sorted(clues, key=lambda c: -c.weight), total, score, blind)
+
+
+def _evidence_row(host: str, total: float, evidence: EvidenceLedger) -> dict[str, Any]:
+    """One host's signs in words, the heaviest first, and what would confirm them."""
+    clues = sorted(evidence.hosts[host].clues.values(), key=lambda c: -c.weight)
+    counted = [c for c in clues if not evidence.is_by_design(c)]
+    return {
+        "host": host,
+        "sum": round(total, 2),
+        "percent": min(99, round(probability(total) * 100)),
+        "families": sorted({c.family for c in counted}),
+        "signs": [
+            {"family": c.family, "weight": c.weight, "time_ns": c.time_ns, "what": c.what.to_json()}
+            for c in counted[:8]
+        ],
+        "confirm": counted[0].confirm.to_json() if counted else {"ja": "", "en": ""},
+    }
 
 
 def _vlan_of(host: str, window: Window) -> int:

@@ -149,6 +149,7 @@ def fill(store: Store, hospital: Hospital) -> None:
     store.save_observed_lines(_lines())
     store.save_note("collector_health", _health())
     store.save_slips(_slips())
+    store.save_note("line_evidence", _evidence())
     store.save_note("setup_proposal", _proposal())
 
 
@@ -206,6 +207,16 @@ def _slips() -> list[MaintenanceSlip]:
     beyond = SlipTarget("10.20.10.41", 3389, "rdp", 1, 80_000, False)
     pivot = replace(landed, id="s2", line="L-002", is_in_scope=False, targets=(beyond,))
     return [landed, pivot]
+
+
+def _evidence() -> dict[str, object]:
+    words = {"ja": "携帯端末の共有範囲から発信している", "en": "speaks from a phone's range"}
+    sign = {"family": "leak", "weight": 3.5, "time_ns": NIGHT_NS, "what": words}
+    confirm = {"ja": "USB 口を見る。", "en": "Look at the USB."}
+    host = {"host": "10.20.30.22", "sum": 3.5, "percent": 76, "families": ["leak"]}
+    host |= {"signs": [sign], "confirm": confirm}
+    vlans = [{"vlan": 30, "broadcast": True, "unicast": False, "flow": True}]
+    return {"hosts": [host], "vlans": vlans, "at_ns": NIGHT_NS}
 
 
 def _proposal() -> dict[str, object]:

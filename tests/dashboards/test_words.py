@@ -19,7 +19,7 @@ OPEN = (
     "status.", "tone.", "theme.", "menu.", "step_state.", "move.", "confirm.", "person_role.",
     "person_role_about.", "permission.", "audit_result.", "flow_state.", "incident_state.",
     "asset_verdict.", "line_group.", "confidence.", "warmth.", "initiator.", "health.", "asset.",
-    "alerts.", "alert.", "line.", "flows.", "people.", "direction.",
+    "alerts.", "alert.", "line.", "lines.", "flows.", "people.", "direction.",
     "baseline_phase.", "baseline_about.", "baseline_state.",
 )  # fmt: skip
 

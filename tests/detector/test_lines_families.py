@@ -355,3 +355,13 @@ def test_newer_lists_are_used(tmp_path: Path) -> None:
     finally:
         use_lists(None)
     assert clues(sightings=[arp(PC, PC_MAC)]) == {}
+
+
+def test_weak_signs_stand_by_host_with_what_would_confirm_them() -> None:
+    detector, memory = HiddenLine(), HiddenLineMemory()
+    flows = sent(128) + sent(127)
+    assert list(detector.find(window(flows, [arp(PC, PC_MAC)], PLAN), memory)) == []
+    told = detector.notes(memory, START + 60 * S)["line_evidence"]
+    assert [(h["host"], h["sum"], h["families"]) for h in told["hosts"]] == [(PC, 2.0, ["nat"])]
+    assert told["hosts"][0]["confirm"]["ja"]
+    assert {v["vlan"] for v in told["vlans"]} == {0}

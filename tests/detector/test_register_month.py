@@ -8,7 +8,7 @@ from bench.truth_register import run_month
 
 def test_verdicts_of_a_month_are_right_and_scope_is_told_in_time() -> None:
     """Thirteen lines, one or more of each verdict."""
-    outcome = run_month(make_month(1, seed=5))
+    outcome = run_month(make_month(1, seed=5, longest_min=12))
     wrong = [
         (line.number, line.verdict, sorted(outcome.told.get(line.number, {})))
         for line in outcome.month.lines
