@@ -9,6 +9,7 @@ import csv
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -265,12 +266,21 @@ def _decoded(content: bytes) -> str:
 
 
 def _read_csv(text: str) -> list[list[str]]:
-    head = text[:4000]
-    delimiter = max(",\t;", key=head.count)
     try:
+        rows = {
+            delimiter: list(csv.reader(io.StringIO(text[:20_000], newline=""), delimiter=delimiter))
+            for delimiter in ",\t;"
+        }
+        delimiter = max(rows, key=lambda d: _rows_alike(rows[d]))
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False))
     except csv.Error as error:
         raise ValueError(f"CSV として読めない / not readable as CSV: {error}") from error
+
+
+def _rows_alike(rows: list[list[str]]) -> int:
+    """How many rows share one number of cells: lists inside a cell (`a;b;c`) differ in length."""
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    return max(widths.values(), default=0)
 
 
 def _read_excel(content: bytes) -> list[list[list[str]]]:

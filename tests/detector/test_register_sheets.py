@@ -161,3 +161,11 @@ def test_a_template_is_refused_until_it_is_filled_in_and_then_read_whole(
     filled = template.example.model_copy(update={"id": "L-1"})
     lines, faults = read_register(write_register([filled], "ja", form))  # type: ignore[arg-type]
     assert (lines, faults) == ([filled], [])
+
+
+def test_long_lists_inside_cells_do_not_pass_for_columns() -> None:
+    targets = [";".join(f"10.20.{n}.{host}" for host in range(10, 40 + n)) for n in range(3)]
+    rows = [f"L-{n},A社,専用線,{listed}" for n, listed in enumerate(targets)]
+    lines, faults = read_register(csv("管理番号,ベンダ,回線種別,許可対象", *rows))
+    assert faults == []
+    assert [len(line.allowed_targets) for line in lines] == [30, 31, 32]
