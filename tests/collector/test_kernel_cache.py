@@ -9,22 +9,33 @@ from collector.kernel_cache import choose_kernel_cache, kernel_folder
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "read.py").write_text("@njit\ndef read(): ...\n")
-    (tmp_path / "feed.py").write_text("@njit(cache=True)\ndef feed(): ...\n")
-    (tmp_path / "pages.py").write_text("TITLE = 'x'\n")
-    return tmp_path
+    package = tmp_path / "house"
+    (package / "inner").mkdir(parents=True)
+    (package / "inner" / "read.py").write_text("@njit\ndef read(): ...\n")
+    (package / "codes.py").write_text("from house import more\nDNS = 3\n")
+    (package / "more.py").write_text("FTP = 4\n")
+    (package / "feed.py").write_text(
+        "from house.codes import (\n    DNS,\n)\nfrom house.inner import read\n"
+        "@njit(cache=True)\ndef feed(): ...\n"
+    )
+    (package / "pages.py").write_text("TITLE = 'x'\n")
+    return package
 
 
-def test_an_edit_in_any_kernel_file_moves_all_kernels(package: Path) -> None:
+@pytest.mark.parametrize("edited", ["inner/read.py", "codes.py", "more.py"])
+def test_an_edit_of_what_a_kernel_imports_moves_all_kernels(package: Path, edited: str) -> None:
     before = kernel_folder(package, package / "kept")
-    (package / "inner" / "read.py").write_text("@njit\ndef read(): return 1\n")
+    path = package / edited
+    path.write_text(path.read_text() + "# edited\n")
     assert kernel_folder(package, package / "kept") != before
 
 
-def test_other_files_do_not_matter(package: Path) -> None:
+@pytest.mark.parametrize("edited", ["pages.py", "feed.py"])
+def test_other_files_do_not_matter(package: Path, edited: str) -> None:
+    """Numba itself sees an edit in feed.py, whose kernels no other file imports."""
     before = kernel_folder(package, package / "kept")
-    (package / "pages.py").write_text("TITLE = 'y'\n")
+    path = package / edited
+    path.write_text(path.read_text() + "# edited\n")
     assert kernel_folder(package, package / "kept") == before
 
 
