@@ -44,8 +44,8 @@ def choose_kernel_cache() -> None:
 def kernel_folder(package: Path, kept_in: Path) -> Path:
     """The folder for the package's kernels as they are now.
 
-    Named by all modules that kernels import, for their functions and for constants that are compiled
-    in; a kernel's own file numba watches itself, so that an edit there compiles that one only.
+    Named by all modules that kernels import, for their functions and for constants compiled
+    into them; a kernel's own file numba watches itself: an edit there compiles that one only.
     """
     sources = dict(_sources(package))
     waiting = [name for name, source in sources.items() if b"njit" in source]
