@@ -16,6 +16,9 @@ _HOUR_NS = 3_600_000_000_000
 _LINK_NS = 72 * _HOUR_NS  # alerts on one host
 _LINE_LINK_NS = 30 * 24 * _HOUR_NS  # alerts on one outside line
 _FADE_NS = 72 * _HOUR_NS  # what an alert adds to the risk fades with this time constant
+_SPAN_NS = 14 * 24 * _HOUR_NS  # an incident that no line joins
+_BRIDGES = 50.0  # score from which an alert joins others
+_HUB_SOURCES = 4  # sources told against one target that make it a hub
 
 #: How soon a person must look.
 Push = Literal["immediate", "same_day", "digest"]
@@ -78,8 +81,11 @@ def join_alerts(
 
     `impact_of` gives the care impact of an address (0.6-1.2), `weigh` what an alert counts
     (default: its score). Alerts below low score stay alone unless something stronger shares their
-    host. The id is that of the earliest alert. Suppressed alerts join nothing; what people called
-    false or explained stays in the story and adds nothing to the priority.
+    host: they join their source's own incident and bridge nothing. A target joins only where few
+    sources are told against it (a server that many tools reach would chain the whole hospital), and
+    an incident without a line spans two weeks at most. The id is that of the earliest alert.
+    Suppressed alerts join nothing; what people called false or explained stays in the story and
+    adds nothing to the priority.
     """
     alerts = [a for a in alerts if a.state != "suppressed"]
     ordered = sorted(alerts, key=lambda a: (a.first_ns, a.id))
@@ -91,13 +97,32 @@ def join_alerts(
             i = root[i]
         return i
 
+    hubs = _hubs(ordered)
     latest: dict[tuple[str, str], int] = {}
     for i, alert in enumerate(ordered):
-        for link, reach_ns in _links(alert):
+        if alert.score < _BRIDGES:
+            continue
+        for link, reach_ns in _links(alert, hubs):
             before = latest.get(link)
             if before is not None and alert.first_ns - ordered[before].last_ns <= reach_ns:
-                root[find(i)] = find(before)
+                older, newer = sorted((find(before), find(i)))
+                is_long = alert.first_ns - ordered[older].first_ns > _SPAN_NS
+                if link[0] == "line" or not is_long:
+                    root[newer] = older
             latest[link] = i
+    weak: dict[str, int] = {}
+    for i, alert in enumerate(ordered):
+        link = ("host", _source_of(alert))
+        if alert.score >= _BRIDGES:
+            weak[link[1]] = i
+            continue
+        # To the host's latest grave incident; else to what else is weak there.
+        before = weak.get(link[1], latest.get(link))
+        if before is not None and abs(alert.first_ns - ordered[before].last_ns) <= _LINK_NS:
+            older, newer = sorted((find(before), find(i)))
+            if ordered[newer].first_ns - ordered[older].first_ns <= _SPAN_NS:
+                root[newer] = older
+        weak[link[1]] = i if before is None else weak.get(link[1], i)
     groups: dict[int, list[Alert]] = {}
     for i, alert in enumerate(ordered):
         groups.setdefault(find(i), []).append(alert)
@@ -107,13 +132,28 @@ def join_alerts(
     )
 
 
-def _links(alert: Alert) -> list[tuple[tuple[str, str], int]]:
+def _source_of(alert: Alert) -> str:
+    return alert.source.ip or alert.source.mac or alert.source.name
+
+
+def _hubs(alerts: Sequence[Alert]) -> set[str]:
+    """Targets that several sources are told against."""
+    sources: dict[str, set[str]] = {}
+    for alert in alerts:
+        for target in alert.targets[:5]:
+            known = sources.setdefault(target.ip, set())
+            if len(known) < _HUB_SOURCES:
+                known.add(_source_of(alert))
+    return {ip for ip, known in sources.items() if len(known) >= _HUB_SOURCES}
+
+
+def _links(alert: Alert, hubs: set[str]) -> list[tuple[tuple[str, str], int]]:
     """What an alert can be joined by. Outside hosts join nothing: half the world shares a CDN."""
-    links = [(("host", alert.source.ip or alert.source.mac or alert.source.name), _LINK_NS)]
+    links = [(("host", _source_of(alert)), _LINK_NS)]
     spreads = alert.category in ("lateral_movement", "credential_access", "impact")
     # A scan's or a spray's hundred targets would chain the whole hospital together.
     if spreads and len(alert.targets) <= 5:
-        links += [(("host", t.ip), _LINK_NS) for t in alert.targets if t.ip]
+        links += [(("host", t.ip), _LINK_NS) for t in alert.targets if t.ip and t.ip not in hubs]
     if alert.line:
         links.append((("line", alert.line), _LINE_LINK_NS))
     return links

@@ -14,6 +14,7 @@ from detector.lateral.outside_scan import OutsideScan
 from detector.lateral.paths import Paths
 from detector.lateral.port_scan import PortScan
 from detector.lateral.remote_calls import RemoteCalls
+from detector.lateral.sealed_sync import SealedSync
 from detector.lateral.shared_account import SharedLocalAccount
 from detector.lateral.shares import AdminShares
 from detector.lateral.slow_drift import SlowDrift
@@ -33,6 +34,7 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     AdminEdge(),
     Paths(),
     RemoteCalls(),
+    SealedSync(),
     AdminShares(),
     SmbExploit(),
     ExploitBytes(),

@@ -49,6 +49,8 @@ _ACTIVATION: Final = _DCOM._replace(interface=ACTIVATOR, operations=frozenset({3
 _UNNAMED_DCOM: Final = _DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
 _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T1068"))
 _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T1499.004"))
+#: Clients that ask one host to be told of printer changes, and make it a print server.
+_PRINT_CLIENTS: Final = 5
 _RELAY_NS: Final = 60_000_000_000
 _PIPE_BROKEN: Final = 0xC000014B
 _NAMES: Final = {
@@ -78,6 +80,8 @@ class _Memory:
     pairs: OrderedDict[Pair, _Past] = field(default_factory=OrderedDict)
     coerced: dict[str, tuple[int, str]] = field(default_factory=dict)  # host → (when, by whom)
     managers: dict[str, dict[str, int]] = field(default_factory=dict)  # source → target → when
+    notified: dict[str, set[str]] = field(default_factory=dict)  # print server → its clients
+    rounds: OrderedDict[tuple[str, str], dict[str, int]] = field(default_factory=OrderedDict)
 
 
 class RemoteCalls(Detector):
@@ -107,6 +111,9 @@ class RemoteCalls(Detector):
     together_s: int = Field(default=600, ge=10, description="calls and writes that belong together")
     least_challenges: int = Field(
         default=20, ge=5, description="Netlogon challenges in a minute taken for Zerologon"
+    )
+    round_targets: int = Field(
+        default=4, ge=2, description="targets of one source in a week that are told as one"
     )
     enumeration_kinds: int = Field(default=3, ge=1, description="kinds of enumeration that tell")
     enumeration_targets: int = Field(default=5, ge=2, description="targets of one source that tell")
@@ -153,10 +160,35 @@ class RemoteCalls(Detector):
     def _note_coercions(self, window: Window, memory: _Memory) -> None:
         for call, interface, operation in requests(window):
             rule = RULE_OF.get((interface, operation))
+            if rule is not None and rule.variant == "printer_bug":
+                if len(memory.notified) > 10_000:
+                    memory.notified.clear()
+                clients = memory.notified.setdefault(call.peer_ip, set())
+                if len(clients) < _PRINT_CLIENTS:
+                    clients.add(call.ip)
+                if self._is_print_server(window, memory, call.peer_ip):
+                    continue
             if rule is not None and rule.variant in ("coercion", "printer_bug"):
                 memory.coerced[call.peer_ip] = (call.time_ns, call.ip)
         while len(memory.coerced) > 10_000:
             del memory.coerced[next(iter(memory.coerced))]
+
+    def _is_print_server(self, window: Window, memory: _Memory, ip: str) -> bool:
+        """Every client asks its print server to be told of changes; nobody asks a controller."""
+        many = len(memory.notified.get(ip, ())) >= _PRINT_CLIENTS
+        return many and window.hosts.at(ip).role != "domain_controller"
+
+    def _round(
+        self, memory: _Memory, source: str, variant: str, target: str, now: int
+    ) -> list[str]:
+        """Whom this source did the same to within a week, the present target first."""
+        done = memory.rounds.setdefault((source, variant), {})
+        done[target] = now
+        for old in [t for t, when in done.items() if now - when > 7 * 86_400_000_000_000]:
+            del done[old]
+        while len(memory.rounds) > 20_000:
+            memory.rounds.popitem(last=False)
+        return [target, *(t for t in done if t != target)]
 
     def _relays(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         """A host that was just made to log on somewhere does so."""
@@ -219,12 +251,19 @@ class RemoteCalls(Detector):
             host = window.hosts.at(source)
             if rule.variant in _BETWEEN_CONTROLLERS and host.role == "domain_controller":
                 continue
+            if rule.variant == "printer_bug" and self._is_print_server(window, memory, target):
+                continue
             past = memory.pairs[pair]
             score = self._score(window, pair, rule, past)
             targets: tuple[str, ...] = (target,)
             if rule.variant == "service_manager":
                 targets = self._managers(memory, pair, calls.last_ns)
                 score = min(70.0, score + 25 * (len(targets) - 1))
+            key = source if rule.variant == "service_manager" else target
+            if rule.executes or rule.variant in ("registry", "service_stop"):
+                reached = self._round(memory, source, rule.variant, target, calls.last_ns)
+                if len(reached) >= self.round_targets:  # one tool on its round is one alert a day
+                    key, targets = source, tuple(reached[:100])
             yield Finding(
                 source=source,
                 targets=targets,
@@ -241,7 +280,7 @@ class RemoteCalls(Detector):
                     "admin_share_written": bool(past.wrote_ns),
                 },
                 variant=rule.variant,
-                key=source if rule.variant == "service_manager" else target,
+                key=key,
                 techniques=rule.techniques,
                 category=rule.category,
                 app="dcerpc",

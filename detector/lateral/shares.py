@@ -113,6 +113,7 @@ class AdminShares(Detector):
     reads = Reads(sightings=(Smb,))
     wordings = _SHARE_WORDS
 
+    round_targets: int = Field(default=4, ge=2, description="targets in a week told as one alert")
     many_hosts: int = Field(default=3, ge=2, description="hosts opened in an hour that tell")
 
     def remember(self) -> dict[str, dict[str, int]]:
@@ -131,20 +132,33 @@ class AdminShares(Detector):
             if is_tree_connect(smb) and is_admin_share(smb):
                 yield from self._opened(window, memory, smb)
         for (source, target, variant, share, tool), calls in seen.items():
+            reached = self._reached(memory, source, variant, target, calls.last_ns)
+            is_round = len(reached) >= self.round_targets
             techniques = {"write": ("T1021.002",), "tool": ("T1021.002", "T1569.002", "T1570")}
             yield Finding(
                 source=source,
-                targets=(target,),
+                targets=tuple(reached) if is_round else (target,),
                 score=self._score(window, source, target, variant, calls),
                 confidence=0.95,
                 first_ns=calls.first_ns,
                 last_ns=calls.last_ns,
                 facts={"share": share, "files": list(calls.names), "tool": tool},
                 variant=variant,
+                key=source if is_round else "",
                 techniques=techniques.get(variant, ("T1570", "T1021.002")),
                 app="smb",
                 flows=calls.flows(),
             )
+
+    def _reached(
+        self, memory: dict[str, dict[str, int]], source: str, variant: str, target: str, now: int
+    ) -> list[str]:
+        """Whom this source wrote to alike within a week: a tool on its round is one alert a day."""
+        done = memory.setdefault(f"{source} {variant}", {})
+        done[target] = now
+        for old in [t for t, when in done.items() if now - when > 7 * 86_400_000_000_000]:
+            del done[old]
+        return [target, *(t for t in done if t != target)][:100]
 
     def _variant(self, smb: Smb) -> str:
         if not is_admin_share(smb) or not is_write(smb):

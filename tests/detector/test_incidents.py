@@ -52,3 +52,25 @@ def test_care_ranks_first() -> None:
     ranked = join_alerts([office, icu], {"10.0.0.1": 0.6, "10.0.0.2": 1.2})
     assert ranked[0].hosts == ("10.0.0.2",)
     assert ranked[0].priority == 72.0
+
+
+def test_weak_alerts_join_their_hosts_incident_and_bridge_nothing() -> None:
+    pivot = alert("rdp", "10.0.7.10", "10.0.5.10", category="lateral_movement", score=80)
+    weak = alert("nx", "10.0.5.10", "10.0.6.1", hour=1, category="lateral_movement", score=30)
+    other = alert("smb", "10.0.6.1", hour=2, score=80)
+    joined = join_alerts([pivot, weak, other], {})
+    assert sorted(i.alert_ids for i in joined) == [("rdp", "nx"), ("smb",)]
+
+
+def test_a_server_that_many_are_told_against_chains_nobody() -> None:
+    tools = [
+        alert(f"t{n}", f"10.0.{n}.1", "10.0.0.9", hour=n, category="lateral_movement", score=75)
+        for n in range(1, 7)
+    ]
+    assert len(join_alerts(tools, {})) == 6
+    assert len(join_alerts(tools[:2], {})) == 1
+
+
+def test_an_incident_does_not_go_on_for_ever() -> None:
+    daily = [alert(f"d{n}", "10.0.0.1", hour=24 * n, score=60) for n in range(40)]
+    assert 3 <= len(join_alerts(daily, {})) <= 4

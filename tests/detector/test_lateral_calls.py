@@ -6,8 +6,10 @@ import pytest
 
 from collector.apps import APP_CODE
 from collector.sightings import Dcerpc, Ntlm, Smb
+from detector.hospital import Asset, Hospital
 from detector.lateral import rpc_rules as rpc
 from detector.lateral.remote_calls import RemoteCalls
+from detector.lateral.sealed_sync import SealedSync
 from detector.lateral.shares import AdminShares
 from detector.lateral.smb_exploit import SmbExploit
 from tests.detector.windows import START_NS, S, World, flow
@@ -179,3 +181,41 @@ def test_eternalblue_is_many_secondaries() -> None:
     secondaries = [smb(0x33, i, dialect=1, multiplex=65) for i in range(31)]
     assert list(exploits(secondaries)) == [("eternalblue", 98)]
     assert list(exploits(secondaries[:3])) == []
+
+
+def notices(server: str, clients: int) -> list[Dcerpc]:
+    return [call(rpc.SPOOLSS, 65, n, ip=f"10.0.1.{n}", peer_ip=server) for n in range(clients)]
+
+
+def test_a_print_server_is_asked_by_many_and_a_controller_by_nobody() -> None:
+    world = World(Hospital(assets=(Asset(ip="10.0.0.1", role="domain_controller"),)))
+    served = world.run(RemoteCalls(), world.window([], notices("10.0.0.7", 8)))
+    assert served == []
+    forced = world.run(RemoteCalls(), world.window([], notices("10.0.0.1", 8)))
+    assert {f.variant for f in forced} == {"printer_bug"}
+    world = World()
+    assert {f.variant for f in world.run(RemoteCalls(), world.window([], notices("10.0.0.7", 1)))}
+
+
+def test_a_tool_on_its_round_is_one_alert() -> None:
+    world = World()
+    calls = [call(rpc.SVCCTL, 12, n, peer_ip=f"10.0.3.{n}") for n in range(6)]
+    told = world.run(RemoteCalls(), world.window([], calls))
+    assert [f.key for f in told] == [f"10.0.3.{n}" for n in range(3)] + [CLIENT] * 3
+    assert len(told[-1].targets) == 6
+
+
+def test_a_sealed_replication_by_a_host_that_is_no_controller() -> None:
+    bind = packet(Dcerpc, packet="bind", interface=rpc.DRSUAPI, peer_port=49667)
+
+    def answer(kb: int):
+        return flow(CLIENT, SERVER, 49667, 1, app="dcerpc", reply_bytes=kb * 1000)
+
+    world = World()
+    (told,) = world.run(SealedSync(), world.window([answer(600)], [bind]))
+    assert (told.source, told.targets) == (CLIENT, (SERVER,))
+    for flows, seen in (([answer(8)], [bind]), ([answer(600)], [])):
+        world = World()
+        assert world.run(SealedSync(), world.window(flows, seen)) == []
+    world = World(Hospital(assets=(Asset(ip=CLIENT, role="domain_controller"),)))
+    assert world.run(SealedSync(), world.window([answer(600)], [bind])) == []

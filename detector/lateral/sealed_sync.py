@@ -1,0 +1,94 @@
+"""DCSync whose calls are sealed: a bind to the replication interface, and then much data back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from collector.apps import APP_CODE
+from collector.sightings import Dcerpc
+from detector.detection import Category, Detector, Finding, Reads, Window
+from detector.lateral.calls import requests
+from detector.lateral.contacts import flow_keys
+from detector.lateral.rpc_rules import DRSUAPI
+from detector.words import Text, Wording
+
+_Connection = tuple[str, int, str, int]
+
+
+class SealedSync(Detector):
+    """A host that is no domain controller binds to drsuapi, and the controller sends much back.
+
+    Programs bind to it to turn names into others, which brings a few kilobytes. Replication, with
+    which all password hashes can be fetched, brings hundreds. The bind stays readable when the
+    calls are sealed.
+
+    Why it matters: DCSync hands the whole domain to the intruder.
+
+    False alarms: a new domain controller before its role is known; directory synchronisation to a
+    cloud (put it into the ledger as domain controller).
+    """
+
+    id = "sealed_sync"
+    category: ClassVar[Category] = "credential_access"
+    techniques = ("T1003.006",)
+    reads = Reads(sightings=(Dcerpc,), apps=("dcerpc",))
+    wordings = {
+        "": Wording(
+            Text(
+                "{source} が {target} から認証情報をまとめて取り出した疑いがあります（{kb} KB）",
+                "{source} may have fetched the credentials of the domain from {target} ({kb} KB)",
+            ),
+            Text(
+                "ドメインコントローラー同士の複製機能（drsuapi）に、そうではない機器が接続し、"
+                "大量の応答を受け取りました。中身は暗号化されて見えませんが、DCSync 攻撃の形です。",
+                "A host that is no domain controller bound to the replication interface (drsuapi) "
+                "and got much back. The content is sealed, but DCSync looks like this.",
+            ),
+            Text(
+                "直ちに情報システム責任者に電話し、{source} を LAN から外してください。{source} "
+                "が新しい"
+                "ドメインコントローラーやクラウド同期サーバーなら、台帳に登録します。",
+                "Phone the head of IT at once and take {source} off the LAN. If it is a new domain "
+                "controller or a cloud synchroniser, put it into the ledger.",
+            ),
+        )
+    }
+
+    least_kb: int = Field(default=100, ge=10, description="KB sent back that tell")
+
+    def remember(self) -> OrderedDict[_Connection, Dcerpc]:
+        return OrderedDict()  # connection → its bind
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        for call, interface, _ in requests(window):
+            if interface == DRSUAPI:
+                memory.setdefault((call.ip, call.port, call.peer_ip, call.peer_port), call)
+        while len(memory) > 5_000:
+            memory.popitem(last=False)
+        if not memory or len(window.flows) == 0:
+            return
+        flows = window.flows
+        much = (flows.app == APP_CODE["dcerpc"]) & (flows.reply_bytes >= self.least_kb * 1000)
+        for row in np.flatnonzero(much).tolist():
+            source = window.hosts.ip(int(window.source[row]))
+            target = window.hosts.ip(int(window.destination[row]))
+            ports = (int(flows.source_port[row]), int(flows.destination_port[row]))
+            bind = memory.pop((source, ports[0], target, ports[1]), None)
+            if bind is None or window.hosts.at(source).role == "domain_controller":
+                continue
+            yield Finding(
+                source=source,
+                targets=(target,),
+                score=85.0,
+                confidence=0.9,
+                first_ns=min(bind.time_ns, int(flows.first_ns[row])),
+                last_ns=int(flows.last_ns[row]),
+                facts={"kb": round(int(flows.reply_bytes[row]) / 1000)},
+                app="dcerpc",
+                flows=flow_keys(flows, [row]),
+            )
