@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -120,6 +120,13 @@ class Window:
             apps,
         )
         return marks, int(every), sum(1 << code for code in np.flatnonzero(apps).tolist())
+
+
+def app_table(tokens: Iterable[str]) -> NDArray[np.bool_]:
+    """By application code: is it one of these. `table[flows.app]` is the mask of the flows."""
+    table = np.zeros(1 << 16, bool)
+    table[[APP_CODE[token] for token in tokens]] = True
+    return table
 
 
 @dataclass(frozen=True)

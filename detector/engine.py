@@ -179,7 +179,7 @@ class Engine:
         if watermark_ns is not None and watermark_ns < self._next_ns + size and self._next_ns:
             return
         flows = FlowBatch.join(self._flows)
-        reported = flows.reported_ns
+        reported = np.ascontiguousarray(flows.reported_ns)
         sighted = np.array([t for t, _ in self._sightings], np.int64)
         f = s = 0
         while f < len(flows) or s < len(sighted):

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from collector.apps import APP_CODE, APPS
 from collector.flows import STATE_CODE
-from detector.addresses import in_networks, inside_flags, is_one_host
-from detector.detection import Category, Detector, Finding, Reads, Window
+from detector.addresses import in_networks, inside_flags
+from detector.detection import Category, Detector, Finding, Reads, Window, app_table
 from detector.edges import service_of
 from detector.hosts import Host
 from detector.landing import allowed_targets, line_networks
-from detector.lateral.contacts import flow_keys, is_half_open
-from detector.window_kernels import WINRM
+from detector.lateral.contacts import flow_keys
+from detector.window_kernels import HALF_OPEN, TO_ONE, WINRM
 from detector.words import Text, Wording
 
 #: How telling a new edge of each service is, and the technique.
@@ -37,8 +37,10 @@ _SERVERS: Final = frozenset(
     {"server", "emr_server", "database", "domain_controller", "file_server", "pacs", "hl7_engine",
      "dns", "dhcp", "backup", "wsus"}
 )  # fmt: skip
-_WINRM_PORTS: Final = (5985, 5986)
-_NO_TALK: Final = tuple(STATE_CODE[s] for s in ("S0", "REJ", "RSTOS0", "SH", "RSTRH", "OTH"))
+_IS_ADMIN: Final = app_table(_WEIGHT)
+_IS_PLAIN: Final = app_table(("unknown", "http", "tls"))
+_NO_TALK: Final = ("S0", "REJ", "RSTOS0", "SH", "RSTRH", "OTH")
+_HAS_NO_TALK: Final = np.isin(np.arange(256), [STATE_CODE[s] for s in _NO_TALK])
 
 _NEXT_STEP = Text(
     ja="情報システム担当に、{source} から {target} への {app} 接続の予定（保守・導入作業）"
@@ -133,12 +135,11 @@ class AdminEdge(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         flows = window.flows
-        by_port = np.isin(flows.destination_port, _WINRM_PORTS)
-        by_port &= np.isin(flows.app, [APP_CODE[a] for a in ("unknown", "http", "tls")])
-        is_admin = np.isin(flows.app, [APP_CODE[a] for a in _WEIGHT]) | by_port
+        by_port = (window.marks & WINRM != 0) & _IS_PLAIN[flows.app]
+        is_admin = _IS_ADMIN[flows.app] | by_port
         chosen = is_admin & (flows.protocol == 6) & (flows.reply_packets > 0)
-        chosen &= ~np.isin(flows.state, _NO_TALK) & ~is_half_open(flows)
-        chosen &= is_one_host(flows.destination)
+        chosen &= ~_HAS_NO_TALK[flows.state] & (window.marks & HALF_OPEN == 0)
+        chosen &= window.marks & TO_ONE != 0
         ours, theirs = inside_flags(window)
         chosen &= theirs | (~ours & ~theirs)
         rows = np.flatnonzero(chosen)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APP_CODE, APPS
+from collector.apps import APPS
 from collector.sightings import Dicom, Hl7
 from detector.addresses import inside_flags
-from detector.detection import Category, Detector, Finding, Reads, Window
+from detector.detection import Category, Detector, Finding, Reads, Window, app_table
 from detector.edges import DAY_NS
 from detector.lateral.calls import flow_of
 from detector.lateral.clinical_words import WORDINGS
@@ -22,7 +22,7 @@ from detector.lateral.contacts import flow_keys
 _S: Final = 1_000_000_000
 _ASKS: Final = {"c_find": "find", "c_move": "move", "c_get": "move"}
 _DATABASES: Final = ("mssql", "oracle", "postgres", "mysql", "intersystems")
-_CODES: Final = np.array([APP_CODE[a] for a in _DATABASES], np.uint16)
+_IS_DATABASE: Final = app_table(_DATABASES)
 _MOST: Final = 20_000
 
 
@@ -225,7 +225,7 @@ class ClinicalAbuse(Detector):
         flows = window.flows
         if len(flows) == 0 or window.edges.active_days < 3:
             return
-        chosen = np.isin(flows.app, _CODES)
+        chosen = _IS_DATABASE[flows.app]
         if not chosen.any():
             return
         ours, theirs = inside_flags(window)

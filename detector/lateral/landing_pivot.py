@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from collector.apps import APPS
-from detector.addresses import in_networks, is_one_host
+from detector.addresses import in_networks
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.hospital import RegisteredLine
 from detector.landing import allowed_rows, line_networks, networks_of, vendor_networks
 from detector.lateral.contacts import ANSWERED, flow_keys, outcomes, texts
-from detector.window_kernels import VENDOR
+from detector.window_kernels import TO_ONE, VENDOR
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
@@ -104,8 +104,7 @@ class LandingPivot(Detector):
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         if len(window.flows) == 0:
             return
-        to_inside = in_networks(window.flows.destination, window.hospital.inside)
-        to_inside &= is_one_host(window.flows.destination)
+        to_inside = window.hosts.inside(window.destination) & (window.marks & TO_ONE != 0)
         for line in window.hospital.lines:
             landing = line_networks(line)
             if not landing:

@@ -13,18 +13,19 @@ from pydantic import Field
 
 from collector.apps import APP_CODE, APPS
 from collector.sightings import Ntlm
-from detector.addresses import inside_flags, is_one_host
+from detector.addresses import inside_flags
 from detector.care import care_class
-from detector.detection import Category, Detector, Finding, FlowKey, Window
+from detector.detection import Category, Detector, Finding, FlowKey, Window, app_table
 from detector.lateral.admin_edge import is_contracted
 from detector.lateral.calls import flow_of, requests
 from detector.lateral.path_words import WORDINGS
 from detector.lateral.rpc_rules import RULE_OF
+from detector.window_kernels import TO_ONE
 
 _S: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _S
 _SESSION_APPS: Final = ("rdp", "vnc", "ssh", "winrm", "telnet", "radmin")
-_CODES: Final = np.array([APP_CODE[a] for a in _SESSION_APPS], np.uint16)
+_IS_SESSION: Final = app_table(_SESSION_APPS)
 #: Through these a path goes on by design.
 _RELAYS: Final = frozenset({"bastion", "admin", "scanner", "backup"})
 #: Which controls nobody unless somebody came in and made it.
@@ -140,14 +141,14 @@ class Paths(Detector):
         flows = window.flows
         if len(flows) == 0:
             return []
-        chosen = np.isin(flows.app, _CODES) & (flows.reply_packets > 0)
+        chosen = _IS_SESSION[flows.app] & (flows.reply_packets > 0)
         if not chosen.any():
             return []
         chosen &= (flows.last_ns - flows.first_ns >= self.least_session_s * _S) & (
             flows.one_way == 0
         )
         ours, theirs = inside_flags(window)
-        chosen &= theirs & ours & is_one_host(flows.destination)
+        chosen &= theirs & ours & (window.marks & TO_ONE != 0)
         found = []
         for row in np.flatnonzero(chosen).tolist():
             ends = (int(window.source[row]), int(window.destination[row]))

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from detector.addresses import inside_flags, is_one_host
+from detector.addresses import inside_flags
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS, service_of
 from detector.lateral.contacts import FAILED, flow_keys, outcomes, texts
 from detector.services import service_name
+from detector.window_kernels import TO_ONE
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
@@ -112,7 +113,7 @@ class Spread(Detector):
         if known.all():
             return
         _, theirs = inside_flags(window)
-        chosen = ~known & theirs & is_one_host(flows.destination)
+        chosen = ~known & theirs & (window.marks & TO_ONE != 0)
         outcome = outcomes(flows)
         chosen &= (outcome == FAILED) | (flows.reply_packets > 0)
         rows = np.flatnonzero(chosen)

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.apps import APP_CODE, APPS
+from collector.apps import APPS
 from collector.flows import mac_text
-from detector.detection import FlowKey, Window
+from detector.detection import FlowKey, Window, app_table
 from detector.hospital import NEVER_CONTROLLERS
 from detector.landing import line_networks
 from detector.lines.addresses import INSIDE, PUBLIC
@@ -31,9 +31,7 @@ MIN_SESSION_NS: Final = 30_000_000_000
 SILENCE_NS: Final = 3_600_000_000_000
 MAX_HOSTS: Final = 20_000
 MAX_A_WINDOW: Final = 200
-_CONTROL: Final = np.array(
-    [APP_CODE[a] for a in ("rdp", "vnc", "ssh", "winrm", "telnet", "radmin")]
-)
+_CONTROLS: Final = app_table(("rdp", "vnc", "ssh", "winrm", "telnet", "radmin"))
 _REMOTE: Final = frozenset({"remote", "tunnel", "vpn"})
 #: Roles that hold consoles nobody sits at; servers are added by the ledger's own word.
 _ORPHANS: Final = NEVER_CONTROLLERS | {"pacs", "hl7_engine", "database", "emr_server"}
@@ -53,7 +51,7 @@ def find_comings(window: Window, around: Surroundings, comings: Comings) -> Iter
     """Orphan controllers, carriers that call in, remote tools that fell silent."""
     comings.names.learn(window)
     flows, bits = window.flows, around.bits
-    controls = np.isin(flows.app, _CONTROL) & (flows.reply_packets > 0)
+    controls = _CONTROLS[flows.app] & (flows.reply_packets > 0)
     to_inside = bits[window.destination] & INSIDE != 0
     yield from _orphans(window, comings, np.flatnonzero(controls & to_inside))
     from_outside = (bits[window.source] & PUBLIC != 0) & to_inside & (flows.reply_packets > 0)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from collector.apps import APP_CODE
 from collector.flows import FlowBatch
-from detector.detection import Detector, Finding, FlowKey, Window
+from detector.detection import Detector, Finding, FlowKey, Window, app_table
 from detector.landing import is_endpoint
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL, AddressKinds
 from detector.lines.outside_names import OutsideNames
@@ -33,7 +32,7 @@ IDLE_PACKETS: Final = 16  # a minute and direction; keep-alives every 10 to 60 s
 SMALL: Final = 160  # bytes a packet: a keep-alive, a key stroke
 LARGE: Final = 400  # bytes a packet: parts of a screen
 POINTS: Final = 25.0
-_SERVICES: Final = np.array([APP_CODE[a] for a in ("dns", "ntp", "doh", "icmp", "dhcp", "smtp")])
+_IS_SERVICE: Final = app_table(("dns", "ntp", "doh", "icmp", "dhcp", "smtp"))
 _STEPS_H: Final = (12, 8, 4, 1)  # of long connections, as RITA takes them
 
 
@@ -114,7 +113,7 @@ class UnnamedTunnel(Detector):
         flows = window.flows
         out = (kinds[window.source] & INSIDE != 0) & ~IS_TOOL[flows.app]
         out &= kinds[window.destination] & (INSIDE | SPECIAL | LOOPBACK) == 0
-        out &= (flows.reply_packets > 0) & (flows.sampling <= 1) & ~np.isin(flows.app, _SERVICES)
+        out &= (flows.reply_packets > 0) & (flows.sampling <= 1) & ~_IS_SERVICE[flows.app]
         is_part = (flows.part > 0) | (flows.last_ns - flows.first_ns >= LONG_NS)
         places = _places(flows)
         self._note_users(window, memory, np.flatnonzero(out), places)

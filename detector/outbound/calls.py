@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
 from collector.sightings import Http, TlsClientHello
-from detector.addresses import LINK_LOCAL, in_networks, inside_flags, is_one_host
-from detector.detection import Window
+from detector.addresses import in_networks, inside_flags
+from detector.detection import Window, app_table
 from detector.landing import networks_of
+from detector.window_kernels import NEAR, TO_ONE
 
 _S: Final = 1_000_000_000
 _NAMED: Final = 1 << 31
@@ -26,6 +27,7 @@ _REGULAR_BY_DESIGN: Final = (
     "nat_t", "stun", "rtp", "upnp",
 )  # fmt: skip
 _PROXY_PORT: Final = 3128
+_IS_REGULAR: Final = app_table(_REGULAR_BY_DESIGN)
 
 CALL: Final = np.dtype([("group", "u8"), ("second", "i8"), ("bytes", "u8"), ("target", "u4")])
 
@@ -144,16 +146,16 @@ def _towards_outside(window: Window) -> NDArray[np.bool_]:
     to_proxy = (flows.app == APP_CODE["http_proxy"]) | (flows.destination_port == _PROXY_PORT)
     chosen: NDArray[np.bool_] = (ours & ~theirs) | (~ours & theirs)
     chosen |= to_proxy & (flows.protocol == 6)
-    chosen &= is_one_host(flows.destination) & (flows.part == 0)
+    chosen &= (window.marks & TO_ONE != 0) & (flows.part == 0)
     chosen &= (flows.protocol == 6) | (flows.protocol == 17)
     chosen &= (flows.sampling <= 1) & (flows.packets > 0)
-    chosen &= ~np.isin(flows.app, [APP_CODE[a] for a in _REGULAR_BY_DESIGN])
+    chosen &= ~_IS_REGULAR[flows.app]
     if not chosen.any():
         return chosen
     # Both sent more than headers (TCP with time stamps: 52 bytes).
     talks = (flows.bytes > 52 * flows.packets) & (flows.reply_bytes > 52 * flows.reply_packets)
     talks &= flows.reply_packets > 0
-    chosen &= talks | in_networks(flows.source, window.hospital.inside + LINK_LOCAL)
+    chosen &= talks | (window.hosts.traits[window.source] & NEAR != 0)
     lines = tuple(networks_of(tuple(o for line in window.hospital.lines for o in line.outside)))
     if lines:
         chosen &= ~in_networks(flows.source, lines) & ~in_networks(flows.destination, lines)

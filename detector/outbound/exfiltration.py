@@ -12,18 +12,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APP_CODE
-from detector.addresses import is_one_host
 from detector.baselines.volume import Volumes
-from detector.detection import Category, Detector, Finding, Window
+from detector.detection import Category, Detector, Finding, Window, app_table
 from detector.edges import DAY_NS, HOUR_NS
 from detector.lateral.contacts import flow_keys
+from detector.window_kernels import TO_ONE
 from detector.words import Text, Wording
 
 _STORES: Final = frozenset({"database", "pacs", "file_server", "emr_server"})
-_STORE_APPS: Final = np.array(
-    [APP_CODE[a] for a in ("smb", "dicom", "mssql", "oracle", "postgres", "mysql", "intersystems")],
-    np.uint16,
+_IS_STORE: Final = app_table(
+    ("smb", "dicom", "mssql", "oracle", "postgres", "mysql", "intersystems")
 )
 _WORDS = Text(
     ja="{source} の利用者と {target} との契約（クラウド、遠隔読影など）を確認してください。"
@@ -118,10 +116,10 @@ class Exfiltration(Detector):
             return
         ours = window.hosts.inside(window.source)
         theirs = window.hosts.inside(window.destination)
-        out = ours & ~theirs & is_one_host(flows.destination)
+        out = ours & ~theirs & (window.marks & TO_ONE != 0)
         if out.any():
             self._count(window, memory, np.flatnonzero(out))
-        stores = ours & theirs & np.isin(flows.app, _STORE_APPS) & (flows.reply_bytes > 1_000_000)
+        stores = ours & theirs & _IS_STORE[flows.app] & (flows.reply_bytes > 1_000_000)
         for row in np.flatnonzero(stores).tolist():
             source = int(window.source[row])
             read, since = memory.read.get(source, (0.0, window.start_ns))
