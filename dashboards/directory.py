@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 
+from api.asset_rows import AssetRow
 from api.people import Person
 from api.services import Services
-from api.services.assets import AssetRow
 from detector.care import care_class
 from detector.hospital import CareClass, Hospital, RegisteredLine
 

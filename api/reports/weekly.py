@@ -9,8 +9,8 @@ from html import escape
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from api.asset_rows import compare_assets
 from api.people import Language
-from api.services.assets import compare_assets
 from detector.alerts import Alert
 from detector.store import Store
 from detector.words import Text

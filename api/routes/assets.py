@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query, Response
 from pydantic import Field
 
+from api.asset_rows import AssetVerdict
 from api.people import Language
 from api.routes.bodies import Count, PageBody, Told
 from api.routes.router import Cursor, Limit, file_body, make_router, raw_body
-from api.services.assets import AssetVerdict
 from api.services.ledger_files import MEDIA_TYPE
 from api.web.sessions import Asker, UseCases
 from detector.hospital import Asset

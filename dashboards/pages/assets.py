@@ -8,8 +8,8 @@ from typing import Any, get_args
 from fastapi import APIRouter, Response, UploadFile
 from markupsafe import Markup
 
+from api.asset_rows import VERDICTS, AssetRow
 from api.services.alerts import AlertFilter
-from api.services.assets import VERDICTS, AssetRow
 from dashboards.badges import badge
 from dashboards.directory import Known, known_asset
 from dashboards.view import KnownView, View, file_response

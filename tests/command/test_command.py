@@ -115,3 +115,9 @@ def test_maintenance_is_booked_for_a_registered_line_only(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert [b.start.isoformat() for b in store.bookings()] == ["2026-10-01T09:00:00+09:00"]
     store.close()
+
+
+def test_the_weekly_report_is_written_from_an_empty_state(tmp_path: Path) -> None:
+    done = mimawari("report", "weekly", "--state", tmp_path, "--html", tmp_path / "week.html")
+    assert done.returncode == 0, done.stderr
+    assert "週次報告" in (tmp_path / "week.html").read_text(encoding="utf-8")
