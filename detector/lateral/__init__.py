@@ -21,6 +21,7 @@ from detector.lateral.slow_drift import SlowDrift
 from detector.lateral.smb_exploit import SmbExploit
 from detector.lateral.spread import Spread
 from detector.lateral.tickets import TicketAbuse
+from detector.lateral.unusual_day import UnusualDay
 from detector.lateral.web_attack import WebAttack
 
 LATERAL_DETECTORS: tuple[Detector, ...] = (
@@ -45,4 +46,5 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     WebAttack(),
     CallBack(),
     ClinicalAbuse(),
+    UnusualDay(),
 )

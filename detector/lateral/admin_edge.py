@@ -62,7 +62,7 @@ class AdminEdge(Detector):
     where the source never controls others or a server reaches for a terminal, down for registered
     admin machines. Until the memory is four weeks old the score is capped at 60. A host whose
     role controls nobody (modality, printer, analyser, camera) that opens a session scores 80
-    from day one. On a cold memory only screens and shells (RDP, VNC, WinRM) between clients or
+    from day one; where a vendor's line lands, a new session beyond the contract scores 75. On a cold memory only screens and shells (RDP, VNC, WinRM) between clients or
     from outside are told, as low; SSH, SMB and databases wait until there is something to compare.
 
     Why it matters: every step of an intruder through the hospital is a new edge of this kind.
@@ -176,6 +176,8 @@ class AdminEdge(Detector):
             score = 100 * weight / (1 + math.exp(-(surprise - 6) / 1.5)) * direction
             if window.edges.active_days < self.warm_days:
                 score = min(60.0, score)
+            if app in _HARD_RULE and _is_landing(window, source):
+                score = max(score, 75.0)  # the contract says where it may go, and this is not there
             variant = "new"
         if score < (25.0 if variant == "cold" else self.least_score):
             return None
@@ -217,6 +219,14 @@ class AdminEdge(Detector):
         if host.is_never_controller or (host.role in _SERVERS and other.role == "terminal"):
             return 1.25
         return 1.0
+
+
+def _is_landing(window: Window, source: int) -> bool:
+    """Is this where a vendor's line lands."""
+    if not window.hospital.lines:
+        return False
+    address = window.hosts.addresses(np.array([source], np.uint32))
+    return any(in_networks(address, line_networks(line))[0] for line in window.hospital.lines)
 
 
 def is_contracted(window: Window, source: int, target: int, port: int) -> bool:

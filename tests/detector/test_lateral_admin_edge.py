@@ -70,3 +70,13 @@ def test_what_a_registered_line_may_do_is_not_told_here() -> None:
 def test_a_modality_that_opens_a_session_needs_no_baseline() -> None:
     world = World(ledger(CLIENT, "modality"))
     assert found(world, flow(CLIENT, SERVER, 3389, app="rdp")) == [("never_controller", 80)]
+
+
+def test_a_landing_server_that_goes_beyond_its_contract() -> None:
+    line = RegisteredLine(
+        id="L-1", vendor="v", line_type="拠点間VPN", landing=("10.0.7.5",),
+        allowed_targets=("10.0.2.9",),
+    )  # fmt: skip
+    world = warm(10, Hospital(lines=(line,)))
+    assert found(world, flow("10.0.7.5", "10.0.0.8", 3389, app="rdp")) == [("new", 75.0)]
+    assert found(world, flow("10.0.7.5", "10.0.2.9", 3389, app="rdp")) == []
