@@ -62,8 +62,9 @@ class AdminEdge(Detector):
     where the source never controls others or a server reaches for a terminal, down for registered
     admin machines. Until the memory is four weeks old the score is capped at 60. A host whose
     role controls nobody (modality, printer, analyser, camera) that opens a session scores 80
-    from day one; where a vendor's line lands, a new session beyond the contract scores 75. On a cold memory only screens and shells (RDP, VNC, WinRM) between clients or
-    from outside are told, as low; SSH, SMB and databases wait until there is something to compare.
+    from day one; where a vendor's line lands, a new session beyond the contract scores 75. On a
+    cold memory only screens and shells (RDP, VNC, WinRM) between clients or from outside are told,
+    as low; SSH, SMB and databases wait until there is something to compare.
 
     Why it matters: every step of an intruder through the hospital is a new edge of this kind.
 
