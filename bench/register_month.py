@@ -159,8 +159,9 @@ def _live(
         rows.append(_flow(_pool(line), f"10.1.{line.number}.99", 3389, "rdp", deviates_ns, 200,
                           60_000))  # fmt: skip
     elif line.verdict in ("out_of_window", "volume") and not deviates_ns:
-        deviates_ns = FIRST_NS + event_day * DAY_NS + (23 if line.kind == "site" else 10) * 3600 * S
-        size = 1e7 if line.verdict == "out_of_window" else 1e9
+        is_night = line.verdict == "out_of_window"
+        deviates_ns = FIRST_NS + event_day * DAY_NS + (23 if is_night else 10) * 3600 * S
+        size = 1e7 if is_night else 1e9
         _session(line, rows, deviates_ns, 20, size, chance)
     return replace(line, deviates_ns=deviates_ns)
 

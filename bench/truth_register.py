@@ -41,7 +41,9 @@ class Outcome:
 
     def delay_s(self, line: SimulatedLine) -> float | None:
         told_ns = self.told.get(line.number, {}).get(line.verdict)
-        return None if told_ns is None else (told_ns - line.deviates_ns) / 1e9
+        if told_ns is None or not line.deviates_ns:  # what never happens has no first packet
+            return None
+        return (told_ns - line.deviates_ns) / 1e9
 
 
 def run_month(month: Month) -> Outcome:
