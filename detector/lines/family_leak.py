@@ -12,12 +12,15 @@ from collector.sightings import Arp
 from detector.detection import Window
 from detector.lines.addresses import INSIDE, LOOPBACK, PUBLIC, SHARING, SPECIAL
 from detector.lines.clues import Clue
-from detector.lines.foreign import foreign_weight
+from detector.lines.foreign import OTHER_PRIVATE, foreign_weight
 from detector.lines.reference import is_sharing_gateway, sharing_range
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
 from detector.words import Text
 
+#: A private address outside the plan that tries to reach the Internet had a way there: newer
+#: Android draws it from all private ranges, so the range tells nothing, but the destination does.
+OUTWARD: Final = 3.0
 MAX_LEAKS: Final = 500  # a window; a flood of forged sources must not cost more
 
 LOOK: Final = Text(
@@ -87,6 +90,7 @@ def _flow_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
             time_ns=int(flows.first_ns[row]),
             seen_in=f"packet to {window.hosts.ip(int(window.destination[row]))}",
             row=row,
+            is_outward=bool(around.bits[window.destination[row]] & PUBLIC),
         )
 
 
@@ -127,8 +131,12 @@ def _leak(
     time_ns: int,
     seen_in: str,
     row: int | None = None,
+    *,
+    is_outward: bool = False,
 ) -> Iterator[Clue]:
     weight = foreign_weight(ip, window.hospital)
+    if is_outward and weight == OTHER_PRIVATE:
+        weight = OUTWARD
     if weight == 0 or around.is_router(mac, window.hospital):
         return
     home = around.home_of(mac, window)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, ip_address
+from typing import Final
 
 from detector.hospital import Hospital
 from detector.lines.reference import CARRIER_NAT, is_virtual, sharing_range
 
+#: A private address that is neither planned nor of a range that sharing devices use.
+OTHER_PRIVATE: Final = 2.0
 _BROADCAST = IPv4Address("255.255.255.255")
 
 
@@ -35,4 +38,4 @@ def foreign_weight(ip: str, hospital: Hospital) -> float:
         return 0.0  # nobody planned IPv6, so its absence from the plan says nothing
     if address.is_global or (address.version == 4 and address in CARRIER_NAT):
         return 3.0
-    return 0.5 if is_virtual(ip) else 2.0
+    return 0.5 if is_virtual(ip) else OTHER_PRIVATE

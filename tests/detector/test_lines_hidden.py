@@ -129,6 +129,16 @@ def test_a_router_that_is_no_gateway_of_its_vlan_advertises() -> None:
     assert found(said("98:f1:99:3b:71:0e", vlan=31)) == []
 
 
+def test_a_leak_to_the_internet_from_any_private_range_goes_to_the_digest() -> None:
+    def leak(ip: str, destination: str) -> Any:
+        return flow(ip, destination, source_mac=CONSOLE_MAC, reply_packets=0)
+
+    known = arp(CONSOLE, CONSOLE_MAC)
+    assert [f.score for f in found(known, flows=[leak("10.135.74.203", "203.0.113.9")])] == [50]
+    assert found(known, flows=[leak("10.135.74.203", "10.20.30.9")]) == []  # a second card, say
+    assert found(known, flows=[leak("172.17.0.2", "203.0.113.9")]) == []  # a container's packet
+
+
 def test_asking_for_a_tether_gateway_alone_is_not_enough() -> None:
     assert found(arp(CONSOLE, CONSOLE_MAC, target="192.168.42.129")) == []
 
