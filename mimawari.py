@@ -129,14 +129,15 @@ def simulate_hospital(
     ] = None,
     warm_days: Annotated[int, typer.Option(min=0, help="days without any scenario")] = 28,
     beds: Annotated[int, typer.Option(min=20, max=4000)] = 400,
-    volume: Annotated[float, typer.Option(min=0.01, max=1, help="of terminals' chart work")] = 1.0,
+    volume: Annotated[float, typer.Option(min=0.01, max=1, help="of terminals' work")] = 1.0,
+    times: Annotated[int, typer.Option(min=1, max=50, help="how often each scenario plays")] = 1,
 ) -> None:
     """Make days of a hospital that does not exist: flows, sightings, papers, and the truth."""
     from api.terminal import counting_bar
     from sample_pcaps.simulated.making import Order, scenario_names, simulate
 
     every = tuple(name for name in scenario_names() if name != "S11")
-    order = Order(days, seed, tuple(scenario or every), warm_days, beds, volume)
+    order = Order(days, seed, tuple(scenario or every), warm_days, beds, volume, times)
     try:
         with counting_bar("days") as on_day:
             made = simulate(order, out, on_day)

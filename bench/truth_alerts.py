@@ -24,7 +24,7 @@ from detector.engine import Engine
 from detector.hosts import HostTable
 
 QUIET = {"benign", "protocol", "medical", "ot-ics", "robustness", "flow-export"}
-SUFFIXES = (".pcap", ".pcapng", ".cap")
+SUFFIXES = (".pcap", ".pcapng", ".cap", ".log", ".log.gz", ".labeled", ".binetflow")
 
 
 def alerts_of(path: Path, configuration: Configuration) -> tuple[list[Alert], Engine, Replay]:

@@ -44,6 +44,7 @@ class Run:
     incidents: list[Incident] = field(default_factory=list)
     failures: dict[str, int] = field(default_factory=dict)
     flows: int = 0
+    window_s: int = 0  # the finest time to detect that the run could show
     wall_s: float = 0.0
     cpu_s: float = 0.0
     memory_mb: float = 0.0
@@ -61,7 +62,7 @@ def run_tier(folder: Path, tier: str, configuration: Configuration | None = None
         hosts,
         EdgeMemory(),
     )
-    run = Run(folder, tier, truth)
+    run = Run(folder, tier, truth, window_s=configuration.detector.engine.window_s)
     began, cpu = time.perf_counter(), time.process_time()
     for seen in _stretches(folder, tier, truth):
         run.flows += len(seen.flows)

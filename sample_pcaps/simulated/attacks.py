@@ -99,13 +99,20 @@ class Stage:
         told.back(kind, second, source, peer, port, **fields)
 
     def step(
-        self, name: str, technique: str, stage: str, when: float, actor: int, targets: Iterable[int]
+        self,
+        name: str,
+        technique: str,
+        stage: str,
+        when: float,
+        actor: int,
+        targets: Iterable[int],
+        *aliases: str,
     ) -> None:
-        """Begin a move; what follows belongs to it."""
+        """Begin a move; what follows belongs to it. `aliases`: the actor's further addresses."""
         at_ns = midnight_ns(0) + int(when * 1e9)
         aims = tuple(self.house.ip(t) for t in targets)
         self.scenario.steps.append(
-            Step(name, technique, stage, (self.house.ip(actor),), aims, at_ns, at_ns)
+            Step(name, technique, stage, (self.house.ip(actor), *aliases), aims, at_ns, at_ns)
         )
 
     def rdp(self, when: float, source: int, target: int, seconds: float, user: str) -> None:

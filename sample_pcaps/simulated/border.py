@@ -261,6 +261,7 @@ def private_nics(day: Day, told: Told) -> None:
                 0,
                 operation=1,
                 sender_mac=house.mac_text(int(host)),
+                ip=own,
                 sender_ip=own,
                 target_mac="00:00:00:00:00:00",
                 target_ip=detector,

@@ -89,6 +89,7 @@ LINES: Final = (
     ("L12", "デル", "サーバ保守", "BACKUP", ("BACKUP:443",), "198.51.100.80/28"),
 )  # fmt: skip
 VPN_POOL: Final = "10.30.91.0/26"  # staff and head of IT from home, by the firewall's SSL-VPN
+PUBLIC: Final = "203.0.113.0/29"  # the hospital's own block
 VPN_OUTSIDE: Final = "203.0.113.1"  # the firewall's outside address
 
 

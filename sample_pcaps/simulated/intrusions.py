@@ -174,7 +174,7 @@ def _tether(stage: Stage, day: int) -> tuple[int, float]:
     own, gateway = "192.168.42.7", "192.168.42.129"
     if rng.random() < 0.4:  # newer phones draw a range of their own
         own, gateway = "10.187.44.7", "10.187.44.201"
-    stage.step("a phone on the console's USB", "T1200", "external_line", when, console, [])
+    stage.step("a phone on the console's USB", "T1200", "external_line", when, console, [], own)
     mac = stage.house.mac_text(console)
     if rng.random() < 0.35:
         stage.tell(
@@ -185,6 +185,7 @@ def _tether(stage: Stage, day: int) -> tuple[int, float]:
             0,
             operation=1,
             sender_mac=mac,
+            ip=own,
             sender_ip=own,
             target_mac="00:00:00:00:00:00",
             target_ip=gateway,
@@ -227,11 +228,12 @@ def s6(stage: Stage, day: int) -> None:
     rng, house = stage.rng, stage.house
     when = day * DAY_S + float(rng.uniform(9, 18)) * 3600
     mac = int(rng.choice([0x106FBF, 0x0080BD, 0x741BB2])) << 24 | int(rng.integers(1, 1 << 24))
-    router = house.add("router", "rogue", "192.168.11.1", vlan=128, mac=mac, switch=12801)
+    net = f"192.168.{rng.choice([0, 1, 8, 10, 11, 100])}"  # as makers set them
+    router = house.add("router", "rogue", f"{net}.1", vlan=128, mac=mac, switch=12801)
     stage.step("a mobile router leases addresses", "T1200", "external_line", when, router, [])
     for victim in some(stage, ("OFFICE",), int(rng.integers(1, 4))):
         when += float(rng.uniform(20, 900))
-        leased = f"192.168.11.{int(rng.integers(2, 60))}"
+        leased = f"{net}.{int(rng.integers(2, 60))}"
         stage.tell(
             when,
             Dhcp,
@@ -241,8 +243,8 @@ def s6(stage: Stage, day: int) -> None:
             message="offer",
             client_mac=house.mac_text(victim),
             your_ip=leased,
-            server_id="192.168.11.1",
-            routers=("192.168.11.1",),
+            server_id=f"{net}.1",
+            routers=(f"{net}.1",),
             lease_s=172800,
         )
         stage.tell(
@@ -254,7 +256,7 @@ def s6(stage: Stage, day: int) -> None:
             message="request",
             client_mac=house.mac_text(victim),
             requested_ip=leased,
-            server_id="192.168.11.1",
+            server_id=f"{net}.1",
             host_name=house.names[victim],
             vendor_class="MSFT 5.0",
         )
@@ -266,7 +268,7 @@ def s6(stage: Stage, day: int) -> None:
             0,
             operation=1,
             sender_mac=house.mac_text(router),
-            sender_ip="192.168.11.1",
+            sender_ip=f"{net}.1",
             target_mac="00:00:00:00:00:00",
             target_ip=leased,
         )
@@ -276,8 +278,8 @@ def s7(stage: Stage, day: int) -> None:
     """Internet connection sharing on a ward PC: it answers leases from 192.168.137.1."""
     rng, house, sharer = stage.rng, stage.house, one(stage, "WARD")
     when = day * DAY_S + float(rng.uniform(8, 22)) * 3600
-    mac = house.mac_text(sharer)
-    stage.step("shares its Internet connection", "T1200", "external_line", when, sharer, [])
+    mac, shared = house.mac_text(sharer), "192.168.137.1"
+    stage.step("shares its Internet connection", "T1200", "external_line", when, sharer, [], shared)
     stage.tell(
         when,
         Arp,
@@ -286,9 +288,10 @@ def s7(stage: Stage, day: int) -> None:
         0,
         operation=1,
         sender_mac=mac,
-        sender_ip="192.168.137.1",
+        ip=shared,
+        sender_ip=shared,
         target_mac="00:00:00:00:00:00",
-        target_ip="192.168.137.1",
+        target_ip=shared,
     )
     if rng.random() < 0.7:
         stage.tell(
@@ -298,10 +301,11 @@ def s7(stage: Stage, day: int) -> None:
             EVERYBODY,
             68,
             message="offer",
+            ip=shared,
             your_ip="192.168.137.20",
             client_mac="02:11:22:33:44:55",
-            server_id="192.168.137.1",
-            routers=("192.168.137.1",),
+            server_id=shared,
+            routers=(shared,),
             lease_s=604800,
         )
 
@@ -389,7 +393,7 @@ def s12(stage: Stage, day: int) -> None:
     rng, source = stage.rng, one(stage, "OFFICE", "LIS", "RIS")
     when, dc = hour(stage, day), int(stage.house.of("DC")[0])
     gap = float(rng.choice([0.5, 5.0, 30.0]))
-    count = int(min(3000, 10 * 3600 / gap, (len(stage.days) * DAY_S - when - 60) / gap))
+    count = int(min(3000, 10 * 3600 / gap, ((max(stage.days) + 1) * DAY_S - when - 60) / gap))
     stage.step("sends data in DNS names", "T1048.003", "exfiltration", when, source, [dc])
     stage.scenario.impact_ns = stage.scenario.steps[-1].start_ns
     letters = list("abcdefghijklmnopqrstuvwxyz234567")

@@ -31,7 +31,7 @@ _ALL = (*ATTACKS, *TWINS)
 
 @dataclass(frozen=True)
 class Order:
-    """What to make. `volume` thins the terminals' chart work, the bulk of all flows."""
+    """What to make. `volume` thins the terminals' work; `times`: how often each scenario plays."""
 
     days: int
     seed: int
@@ -39,6 +39,7 @@ class Order:
     warm_days: int = WARM_DAYS
     beds: int = 400
     volume: float = 1.0
+    times: int = 1
 
 
 def simulate(
@@ -62,8 +63,8 @@ def simulate(
     for number in range(order.days):
         day, told = days.pop(number)
         days[number] = (day, told)
-        for name in plays.get(number, ()):
-            played.append(_play(name, house, order, number, days))
+        for name, draw in plays.get(number, ()):
+            played.append(_play(name, draw, house, order, number, days))
         _work(day, told, order.volume)
         rows = np.concatenate([later, day.rows()])
         rows = rows[np.argsort(rows["reported_ns"], kind="stable")]
@@ -92,13 +93,14 @@ def simulate(
         "last_ns": midnight_ns(order.days),
         "warm_ns": midnight_ns(order.warm_days),
         "volume": order.volume,
+        "times": order.times,
         "scenarios": [s.to_json() for s in played],
     }
     (folder / "truth.json").write_text(json.dumps(made, ensure_ascii=False, indent=1))
     return made
 
 
-def _placed(order: Order) -> dict[int, list[str]]:
+def _placed(order: Order) -> dict[int, list[tuple[str, int]]]:
     """On which days what plays: attacks on any day, jobs of vendors and staff on working days."""
     unknown = sorted(set(order.scenarios) - {*_ALL, "S11"})
     if unknown:
@@ -107,10 +109,10 @@ def _placed(order: Order) -> dict[int, list[str]]:
     last = order.days - 2  # an intrusion may go on for a day
     working = [n for n in range(order.warm_days, last) if not is_day_off(n)]
     every = list(range(order.warm_days, last))
-    plays: dict[int, list[str]] = {}
-    for name in order.scenarios:
+    plays: dict[int, list[tuple[str, int]]] = {}
+    for name, draw in [(name, draw) for draw in range(order.times) for name in order.scenarios]:
         if name == "S11":
-            plays.setdefault(0, []).append(name)
+            plays.setdefault(0, []).append((name, draw))
             continue
         choice = every if name in ("S1", "S2", "S3", "S9", "S10") else working
         if not choice:
@@ -118,16 +120,21 @@ def _placed(order: Order) -> dict[int, list[str]]:
                 f"{order.days} days leave none for {name} after {order.warm_days} of warm-up; "
                 f"ask for {order.warm_days + 10} or more"
             )
-        plays.setdefault(int(rng.choice(choice)), []).append(name)
+        plays.setdefault(int(rng.choice(choice)), []).append((name, draw))
     return plays
 
 
 def _play(
-    name: str, house: House, order: Order, number: int, days: dict[int, tuple[Day, Told]]
+    name: str,
+    draw: int,
+    house: House,
+    order: Order,
+    number: int,
+    days: dict[int, tuple[Day, Told]],
 ) -> Scenario:
     # Each scenario draws from its own numbers, so that leaving one out changes no other.
     at = [*_ALL, "S11"].index(name)
-    rng = np.random.default_rng([order.seed, 7, at])
+    rng = np.random.default_rng([order.seed, 7, at, draw])
     play: Play | None = {**ATTACKS, **TWINS}.get(name)
     words = ((play or s11).__doc__ or "").split("\n")[0]
     stage = Stage(house, rng, days, Scenario(name, words, name.startswith("S")))

@@ -6,7 +6,16 @@ import csv
 from pathlib import Path
 from typing import Final
 
-from sample_pcaps.simulated.house import CORE_MAC, FIREWALL_MAC, LINES, NAME, SEGMENTS, House
+from sample_pcaps.simulated.house import (
+    CORE_MAC,
+    FIREWALL_MAC,
+    LINES,
+    NAME,
+    PUBLIC,
+    SEGMENTS,
+    VPN_OUTSIDE,
+    House,
+)  # fmt: skip
 
 _ROLES: Final = {
     "emr_server": "電子カルテサーバ",
@@ -47,7 +56,7 @@ def _write_plan(path: Path, house: House) -> None:
             "[[segments]]",
             f'name = "{name}"',
             f"vlan = {vlan}",
-            f'prefixes = ["{prefix}"]',
+            f"prefixes = {_listed([prefix, *([PUBLIC] if vlan == 190 else [])])}",
             f"gateway_macs = {_listed(macs)}",
             f'dhcp_servers = ["{dhcp}"]',
             f"closed = {str(closed).lower()}",
@@ -148,7 +157,7 @@ def _write_register(path: Path, house: House) -> None:
                 "SSL-VPN",
                 "自宅からの閲覧",
                 "2028-03-31",
-                house.ip(int(house.of("FW")[0])),
+                VPN_OUTSIDE,
                 _mac(FIREWALL_MAC),
                 "203.0.113.128/25",
                 "fortinet_sslvpn;tls",

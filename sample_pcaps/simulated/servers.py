@@ -55,8 +55,8 @@ def housekeeping(day: Day, told: Told) -> None:
             port if protocol == 17 else 0,
             app,
             seconds=0.01,
-            up=70,
-            down=90,
+            up=56,
+            down=56,  # an echo comes back as it was sent
             protocol=protocol,
         )["sport"][:] = port if protocol == 1 else 40000
     # Modalities of Windows 7 log on to the file server by NTLM with an account of their own.

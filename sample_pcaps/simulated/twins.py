@@ -67,6 +67,7 @@ def t4(stage: Stage, day: int) -> None:
             EVERYBODY,
             0,
             operation=1,
+            ip="192.168.100.1",
             sender_ip="192.168.100.1",
             sender_mac=stage.house.mac_text(console),
             target_mac="00:00:00:00:00:00",
