@@ -131,9 +131,33 @@ class _Keeper:
         if not self.records:
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
-        head = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, self._link_type)
+        head = _file_head(self._link_type)
         path = self._folder / f"{self.alert_id}.pcap"
         part = path.with_suffix(".part")
         part.write_bytes(head + b"".join(self.records))
         part.replace(path)
         return True
+
+
+def redact_capture(path: Path) -> bytes:
+    """The capture as pcap with every payload cut off: headers tell who, never what.
+
+    Frames whose headers cannot be read are left out. CaptureError if it is no capture.
+    """
+    from collector.evidence_kernels import payload_starts
+
+    records, link_type = [], 1
+    with open_capture(path) as capture:
+        for chunk in capture:
+            for row, size in zip(chunk.index, payload_starts(chunk).tolist(), strict=True):
+                if size <= 0:
+                    continue
+                at, link_type = int(row["offset"]), int(row["link_type"])
+                seconds, part = divmod(int(row["time_ns"]), 1_000_000_000)
+                head = struct.pack("<IIII", seconds & 0xFFFFFFFF, part, size, int(row["wire"]))
+                records.append(head + chunk.buffer[at : at + size].tobytes())
+    return _file_head(link_type) + b"".join(records)
+
+
+def _file_head(link_type: int) -> bytes:
+    return struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link_type)

@@ -157,3 +157,26 @@ def _is_met(row: Any, head: Any) -> bool:
     if forth and row.other_low == head.destination_low:
         return row.other_high == head.destination_high
     return back and row.other_low == head.source_low and row.other_high == head.source_high
+
+
+def payload_starts(chunk: Chunk) -> NDArray[np.int64]:
+    """Bytes of each frame before its innermost payload; 0 where no IP header can be read."""
+    found = np.zeros(len(chunk), np.int64)
+    heads = layout.zeros_aligned(layout.MAX_LAYERS + 1, layout.HEADER_DTYPE)
+    fragments = new_fragments()
+    malformed = np.zeros(len(layout.MALFORMED), np.int64)
+    _payload_starts(chunk.buffer, chunk.index, heads, fragments, malformed, found)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _payload_starts(
+    buffer: Buffer, index: Any, heads: Any, fragments: Any, malformed: Any, found: Any
+) -> None:
+    for packet in range(len(index)):
+        layers = decode_frame(
+            buffer, index[packet], heads, 0, fragments, malformed, KEEP_OUTER, np.uint64(0)
+        )
+        if layers > 0 and heads[layers - 1].family != 0:
+            start = heads[layers - 1].payload_at - index[packet].offset
+            found[packet] = min(max(start, 0), np.int64(index[packet].captured))

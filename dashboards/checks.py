@@ -39,6 +39,7 @@ def _checks(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Ite
     else:
         yield Check("critical", t("check.no_packets"), t("check.no_packets_advice"))
     yield from _last_traffic(told, now_ns, t, clock)
+    yield from _sources(told, t)
     shed = _total(told, "shed")
     if shed:
         tone = "critical" if shed > _SHARE_GRAVE * max(packets, 1) else "medium"
@@ -61,6 +62,18 @@ def _checks(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Ite
         yield Check("critical", t("check.failures", n=failures), t("check.failures_advice"))
     for note in list(told.get("notes") or [])[:5]:
         yield Check("medium", t("check.note", note=note))
+
+
+_SOURCE_TONES = {"up": "ok", "starting": "medium", "one_way": "medium", "refused": "medium"}
+
+
+def _sources(told: Mapping[str, Any], t: Words) -> Iterator[Check]:
+    """One check a live source; what is wrong in detail stands in the advice."""
+    for name, source in (told.get("sources") or {}).items():
+        state = str(source["state"])
+        count, dropped = f"{int(source['packets']):,}", f"{int(source['dropped']):,}"
+        words = t(f"check.source_{state}", name=name, count=count, dropped=dropped)
+        yield Check(_SOURCE_TONES.get(state, "critical"), words, str(source["why"]))
 
 
 def _last_traffic(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Iterator[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Query
+from fastapi import Query, Response
 from fastapi.responses import FileResponse
 
 from api.routes.bodies import AlertBody, AlertCount, Judgement, PageBody, Told
@@ -96,7 +96,19 @@ def dissect_evidence(
     response_class=FileResponse,
     responses={200: {"content": {"application/vnd.tcpdump.pcap": {}}}},
 )
-def download_evidence(alert_id: str, asker: Asker, use: UseCases) -> FileResponse:
+def download_evidence(
+    alert_id: str,
+    asker: Asker,
+    use: UseCases,
+    redacted: Annotated[bool, Query(description="headers only: every payload cut off")] = False,
+) -> Response:
     """The alert's capture as a file; each download is audited."""
+    if redacted:
+        name = f'attachment; filename="{alert_id}-redacted.pcap"'
+        return Response(
+            use.evidence.redacted(asker, alert_id),
+            media_type="application/vnd.tcpdump.pcap",
+            headers={"Content-Disposition": name},
+        )
     path = use.evidence.download(asker, alert_id)
     return FileResponse(path, media_type="application/vnd.tcpdump.pcap", filename=path.name)

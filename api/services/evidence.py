@@ -83,6 +83,17 @@ class EvidenceService:
         with self._gate.act(person, "evidence.read", "evidence.download", f"alert/{alert_id}"):
             return self._existing(alert_id)
 
+    def redacted(self, person: Person | None, alert_id: str) -> bytes:
+        """The same capture with every payload cut off. Needs evidence.read."""
+        from collector.capture import CaptureError
+        from collector.evidence import redact_capture
+
+        with self._gate.act(person, "evidence.read", "evidence.redacted", f"alert/{alert_id}"):
+            try:
+                return redact_capture(self._existing(alert_id))
+            except CaptureError as fault:
+                raise Unacceptable(f"the evidence cannot be read: {fault.reason}") from None
+
     def dissect(self, person: Person | None, alert_id: str, limit: int = 100) -> Dissection:
         """The packets of an alert, taken apart by tshark, without payload. Needs evidence.read."""
         with self._gate.act(person, "evidence.read", "evidence.dissect", f"alert/{alert_id}"):

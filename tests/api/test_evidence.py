@@ -108,6 +108,15 @@ async def test_a_download_is_the_file_and_on_record(house: House) -> None:
     assert house.actions() == [("analyst1", "evidence.download", "allowed")]
 
 
+async def test_a_redacted_download_has_no_payload_and_is_on_record(house: House) -> None:
+    file = keep(house, capture([udp_packet(DNS, 53)]))
+    async with house.client("analyst1") as client:
+        answer = await client.get("/api/v1/alerts/a1/evidence.pcap?redacted=true")
+    assert answer.status_code == 200
+    assert 0 < len(answer.content) < len(file.read_bytes())
+    assert house.actions() == [("analyst1", "evidence.redacted", "allowed")]
+
+
 async def test_absent_evidence_and_crooked_names_are_not_found(house: House) -> None:
     (house.settings.state_dir / "outside.pcap").write_bytes(capture([]))
     async with house.client("analyst1") as client:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from collector.capture import open_capture
-from collector.evidence import EvidenceRequest, cut_evidence
-from tests.collector.fastlane_frames import SECOND, START, ethernet, ipv4, udp
+from collector.evidence import EvidenceRequest, cut_evidence, redact_capture
+from tests.collector.fastlane_frames import SECOND, START, ethernet, ipv4, tcp, udp
 
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
@@ -63,3 +63,17 @@ def test_an_alert_id_cannot_leave_the_folder(tmp_path: Path) -> None:
     path = write_capture(tmp_path / "a.pcap", [(0, frame(A, B))])
     with pytest.raises(ValueError, match="plain file name"):
         cut_evidence([path], [EvidenceRequest("../x", ((A, B),), 0, 1)], tmp_path)
+
+
+def test_redacted_captures_tell_who_but_never_what(tmp_path: Path) -> None:
+    secret = b"patient 4711"
+    frames = [
+        ethernet(ipv4(A, B, 17, udp(5, 9, secret)), vlan=20),
+        ethernet(ipv4(A, B, 6, tcp(5, 80, 0x18, secret))),
+        ethernet(secret, kind=0x88B5),
+    ]
+    path = write_capture(tmp_path / "a.pcap", [(float(at), f) for at, f in enumerate(frames)])
+    told = redact_capture(path)
+    assert secret not in told
+    (tmp_path / "b.pcap").write_bytes(told)
+    assert frames_of(tmp_path / "b.pcap") == [f[: -len(secret)] for f in frames[:2]]
