@@ -49,11 +49,10 @@ def peers(capture: Path, excerpt: Path, folder: Path, packets: int) -> Iterator[
     """The other programs, with what they read; slow ones read an excerpt of `packets` packets."""
     store = str(folder / "nf")
     yield Peer("nfpcapd", ["nfpcapd", "-r", str(capture), "-w", store])
-    control = str(folder / "softflowd.ctl")
     yield Peer(
         "softflowd",
-        ["softflowd", "-r", str(capture), "-n", "127.0.0.1:9", "-v", "9", "-d", "-c", control,
-         "-p", str(folder / "softflowd.pid"), "-m", "2000000"],
+        ["softflowd", "-r", str(capture), "-n", "127.0.0.1:9", "-v", "9", "-d", "-c", "none",
+         "-m", "2000000"],
     )  # fmt: skip
     python = str(VENV / "bin" / "python")
     yield Peer("NFStream, no DPI", [python, "-c", _NFSTREAM, str(excerpt)], packets)
