@@ -64,16 +64,25 @@ def _checks(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Ite
         yield Check("medium", t("check.note", note=note))
 
 
-_SOURCE_TONES = {"up": "ok", "starting": "medium", "one_way": "medium", "refused": "medium"}
+#: A live source's state → how grave it is, and its words.
+_SOURCES = {
+    "up": ("ok", "health.source_up"),
+    "starting": ("medium", "health.source_starting"),
+    "one_way": ("medium", "health.source_one_way"),
+    "refused": ("medium", "health.source_refused"),
+    "silent": ("critical", "health.source_silent"),
+    "losing": ("critical", "health.source_losing"),
+    "down": ("critical", "health.source_down"),
+}
 
 
 def _sources(told: Mapping[str, Any], t: Words) -> Iterator[Check]:
     """One check a live source; what is wrong in detail stands in the advice."""
     for name, source in (told.get("sources") or {}).items():
-        state = str(source["state"])
+        tone, key = _SOURCES[str(source["state"])]
         count, dropped = f"{int(source['packets']):,}", f"{int(source['dropped']):,}"
-        words = t(f"check.source_{state}", name=name, count=count, dropped=dropped)
-        yield Check(_SOURCE_TONES.get(state, "critical"), words, str(source["why"]))
+        words = t(key, name=name, count=count, dropped=dropped)
+        yield Check(tone, words, str(source["why"]))
 
 
 def _last_traffic(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Iterator[Check]:
