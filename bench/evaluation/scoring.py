@@ -121,7 +121,8 @@ def _caught(run: Run, scenario: dict[str, Any], loud: dict[str, Alert]) -> tuple
     for step in steps:
         seconds.append((step["name"], step["technique"], _seconds(run, step, mine)))
     visible = [s["visible_ns"][run.tier] for s in steps if run.tier in s["visible_ns"]]
-    ordered = sorted(mine, key=lambda i: run.told_ns[i])
+    # Of those told in one window the strongest comes first, whatever order a set has.
+    ordered = sorted(mine, key=lambda i: (run.told_ns[i], -run.alerts[i].score, i))
     return Caught(
         run.truth["seed"],
         run.tier,
