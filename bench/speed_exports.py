@@ -144,18 +144,23 @@ def _collect(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], Any]:
     )
     words = ["mimawari.py", "collect", "--config", str(settings), "--state", str(folder)]
     process = subprocess.Popen([sys.executable, *words], cwd=ROOT)
-    while not any((folder / "spool").glob("*.arrow")):
-        time.sleep(0.1)
-    time.sleep(2)
+    name = f"flow_listener 127.0.0.1 {port}"
+    while not _is_up(folder / "spool", name):
+        time.sleep(0.2)
 
     def count() -> int:
         *_, (_, last) = SpoolReader(folder / "spool").after(-1)
-        told = last.health.sources[f"flow_listener 127.0.0.1 {port}"]
+        told = last.health.sources[name]
         exporter = told["exporters"].get("127.0.0.1", {})
         print(f"    kernel dropped {told['dropped']:,}; exporter {exporter}")
         return int(exporter.get("flows", 0))
 
     return process, count
+
+
+def _is_up(spool: Path, name: str) -> bool:
+    sources = [seen.health.sources for _, seen in SpoolReader(spool).after(-1)]
+    return bool(sources) and sources[-1].get(name, {}).get("state") == "up"
 
 
 def _nfcapd(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], Any]:
