@@ -35,10 +35,10 @@ $(STAMP): requirements.lock pyproject.toml dashboards/package-lock.json deploy/s
 
 # Write requirements.lock anew. It holds hashes and no index address.
 lock:
-	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra dev \
-		--output-file requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --extra dev \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) node_modules dashboards/node_modules dashboards/static/vendor state

@@ -76,6 +76,10 @@ class Configuration(BaseModel):
         """Where newer lists than the packaged ones stand (`mimawari data update`)."""
         return self.collector.data_dir or self.state_dir / "data"
 
+    def collecting(self) -> CollectorSettings:
+        """The collector's settings, with the same newest lists as the detectors."""
+        return self.collector.model_copy(update={"data_dir": self.data_dir})
+
     def with_confirmed_plan(self) -> Configuration:
         """With the plan that was confirmed into the state folder, unless the settings hold one.
 

@@ -75,7 +75,7 @@ class ReplayRun:
         )
         lake = Lake(folder / "lake")
         self._engine = engine
-        self._replay = Replay(self._configuration.collector, on_progress)
+        self._replay = Replay(self._configuration.collecting(), on_progress)
         try:
             found: dict[str, Alert] = {}
             files = find_captures(captures)

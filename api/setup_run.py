@@ -27,7 +27,7 @@ def propose_from(
     hosts = HostTable(hospital)
     settings = configuration.detector.engine
     engine = Engine(hospital, (LineRegister(),), settings, hosts, EdgeMemory())
-    replay = Replay(configuration.collector, on_progress)
+    replay = Replay(configuration.collecting(), on_progress)
     for seen in replay.read(find_captures(captures)):
         engine.feed(seen)
     engine.finish()

@@ -29,10 +29,7 @@ def collect(configuration: Configuration) -> None:
     """Run the live sources into the spool until SIGTERM or SIGINT."""
     from collector.collecting import Collector
 
-    settings = configuration.collector
-    if settings.data_dir is None:
-        settings = settings.model_copy(update={"data_dir": configuration.state_dir / "data"})
-    collector = Collector(settings, configuration.state_dir)
+    collector = Collector(configuration.collecting(), configuration.state_dir)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: collector.end())
     collector.run()

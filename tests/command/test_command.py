@@ -121,3 +121,15 @@ def test_the_weekly_report_is_written_from_an_empty_state(tmp_path: Path) -> Non
     done = mimawari("report", "weekly", "--state", tmp_path, "--html", tmp_path / "week.html")
     assert done.returncode == 0, done.stderr
     assert "週次報告" in (tmp_path / "week.html").read_text(encoding="utf-8")
+
+
+def test_updated_lists_reach_the_lanes_of_a_replay(tmp_path: Path) -> None:
+    listed = (ROOT / "collector" / "data" / "remote_tools.tsv").read_text()
+    newer = tmp_path / "remote_tools.tsv"
+    newer.write_text(listed + "Newtool\tmimawari-hp.example\tsplashtop\n")
+    state = tmp_path / "state"
+    assert mimawari("data", "update", newer, "--state", state).returncode == 0
+    console = ROOT / "sample_pcaps" / "11_tethered_console.pcap"
+    assert mimawari("replay", console, "--state", state).returncode == 0
+    told = mimawari("hunt", "--app", "splashtop", "--state", state, "--json")
+    assert {json.loads(line)["destination_port"] for line in told.stdout.splitlines()} >= {443}
