@@ -25,13 +25,16 @@ class BaselineService:
         self._now_ns = now_ns
 
     def report(self, person: Person | None) -> dict[str, Any]:
-        """Phase, counts and groups as last told, and decisions that wait. Needs alerts.read."""
+        """Phase, counts and groups as last told, and decisions that wait. Needs alerts.read.
+
+        The phase is empty as long as nothing has been learnt.
+        """
         self._gate.look(person, "alerts.read", "baseline.read")
         waiting = self._waiting()
         decided = {d.group for d in waiting if d.deed == "accept"}
         told = self._store.note("baseline")
         groups = [{**g, "is_decided": g["key"] in decided} for g in told.get("groups", [])]
-        return {**told, "groups": groups, "pending": len(waiting)}
+        return {"phase": "", **told, "groups": groups, "pending": len(waiting)}
 
     def accept(self, person: Person | None, group: str) -> Decision:
         """Say that a group of edges is right. Needs alerts.suppress."""

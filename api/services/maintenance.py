@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from api.faults import Conflict, NotFound, Unacceptable
 from api.people import Language, Person
@@ -107,6 +107,8 @@ class MaintenanceService:
         self, person: Person | None, timezone: str = "Asia/Tokyo", language: Language = "ja"
     ) -> bytes:
         """All slips as CSV with a BOM, so that Excel reads it. Needs lines.read."""
+        if timezone not in available_timezones():
+            raise Unacceptable(f"timezone: a name such as Asia/Tokyo, not {timezone[:40]!r}")
         with self._gate.act(person, "lines.read", "slips.export", "slips"):
             zone = ZoneInfo(timezone)
             text = io.StringIO(newline="")

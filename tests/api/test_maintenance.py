@@ -85,3 +85,11 @@ async def test_slips_as_a_file_for_excel(house: House) -> None:
     assert "2025-06-16 00:06:40" in text
     assert "10.1.0.40:3389 (rdp) ※範囲外" in text
     assert "'=vendor" in text  # never a formula
+
+
+@pytest.mark.parametrize("timezone", ["", "Moon/Base", "../../etc/passwd", "Asia"])
+async def test_a_time_zone_that_is_none_is_refused_in_words(house: House, timezone: str) -> None:
+    async with house.client("viewer1") as client:
+        told = await client.get("/api/v1/slips.csv", params={"timezone": timezone})
+    assert told.status_code == 422
+    assert "Asia/Tokyo" in told.text
