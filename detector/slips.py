@@ -171,6 +171,8 @@ class SlipLog:
         target = np.searchsorted(numbers, window.destination)
         inside = window.hosts.inside(numbers) & is_one_host(addresses)
         for line in lines:
+            if line.initiator == "hospital":
+                continue  # what the hospital fetches itself is nobody's maintenance
             here = in_networks(addresses, line_networks(line))
             if here.any():
                 there = self._outside_ends(window, line, numbers, addresses, inside)
@@ -260,11 +262,13 @@ class SlipLog:
     ) -> None:
         """What was reached from where the line lands."""
         flows = window.flows
-        vendor = in_networks(addresses, vendor_networks(line))[source]
+        pool = in_networks(addresses, vendor_networks(line))
+        vendor = pool[source]
         crossing = self._crossings.get(line.id)
         is_open = crossing is not None and window.start_ns - crossing.last_ns <= IDLE_NS
         is_open &= line.id in self._jobs
-        came = here[source] & inside[target] & ~here[target]
+        # From the vendor's own addresses, the server that the line lands on is a target too.
+        came = here[source] & inside[target] & (~here[target] | (vendor & ~pool[target]))
         rows = np.flatnonzero(came & (vendor | is_open))
         rows = rows[flows.first_ns[rows] >= self._since(line, window)]
         if not len(rows):

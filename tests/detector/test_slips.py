@@ -59,6 +59,19 @@ def test_a_job_through_a_pool_is_one_slip() -> None:
     assert slip_from_json(slip.to_json()) == slip
 
 
+def test_the_server_a_line_lands_on_is_a_target_of_the_vendor() -> None:
+    landing = ("10.20.70.136/29", LANDING)
+    found = line(landing=landing, allowed_targets=(f"{LANDING}:3389",))
+    told = slips([(MORNING, [esp(MORNING), visit(MORNING)], [])], found)
+    assert [[t.ip for t in slip.targets] for slip in told] == [[LANDING]]
+
+
+def test_what_the_hospital_fetches_itself_is_no_maintenance() -> None:
+    steps = [(MORNING, [esp(MORNING), visit(MORNING)], [])]
+    assert slips(steps, pooled(initiator="hospital")) == []
+    assert len(slips(steps, pooled(initiator="vendor"))) == 1
+
+
 def test_leaving_the_scope_stands_on_the_slip() -> None:
     told = slips([(MORNING, [visit(MORNING), visit(MORNING, OTHER, 445)], [])], pooled())
     assert [s.is_in_scope for s in told] == [False]
