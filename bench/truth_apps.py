@@ -25,7 +25,7 @@ from collector.identify.names import name_table
 
 _LINE = re.compile(
     r"^\t\d+\t(\S+) \[?([0-9A-Fa-f.:]+?)\]?:(\d+) <?->? \[?([0-9A-Fa-f.:]+?)\]?:(\d+) .*?"
-    r"\[proto: [\d.]+/((?!DNS\.)[^\]]+)\].*?\[Confidence: DPI"
+    r"\[proto: (?:\w+:)?[\d.]+/((?!DNS\.)[^\]]+)\].*?\[Confidence: DPI"
 )
 _SUFFIX = ".expected.ndpi.out"
 #: nDPI's name → ours; a group of ours that nDPI does not tell apart counts as one.
@@ -40,7 +40,15 @@ _SAME = {
     "GlobalProtect": "globalprotect", "Splashtop": "splashtop", "LogMeIn": "logmein",
     "Cloudflare_Tunnel": "cloudflared", "Mullvad": "wireguard",
 }  # fmt: skip
-_GROUP = {"ikev1": "ipsec", "ikev2": "ipsec", "esp": "ipsec", "nat_t": "ipsec", "ah": "ipsec"}
+_SAME_FOLDED = {theirs.casefold(): ours for theirs, ours in _SAME.items()}  # its versions differ
+_GROUP = {
+    "ikev1": "ipsec",
+    "ikev2": "ipsec",
+    "esp": "ipsec",
+    "nat_t": "ipsec",
+    "ah": "ipsec",
+    "ikev1_aggressive": "ipsec",
+}
 _OURS = {
     *_SAME.values(), *_GROUP, "hamachi", "sstp", "pulse", "ngrok", "frp", "chisel", "remote_tool",
     "screenconnect", "isl_online", "remoteview", "beyondtrust", "chrome_remote_desktop",
@@ -97,7 +105,7 @@ def _ours(capture: Path, names: object) -> dict[Flow, str]:
 def _ndpi(file: Path) -> dict[Flow, str]:
     labels: dict[Flow, str] = {}
     for transport, source, source_port, destination, port, name in _lines(file):
-        known = [_SAME[part] for part in name.split(".") if part in _SAME]
+        known = [_SAME_FOLDED[part] for part in name.casefold().split(".") if part in _SAME_FOLDED]
         if known:
             has_ports = transport in ("TCP", "UDP")
             ends = _key((source, int(source_port)), (destination, int(port)), has_ports)

@@ -29,6 +29,8 @@ APPS: Final[tuple[str, ...]] = (
     "ah", "teredo", "ip_in_ip", "nat_pmp", "sctp",
     # commercial VPN services, and gateways that call themselves a VPN: known only by name
     "vpn_service",
+    # its exchange shows who logs on, and a hash of the shared secret to guess against
+    "ikev1_aggressive",
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}

@@ -13,6 +13,7 @@ from collector.identify.wire import Bytes, find, on, starts
 
 ANYDESK, CLOUDFLARED, DOH = APP_CODE["anydesk"], APP_CODE["cloudflared"], APP_CODE["doh"]
 FORTINET, TOR = APP_CODE["fortinet_sslvpn"], APP_CODE["tor"]
+REMOTE_TOOL = APP_CODE["remote_tool"]
 #: Where FortiGate listens for SSL VPN; its other services show the same certificate.
 _FORTINET_PORTS = (10443, 4433, 4443, 8443, 20443)
 
@@ -66,6 +67,8 @@ def certificate_tool(buffer: Bytes, start: int, end: int, server_port: int) -> i
         return ANYDESK
     if server_port in _FORTINET_PORTS and find(buffer, start, end, b"Fortinet") > 0:
         return FORTINET
+    if find(buffer, start, end, b"MeshCentralRoot-") > 0:
+        return REMOTE_TOOL  # a server of its own, so that no list can know its name
     return TOR if has_tor_certificate(buffer, start, end) else 0
 
 

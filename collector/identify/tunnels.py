@@ -29,6 +29,7 @@ from collector.identify.wire import (
 )
 
 IKEV1, IKEV2 = APP_CODE["ikev1"], APP_CODE["ikev2"]
+IKEV1_AGGRESSIVE = APP_CODE["ikev1_aggressive"]
 NAT_T, OPENVPN = APP_CODE["nat_t"], APP_CODE["openvpn"]
 WIREGUARD, TAILSCALE = APP_CODE["wireguard"], APP_CODE["tailscale"]
 ZEROTIER, L2TP, PPTP = APP_CODE["zerotier"], APP_CODE["l2tp"], APP_CODE["pptp"]
@@ -38,6 +39,10 @@ GLOBALPROTECT = APP_CODE["globalprotect"]
 
 #: OpenVPN hard resets with key id 0: client v2, server v2, client v3 (opcode << 3).
 _CLIENT_V2, _SERVER_V2, _CLIENT_V3 = 0x38, 0x40, 0x50
+#: IKEv1's exchange type that RFC 2408 §3.1 calls aggressive.
+_AGGRESSIVE = 4
+#: Where Cloudflare WARP's clients speak WireGuard, by its vendor's firewall page.
+_WARP_PORT = 2408
 
 
 @njit(cache=True, nogil=True)
@@ -136,6 +141,8 @@ def ike(buffer: Bytes, at: int, end: int, on_ike_port: bool) -> int:
     exchange, flags = buffer[at + 18], buffer[at + 19]
     if version == 0x10 and flags & 0xF8 == 0 and (1 <= exchange <= 6 or 32 <= exchange <= 33):
         known = next_payload <= 33 or next_payload >= 128
+        if known and exchange == _AGGRESSIVE:
+            return IKEV1_AGGRESSIVE
         return IKEV1 if known and (on_ike_port or exchange != 5) else 0
     if version == 0x20 and flags & 0xC7 == 0 and (34 <= exchange <= 38 or 43 <= exchange <= 44):
         return IKEV2 if next_payload == 0 or 33 <= next_payload <= 54 else 0
@@ -144,11 +151,18 @@ def ike(buffer: Bytes, at: int, end: int, on_ike_port: bool) -> int:
 
 @njit(cache=True, nogil=True)
 def wireguard(buffer: Bytes, start: int, end: int, source_port: int, destination_port: int) -> int:
-    """WireGuard white paper §5.4: type, three zero bytes, and a length fixed by the type."""
+    """WireGuard white paper §5.4: type, three zero bytes, and a length fixed by the type.
+
+    WARP writes the client's number into the zero bytes; only its handshake is taken then.
+    """
     size = end - start
-    if size < 32 or not is_zero(buffer, start + 1, start + 4):
+    if size < 32:
         return 0
     kind = buffer[start]
+    if not is_zero(buffer, start + 1, start + 4):
+        is_handshake = (kind == 1 and size == 148) or (kind == 2 and size == 92)
+        is_warp = is_handshake and on(source_port, destination_port, _WARP_PORT)
+        return NAMED if is_warp and looks_random(buffer, start + 12, start + 76) else 0
     if kind == 1 and size == 148 and looks_random(buffer, start + 8, start + 132):
         return SURE
     if kind == 2 and size == 92 and looks_random(buffer, start + 12, start + 76):

@@ -29,7 +29,7 @@ DTLS, QUIC, UPNP = APP_CODE["dtls"], APP_CODE["quic"], APP_CODE["upnp"]
 WINRM, PRINTER, CHISEL = APP_CODE["winrm"], APP_CODE["printer"], APP_CODE["chisel"]
 SSTP, SOFTETHER, PULSE = APP_CODE["sstp"], APP_CODE["softether"], APP_CODE["pulse"]
 ANYCONNECT, GLOBALPROTECT = APP_CODE["anyconnect"], APP_CODE["globalprotect"]
-TEAMVIEWER = APP_CODE["teamviewer"]
+TEAMVIEWER, DOH = APP_CODE["teamviewer"], APP_CODE["doh"]
 
 #: Where a header block is searched for marks: the request line and the usual headers.
 _HEAD_BYTES = 2048
@@ -140,6 +140,8 @@ def _by_header(buffer: Bytes, start: int, stop: int) -> int:
         return CHISEL
     if find_lower(buffer, start, stop, b"\r\ncontent-type: application/ipp") > 0:
         return PRINTER
+    if find_lower(buffer, start, stop, b": application/dns-message") > 0:
+        return DOH  # RFC 8484 §6, from clients that trust what carries them
     if find_lower(buffer, start, stop, b"\r\nx-anyconnect") > 0:
         return ANYCONNECT
     if find_lower(buffer, start, stop, b"\r\nupgrade: if-t/tls") > 0:

@@ -132,6 +132,8 @@ def marked_certificate(subject: str, issuer: str) -> NamedTool | None:
         return NamedTool("anydesk", "AnyDesk")
     if _FORTIGATE_SERIAL.fullmatch(subject):
         return NamedTool("fortinet_sslvpn", "FortiGate SSL-VPN")
+    if _common_name(issuer).startswith("MeshCentralRoot-"):
+        return NamedTool("remote_tool", "MeshCentral")
     if subject.startswith("ASA Temporary Self Signed"):
         return NamedTool("anyconnect", "Cisco AnyConnect")
     # Tor relays make up both names anew: www.<base32>.net signed by www.<base32>.com.

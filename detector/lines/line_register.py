@@ -72,10 +72,10 @@ class LineRegister(Detector):
     register states. From 0.7 it is that line, from 0.4 that line but changed. Verdicts:
     unregistered, changed, expired, out of its hours (in the hospital's time zone; a tunnel may
     stand, its use counts; a booking opens the line, and one within two hours makes it weigh less),
-    weak (PPTP, TLS below 1.2, RDP, VNC, Telnet or FTP bare from outside), volume (far above the
-    line's own days), always on though it is on request, dormant for half a year, ghost (never seen
-    in 30 days). Leaving the contract's scope is told by `landing_pivot`. IKEv1's aggressive mode
-    is not told apart. Without a register nothing is compared; the lines seen are kept all the
+    weak (PPTP, aggressive IKEv1, TLS below 1.2, RDP, VNC, Telnet or FTP bare from outside), volume
+    (far above the line's own days), always on though it is on request, dormant for half a year,
+    ghost (never seen in 30 days). Leaving the contract's scope is told by `landing_pivot`.
+    Without a register nothing is compared; the lines seen are kept all the
     same, so that a register can be made from them.
     False alarms: vendors that moved their endpoint; correct the register.
     """

@@ -20,6 +20,8 @@ CHANGED: Final = 0.4
 #: A session this near a booking was at least announced.
 NEAR_NS: Final = 2 * 3_600_000_000_000
 #: Administration that should come through a VPN, not bare.
+#: Broken ciphers, or (aggressive IKEv1) a hash of the shared secret for whoever asks.
+_WEAK: Final = frozenset({"pptp", "ikev1_aggressive"})
 _BARE: Final = frozenset({"rdp", "vnc", "telnet", "ftp"})
 _ENDPOINT, _DEVICE, _PROTOCOL, _LANDING = 0.4, 0.3, 0.15, 0.15
 
@@ -50,7 +52,7 @@ def verdict_of(session: Session, match: Match | None, hospital: Hospital) -> Ver
     if match.line.contract_end is not None and local.date() > match.line.contract_end:
         return "expired"
     is_bare = session.direction == "in" and session.app in _BARE
-    return "weak" if session.app == "pptp" or is_bare else "matched"
+    return "weak" if session.app in _WEAK or is_bare else "matched"
 
 
 def is_in_hours(time_ns: int, line: RegisteredLine, hospital: Hospital) -> bool:
@@ -97,13 +99,19 @@ def _match(session: Session, name: str, line: RegisteredLine) -> Match:
             is_endpoint(session.peer, name, line),
         ),
         "device": (bool(line.device_ip or line.device_mac), _DEVICE, _is_device(session, line)),
-        "protocol": (bool(line.protocols), _PROTOCOL, session.app in line.protocols),
+        "protocol": (bool(line.protocols), _PROTOCOL, _speaks(session.app, line)),
         "landing": (bool(line.landing), _LANDING, _lands(session, line)),
     }
     total = sum(weight for is_stated, weight, _ in stated.values() if is_stated)
     fits = sum(weight for is_stated, weight, fit in stated.values() if is_stated and fit)
     differs = tuple(k for k, (is_stated, _, fit) in stated.items() if is_stated and not fit)
     return Match(line, fits / total if total else 0.0, differs)
+
+
+def _speaks(app: str, line: RegisteredLine) -> bool:
+    """A contract says IKEv1 for both of its modes."""
+    plain = "ikev1" if app == "ikev1_aggressive" else app
+    return app in line.protocols or plain in line.protocols
 
 
 def _is_system(outside: str) -> bool:

@@ -58,6 +58,7 @@ def _tunnel(label: str, score: float = 75) -> Tool:
 TOOLS: Final[dict[str, Tool]] = {
     "vpn_service": _vpn("VPN service", 65),
     "ikev1": _vpn("IPsec (IKEv1)", line="ipsec"),
+    "ikev1_aggressive": _vpn("IPsec (IKEv1 aggressive)", line="ipsec"),
     "ikev2": _vpn("IPsec (IKEv2)", line="ipsec"),
     "esp": _vpn("IPsec (ESP)", line="ipsec"),
     "nat_t": _vpn("IPsec (NAT-T)", line="ipsec"),

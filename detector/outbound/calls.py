@@ -24,7 +24,7 @@ _MOST: Final = 500_000
 _REGULAR_BY_DESIGN: Final = (
     "ntp", "dns", "mdns", "llmnr", "nbns", "ssdp", "dhcp", "dhcpv6", "snmp", "syslog", "netflow",
     "sflow", "icmp", "igmp", "bgp", "ospf", "vrrp", "netbios", "radius", "ikev1", "ikev2", "esp",
-    "nat_t", "stun", "rtp", "upnp",
+    "ikev1_aggressive", "nat_t", "stun", "rtp", "upnp",
 )  # fmt: skip
 _PROXY_PORT: Final = 3128
 _IS_REGULAR: Final = app_table(_REGULAR_BY_DESIGN)

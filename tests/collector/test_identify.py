@@ -45,6 +45,7 @@ SESSION, HMAC = RANDOM[200:208], RANDOM[300:320]
 REPLAY = struct.pack(">II", 1, 1_700_000_000)
 UDP_CASES = {
     "ikev1": ike(0x10, 2, 0),
+    "ikev1_aggressive": ike(0x10, 4, 0),
     "ikev2": ike(0x20, 34, 8),
     "openvpn": b"\x38" + SESSION + bytes(5),
     "wireguard": b"\x01\0\0\0" + RANDOM[:144],
@@ -68,6 +69,7 @@ TCP_CASES = {
     "sstp": b"SSTP_DUPLEX_POST /sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}/ HTTP/1.1\r\n",
     "winrm": b"POST /wsman?PSVersion=5.1 HTTP/1.1\r\n\r\n",
     "chisel": b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Protocol: chisel-v3\r\n\r\n",
+    "doh": b"POST /q HTTP/1.1\r\nHost: x\r\nContent-Type: application/dns-message\r\n\r\n",
     "socks": b"\x05\x01\x00",
     "frp": b"\x17" + client_hello(b"frps.example"),
     "telnet": bytes.fromhex("fffd18fffd20fffd23fffd27"),
@@ -121,6 +123,23 @@ def test_zeros_are_no_wireguard_and_no_openvpn() -> None:
     assert named(b"\x01" + bytes(147), UDP) == "unknown"
     assert named(b"\x38" + bytes(13), UDP) == "unknown"
     assert named(b"\x04" + bytes(63), UDP) == "unknown"
+
+
+def test_warp_is_wireguard_with_a_number_in_its_zero_bytes() -> None:
+    marked = b"\x01\x7a\x11\xc3" + RANDOM[:144]
+    assert named(marked, UDP, 2408) == "wireguard"
+    assert named(marked, UDP, 2409) == "unknown"
+    assert named(marked + b"\0", UDP, 2408) == "unknown"
+
+
+def test_meshcentral_shows_its_own_root() -> None:
+    def shown(issuer: bytes) -> str:
+        hello = b"\x02\0\0\x26\x03\x03" + RANDOM[:32] + b"\0\xc0\x2f\0"
+        body = hello + b"\x0b\0\0\x40" + issuer.ljust(64, b"\0")
+        return named(b"\x16\x03\x03" + struct.pack(">H", len(body)) + body, TCP, 50000, 443)
+
+    assert shown(b"MeshCentralRoot-4a51c2") == "remote_tool"
+    assert shown(b"Hospital Root CA") == "tls"
 
 
 def test_s7_is_not_rdp() -> None:

@@ -182,3 +182,12 @@ def test_open_segments_registered_places_and_tools_are_left_to_others() -> None:
     assert reached(flow("10.20.50.10", "203.0.113.9", app="anydesk")) == []
     updates = line(outside=("203.0.113.0/24",), protocols=("tls",))
     assert reached(flow("10.20.50.10", "203.0.113.9", app="tls"), lines=(updates,)) == []
+
+
+def test_aggressive_mode_is_weak_although_the_contract_says_ikev1() -> None:
+    def exchange(app: str) -> Any:
+        return flow(ROUTER, VENDOR, 500, protocol=17, app=app, bytes=2_000, at_s=MORNING)
+
+    agreed = line(protocols=("ikev1", "esp"))
+    assert verdicts([exchange("ikev1")], agreed) == []
+    assert [v for v, _ in verdicts([exchange("ikev1_aggressive")], agreed)] == ["weak"]
