@@ -1,0 +1,1 @@
+"""Groups of commands below `mimawari`, one file each; they wire and hold no logic."""
