@@ -76,6 +76,14 @@ class DohResolver:
 
 
 @dataclass(frozen=True)
+class ReputationService:
+    """Somebody who is asked by DNS what is known of a file or address: names that are hashes."""
+
+    operator: str
+    suffix: str
+
+
+@dataclass(frozen=True)
 class Reference:
     """All lists, read and checked."""
 
@@ -84,6 +92,7 @@ class Reference:
     tether_ranges: tuple[TetherRange, ...]
     modem_ouis: tuple[ModemOui, ...]
     doh_resolvers: tuple[DohResolver, ...]
+    reputation_services: tuple[ReputationService, ...]
 
     def name_suffixes(self) -> list[tuple[str, int]]:
         """`(suffix, application code)` of tools and resolvers, as `identify.names` wants them."""
@@ -112,6 +121,7 @@ def read_reference(folder: Path | None = None) -> Reference:
         tether_ranges=_read(folder, "tether_ranges.tsv", _tether_range),
         modem_ouis=_read(folder, "modem_ouis.tsv", _modem_oui),
         doh_resolvers=_read(folder, "doh_resolvers.tsv", _doh_resolver),
+        reputation_services=_read(folder, "reputation_services.tsv", _reputation_service),
     )
 
 
@@ -252,10 +262,15 @@ def _doh_resolver(row: dict[str, str]) -> DohResolver:
     return DohResolver(row["operator"], _suffix(row["suffix"]))
 
 
+def _reputation_service(row: dict[str, str]) -> ReputationService:
+    return ReputationService(row["operator"], _suffix(row["suffix"]))
+
+
 _PARSERS: Final[dict[str, Callable[[dict[str, str]], object]]] = {
     "remote_tools.tsv": _remote_tool,
     "carriers.tsv": _carrier,
     "tether_ranges.tsv": _tether_range,
     "modem_ouis.tsv": _modem_oui,
     "doh_resolvers.tsv": _doh_resolver,
+    "reputation_services.tsv": _reputation_service,
 }

@@ -1,4 +1,4 @@
-"""DICOM (PS3.7, PS3.8) and HL7 v2 read from the packet itself; no patient's value is kept."""
+"""DICOM (PS3.7, PS3.8) and HL7 v2 read from the segments themselves; no patient's value is kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from collector.decoders.decoder import seen
 from collector.decoders.wire import readable
 from collector.packet import Packet
+from collector.recent import Recent
 from collector.sightings import Dicom, Hl7
 
 _ASSOCIATIONS: Final = {1: "associate_rq", 2: "associate_ac", 3: "associate_rj"}
@@ -24,6 +25,12 @@ _ABSTRACT_SYNTAX, _IMPLEMENTATION_UID, _IMPLEMENTATION_NAME = 0x30, 0x52, 0x55
 _CLASS_ELEMENTS: Final = (0x0002, 0x0003)  # affected and requested SOP class
 _COMMAND_ELEMENT: Final = 0x0100
 _MAX_ITEMS: Final = 256
+#: (0000,0000), the length of the command behind it, which stands first in each: PS3.7 §E.1.
+_COMMAND_START: Final = b"\0\0\0\0\4\0\0\0"
+#: No command and no association's head is longer.
+_LONGEST: Final = 1024
+_LONGEST_ASSOCIATION: Final = 0x100000
+_CONNECTIONS: Final = 4096
 _MLLP_START: Final = b"\x0bMSH"
 
 
@@ -39,23 +46,81 @@ def may_be_dicom(payload: bytes) -> bool:
     return len(payload) >= 74 and payload[6:8] == b"\0\1" and payload[8:10] == b"\0\0"
 
 
-def read_dicom(packet: Packet) -> Iterator[Dicom]:
-    """An association's names and classes, or the command that a message starts with."""
-    data = packet.payload
-    if data[0] == _DATA:
-        yield from _command(packet)
-    elif data[0] == 3:
-        yield Dicom(**seen(packet), message="associate_rj")
-    else:
-        uid, name, classes = _items(data[74:], 0)
-        yield Dicom(
-            **seen(packet),
-            message=_ASSOCIATIONS[data[0]],
-            called_ae=_title(data[10:26]),
-            calling_ae=_title(data[26:42]),
-            implementation=" ".join(part for part in (uid, name) if part),
-            sop_class=classes[0] if classes else "",
-        )
+class DicomReader:
+    """Associations and commands of DICOM connections, however TCP cut them into segments.
+
+    dcmtk sends the head of a data unit as a segment of its own, others cut where the segment is
+    full. A command is therefore looked for where it starts, with its group's length (PS3.7 §E.1);
+    what may be the beginning of one is kept for the next segment of the direction.
+    """
+
+    def __init__(self) -> None:
+        self._known: Recent[bool] = Recent(_CONNECTIONS)
+        self._begun: Recent[bytes] = Recent(_CONNECTIONS)
+
+    def read(self, packet: Packet) -> list[Dicom] | None:
+        """What this segment tells, often nothing; None if its connection is not DICOM."""
+        payload = packet.payload
+        ends = ((packet.source, packet.source_port), (packet.destination, packet.destination_port))
+        connection = min(ends, ends[::-1])
+        begun = self._begun.take(ends) or b""
+        if may_be_dicom(payload):
+            begun = b""  # a unit starts here: what was kept has lost its rest
+            self._known.put(connection, True)
+        elif not begun and not _may_begin(payload) and not self._known.get(connection):
+            return None
+        told, kept = _told(packet, begun + payload)
+        if told and not self._known.get(connection):
+            self._known.put(connection, True)
+        if kept:
+            self._begun.put(ends, kept)
+        return told
+
+
+def _may_begin(payload: bytes) -> bool:
+    """The head of an association without, or with little of, its body."""
+    if not 6 <= len(payload) < 74 or payload[0] not in (1, 2) or payload[1] != 0:
+        return False
+    is_one = 68 <= int.from_bytes(payload[2:6], "big") < _LONGEST_ASSOCIATION
+    return is_one and payload[6:8] in (b"", b"\0", b"\0\1")
+
+
+def _told(packet: Packet, data: bytes) -> tuple[list[Dicom], bytes]:
+    """What is said in these bytes of one direction, and the last of them if it needs the next."""
+    told: list[Dicom] = []
+    at = 0
+    if may_be_dicom(data):
+        if data[0] == _DATA:
+            at = 10 + struct.unpack_from("!I", data, 6)[0]
+            told += _command(packet, data[12:at])
+            at = at if told else 0
+        elif data[0] == 3:
+            return [Dicom(**seen(packet), message="associate_rj")], b""
+        else:
+            return [_association(packet, data)], b""
+    elif _may_begin(data):
+        return [], data
+    while (start := data.find(_COMMAND_START, at)) >= 0:
+        at = start + len(_COMMAND_START)
+        length = int.from_bytes(data[at : at + 4], "little")
+        if len(data) < at + 4 + min(length, _LONGEST):
+            return told, data[start : start + _LONGEST]
+        if length < _LONGEST:
+            told += _command(packet, data[at + 4 : at + 4 + length])
+            at += 4 + length
+    return told, data[max(at, len(data) - len(_COMMAND_START) + 1) :]
+
+
+def _association(packet: Packet, data: bytes) -> Dicom:
+    uid, name, classes = _items(data[74:], 0)
+    return Dicom(
+        **seen(packet),
+        message=_ASSOCIATIONS[data[0]],
+        called_ae=_title(data[10:26]),
+        calling_ae=_title(data[26:42]),
+        implementation=" ".join(part for part in (uid, name) if part),
+        sop_class=classes[0] if classes else "",
+    )
 
 
 def _title(raw: bytes) -> str:
@@ -86,14 +151,12 @@ def _items(data: bytes, depth: int) -> tuple[str, str, list[str]]:
     return uid, name, classes
 
 
-def _command(packet: Packet) -> Iterator[Dicom]:
+def _command(packet: Packet, data: bytes) -> Iterator[Dicom]:
     """Group 0000 in Implicit VR Little Endian (PS3.7 §6.3.1); no other group is looked at."""
-    data = packet.payload
-    stop = min(len(data), 10 + struct.unpack_from("!I", data, 6)[0])
-    at, message, sop_class = 12, "", ""
-    while at + 8 <= stop:
+    at, message, sop_class = 0, "", ""
+    while at + 8 <= len(data):
         group, element, length = struct.unpack_from("<HHI", data, at)
-        value = data[at + 8 : min(at + 8 + length, stop)]
+        value = data[at + 8 : at + 8 + length]
         at += 8 + length
         if group != 0:
             break

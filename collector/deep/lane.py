@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import struct
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.deep.accounts import read_kerberos, read_ntlm
-from collector.deep.clinical import may_be_dicom, may_be_hl7, read_dicom, read_hl7
+from collector.deep.clinical import DicomReader, may_be_hl7, read_hl7
 from collector.deep.dcerpc import read_dcerpc
 from collector.deep.fed import Fed, is_bulk
 from collector.deep.fields import Line
@@ -31,11 +31,9 @@ from collector.sightings import Sighting
 _OWN: Final[
     tuple[tuple[str, Callable[[bytes], bool], Callable[[Packet], Iterator[Sighting]]], ...]
 ] = (
-    ("dicom", may_be_dicom, read_dicom),
     ("hl7", may_be_hl7, read_hl7),
     ("ldap", may_be_ldap, read_ldap),
 )
-_CLINICAL: Final = ("dicom", "hl7")
 _BROKEN: Final = (ValueError, IndexError, struct.error)
 #: Lines waiting to be read before `feed` reads some, so that a long feed does not pile them up.
 _LINES_WAITING: Final = 4096
@@ -63,6 +61,7 @@ class DeepLane:
         self._waiting: deque[Fed] = deque()
         self._found: list[tuple[int, int, Sighting]] = []
         self._memory = Memory()
+        self._dicom = DicomReader()
         self._order = 0
         self._failures = 0
         self.shed: Counter[str] = Counter()
@@ -102,15 +101,26 @@ class DeepLane:
 
     def _read_own(self, packet: Packet) -> bool:
         """Read what needs no tshark; true if that was all."""
+        told = self._kept("dicom", lambda: self._dicom.read(packet))
+        if told is not None:
+            return True
         for name, may_be, read in _OWN:
             if may_be(packet.payload):
-                try:
-                    for sighting in read(packet):
-                        self._found.append((sighting.time_ns, self._order, sighting))
-                except _BROKEN:
-                    self.malformed[name] += 1
-                return name in _CLINICAL
+                self._kept(name, lambda read=read: list(read(packet)))  # type: ignore[misc]
+                return name == "hl7"
         return False
+
+    def _kept(
+        self, name: str, read: Callable[[], Sequence[Sighting] | None]
+    ) -> Sequence[Sighting] | None:
+        """Keep what is read; None if nothing of this kind is there."""
+        try:
+            told = read()
+        except _BROKEN:
+            self.malformed[name] += 1
+            return ()
+        self._found.extend((sighting.time_ns, self._order, sighting) for sighting in told or ())
+        return told
 
     def _dissect(self, packet: Packet, link_type: int, frame: bytes, wire_length: int) -> None:
         tshark = self._running()

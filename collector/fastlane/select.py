@@ -33,7 +33,7 @@ _DNS, _MDNS, _LLMNR, _NBNS = int(Pick.DNS), int(Pick.MDNS), int(Pick.LLMNR), int
 _SSDP, _TLS, _HTTP, _SSH = int(Pick.SSDP), int(Pick.TLS), int(Pick.HTTP), int(Pick.SSH)
 _RDP, _QUIC, _DEEP, _EXPORT = int(Pick.RDP), int(Pick.QUIC), int(Pick.DEEP), int(Pick.EXPORT)
 _MARKED = int(Pick.MARKED)
-_UNKNOWN, _HTTP_APP = APP_CODE["unknown"], APP_CODE["http"]
+_UNKNOWN, _HTTP_APP, _DICOM = APP_CODE["unknown"], APP_CODE["http"], APP_CODE["dicom"]
 
 _DEEP_APPS = tuple(
     APP_CODE[name] for name in ("smb", "dcerpc", "kerberos", "ldap", "winrm", "dicom", "hl7")
@@ -42,6 +42,8 @@ _DEEP_APPS = tuple(
 _HELLO_PACKETS = 4
 #: Requests and answers picked of one HTTP connection.
 _HTTP_MESSAGES = 16
+#: A DICOM command fits into this; segments that short are read even where no unit is known.
+_COMMAND_BYTES = 256
 #: No NBSS or DICOM data unit is longer; a "length" beyond it is not one.
 _LONGEST_UNIT = 0x1000000
 
@@ -230,8 +232,13 @@ def _starts_deep(buffer: Buffer, at: int, size: int, word: int) -> bool:
         return size >= 16 and (word >> 8 & 0xFF) <= 20 and word & 0xFC == 0
     if size >= 8 and word >> 24 == 0 and read32(buffer, at + 4) & 0x00FFFFFF == 0x534D42:
         return buffer[at + 4] >= 0xFD
-    if word >> 16 == 0x0100 and size >= 10:
-        return read16(buffer, at + 6) == 1 and 68 <= read32(buffer, at + 2) < 0x100000
+    if word >> 16 == 0x0100 and size >= 6:  # of some senders the head is a segment of its own
+        is_asked = 68 <= read32(buffer, at + 2) < 0x100000
+        return is_asked and (size == 6 or (size >= 10 and read16(buffer, at + 6) == 1))
+    if word >> 16 == 0x0400 and size >= 12:  # DICOM data, of a connection older than the capture
+        length, item = read32(buffer, at + 2), read32(buffer, at + 6)
+        is_data = item >= 2 and item + 4 <= length < _LONGEST_UNIT
+        return is_data and buffer[at + 10] & 1 == 1 and buffer[at + 11] <= 3
     return word == 0x0B4D5348  # vertical tab, MSH
 
 
@@ -289,7 +296,7 @@ def _holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes:
     at, end = head.payload_at + offset, head.payload_end
     for _ in range(_UNITS):
         unit = unit_length(buffer, at, end)
-        if unit == 0 and 0 < end - at < 8 and offset > 0:
+        if unit == 0 and 0 < end - at < 8 and (offset > 0 or row.app == _DICOM):
             unit = size - offset + 1  # a head cut by the segment's end: the next segment tells
         if unit == 0:
             break
@@ -308,7 +315,7 @@ def _holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes:
                 row.skip_to = skip_to
             break
         at += unit
-    return is_wanted
+    return is_wanted or (row.app == _DICOM and size <= _COMMAND_BYTES)
 
 
 @njit(cache=True, nogil=True)
@@ -329,7 +336,9 @@ def unit_length(buffer: Buffer, at: int, end: int) -> int:
     if first == 0x30:
         return _ber_length(buffer, at, end)
     if size < 8:
-        return 0
+        is_dicom = size >= 6 and word >> 16 & 0xFF == 0 and 1 <= first <= 4
+        length = read32(buffer, at + 2) if is_dicom else 0
+        return 6 + length if 4 <= length < _LONGEST_UNIT else 0
     if first == 0 and read32(buffer, at + 4) & 0x00FFFFFF == 0x534D42 and buffer[at + 4] >= 0xFC:
         return 4 + (word & 0xFFFFFF)
     if first >= 0x81 and first <= 0x85 and word & 0x00FE0000 == 0:

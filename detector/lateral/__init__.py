@@ -10,6 +10,7 @@ from detector.lateral.exploit_bytes import ExploitBytes
 from detector.lateral.guessing import PasswordGuessing
 from detector.lateral.host_scan import HostScan
 from detector.lateral.landing_pivot import LandingPivot
+from detector.lateral.onward import Onward
 from detector.lateral.outside_scan import OutsideScan
 from detector.lateral.paths import Paths
 from detector.lateral.port_scan import PortScan
@@ -26,6 +27,7 @@ from detector.lateral.web_attack import WebAttack
 
 LATERAL_DETECTORS: tuple[Detector, ...] = (
     LandingPivot(),
+    Onward(),
     HostScan(),
     PortScan(),
     ArpSweep(),

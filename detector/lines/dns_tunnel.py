@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any, ClassVar, Final
 from zlib import crc32
 
@@ -14,22 +15,18 @@ from pydantic import Field
 from collector.sightings import Dns
 from detector.detection import Detector, Finding, Reads, Window
 from detector.lines.attempts import Resolvers
+from detector.lines.reference import is_reputation
 from detector.lines.signatures import is_in_closed_segment
 from detector.words import Text, Wording
 
 DAY_NS: Final = 86_400_000_000_000
 MAX_DOMAINS: Final = 5_000
 MAX_NAMES: Final = 400
+#: Days of use, among the last so many, after which steady look-ups are a habit.
+_HABIT_DAYS, _HABIT_SPAN = 5, 14
 
 #: Record types whose answers carry free data; hosts other than mail servers seldom ask for them.
 _DATA_TYPES: Final = frozenset({"TXT", "NULL", "MX", "CNAME", "KEY", "PRIVATE", "TYPE65399"})
-#: Reputation services put a hash or an address into the name and ask for its A record.
-_REPUTATION: Final = frozenset(
-    {
-        "mcafee.com", "sophosxl.net", "trendmicro.com", "kaspersky-labs.com", "spamhaus.org",
-        "surbl.org", "barracudabrts.com", "e5.sk", "cymru.com", "senderbase.org",
-    }
-)  # fmt: skip
 _SECOND_LEVEL: Final = frozenset(
     {"co", "ac", "go", "or", "ne", "ad", "ed", "gr", "lg", "com", "net", "org", "gov", "edu"}
 )
@@ -47,6 +44,7 @@ class DomainUse:
     example: str = ""
     types: Counter[str] = field(default_factory=Counter)
     told: int = 0  # names when it was last told
+    habit: tuple[tuple[int, int], ...] = ()  # (day, names) of earlier days on which it was used
 
 
 @dataclass
@@ -59,7 +57,7 @@ class DnsMemory:
     def use(self, client: str, domain: str, now_ns: int) -> DomainUse:
         known = self.uses.get((client, domain))
         if known is None or now_ns - known.since_ns > DAY_NS:
-            known = DomainUse(since_ns=now_ns)
+            known = DomainUse(since_ns=now_ns, habit=_habit(known, now_ns) if known else ())
             self.uses.pop((client, domain), None)
             self.uses[client, domain] = known
             if len(self.uses) > MAX_DOMAINS:
@@ -76,7 +74,9 @@ class DnsTunnel(Detector):
     looks encoded, their bytes, the record types asked for, and the bytes of the answers. Three ways
     to fire: many encoded names with data types (upward tunnel), very many encoded names of any
     type, or many distinct TXT/NULL names with large answers (commands downward).
-    False alarms: reputation look-ups of security software (known ones are left out), some CDNs.
+    False alarms: reputation look-ups of security software: those listed in
+    `reputation_services.tsv` are left out, and so is what was asked for addresses, as much as now,
+    on five of the last 14 days; some CDNs.
     """
 
     id = "dns_tunnel"
@@ -141,7 +141,7 @@ class DnsTunnel(Detector):
                 continue
             domain, left = split_name(message.name)
             has_data_type = message.query_type.upper() in _DATA_TYPES
-            if not (has_data_type or is_encoded(left)) or domain in _REPUTATION:
+            if not (has_data_type or is_encoded(left)) or is_reputation(message.name):
                 continue
             use = memory.use(client, domain, message.time_ns)
             _count(use, message, left, has_data_type)
@@ -156,7 +156,7 @@ class DnsTunnel(Detector):
         )
         is_downward = data_asked >= self.min_answers and use.bytes_down >= self.min_answer_bytes
         told = max(asked, data_asked)
-        if not (is_upward or is_downward) or told < 4 * use.told:
+        if not (is_upward or is_downward) or told < 4 * use.told or is_habit(use):
             return
         use.told = told
         score = 90.0 if is_in_closed_segment(window, client, 0) else 82.0
@@ -182,6 +182,24 @@ class DnsTunnel(Detector):
             category="exfiltration" if is_upward else "command_and_control",
             app="dns",
         )
+
+
+def _habit(before: DomainUse, now_ns: int) -> tuple[tuple[int, int], ...]:
+    """The days on which the domain was asked, the one that ends now with them."""
+    day = before.since_ns // DAY_NS
+    recent = [kept for kept in before.habit if now_ns // DAY_NS - kept[0] <= _HABIT_SPAN]
+    return (*recent[-_HABIT_SPAN:], (day, len(before.names)))
+
+
+def is_habit(use: DomainUse) -> bool:
+    """Has it been asked as much, and only for addresses, on each of many days?
+
+    So does software that looks up the reputation of files. A tunnel's amounts follow what it
+    carries, and its first days have been told before it could become a habit.
+    """
+    if len(use.habit) < _HABIT_DAYS or len(use.data_names) > len(use.names) // 10:
+        return False
+    return len(use.names) <= 2 * max(median(n for _, n in use.habit), 1)
 
 
 def _count(use: DomainUse, message: Dns, left: str, has_data_type: bool) -> None:

@@ -29,7 +29,7 @@ def use_lists(folder: Path | None) -> None:
     They are facts of the world, the same for all detectors of a process, so one place holds them.
     """
     _folder[0] = folder
-    for cached in (reference, sharing_ranges, sharing_range, modem_makers):
+    for cached in (reference, sharing_ranges, sharing_range, modem_makers, _reputation_services):
         cached.cache_clear()
 
 
@@ -76,6 +76,18 @@ def is_virtual(ip: str) -> bool:
     except ValueError:
         return False
     return any(address in n for n in _VIRTUAL)
+
+
+@lru_cache(maxsize=1)
+def _reputation_services() -> frozenset[str]:
+    return frozenset(service.suffix for service in reference().reputation_services)
+
+
+def is_reputation(name: str) -> bool:
+    """Is this name a question to a listed reputation service?"""
+    labels = name.lower().rstrip(".").split(".")
+    known = _reputation_services()
+    return any(".".join(labels[-size:]) in known for size in (2, 3, 4))
 
 
 def carrier_of(domain: str) -> str:

@@ -1,12 +1,18 @@
 """LDAP, DICOM and HL7, which the deep lane reads itself."""
 
 import struct
+from collections import Counter
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sample_pcaps
 from collector.deep import DeepLane, DeepSettings
 from collector.packet import Pick
+from collector.replay import Replay
+from collector.settings import CollectorSettings
+from collector.sightings import Dicom
 from tests.collector.feeder import packet_rows
 
 CT_STORAGE = b"1.2.840.10008.5.1.4.1.1.2"
@@ -96,6 +102,40 @@ def test_dicom_commands_and_no_patient() -> None:
         ("c_move_rsp", CT_STORAGE.decode()),
     ]
     assert "YAMADA" not in str([s.to_json() for s in told])
+
+
+def test_dicom_in_segments_of_any_cut() -> None:
+    patient = element(0x10, b"YAMADA^TARO", group=0x10)
+    body = element(2, CT_STORAGE + b"\0") + element(0x100, b"\x20\0")
+    whole = b""
+    for fragment in (b"\1\3" + element(0, struct.pack("<I", len(body))) + body, b"\1\2" + patient):
+        inner = struct.pack("!I", len(fragment)) + fragment
+        whole += b"\4\0" + struct.pack("!I", len(inner)) + inner
+    for cut in range(6, 60):
+        told = read(command(0x0030), whole[:cut], whole[cut:], whole[:12], whole[12:])
+        assert [s.message for s in told] == ["c_echo", "c_find", "c_find"], cut
+        assert "YAMADA" not in str([s.to_json() for s in told])
+    told = read(command(0x0030), *(whole[at : at + 1] for at in range(len(whole))))
+    assert [s.message for s in told] == ["c_echo", "c_find"]
+
+
+def test_dicom_association_behind_its_head() -> None:
+    body = b"\0\1\0\0" + b"PACS".ljust(16) + b"CT1".ljust(16) + bytes(32)
+    head = b"\1\0" + struct.pack("!I", len(body))
+    [ask] = read(head, body)
+    assert (ask.message, ask.calling_ae) == ("associate_rq", "CT1")
+
+
+def test_dicom_of_dcmtk_and_orthanc() -> None:
+    """Recorded from the programs themselves, whose heads are segments of their own."""
+    recorded = Path(sample_pcaps.__file__).parent / "lab" / "stories" / "dcmtk_orthanc.pcap"
+    told: Counter[str] = Counter()
+    for seen in Replay(CollectorSettings()).read([recorded]):
+        told.update(s.message for s in seen.sightings if isinstance(s, Dicom))
+    assert told == {
+        "associate_rq": 9, "associate_ac": 9, "c_echo": 1, "c_echo_rsp": 1, "c_store": 3,
+        "c_store_rsp": 3, "c_find": 3, "c_find_rsp": 6, "c_move": 2, "c_move_rsp": 2,
+    }  # fmt: skip
 
 
 def test_hl7_keeps_the_head_only() -> None:

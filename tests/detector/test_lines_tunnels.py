@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
 from collector.sightings import Dns
+from detector.hospital import Hospital
+from detector.hosts import HostTable
 from detector.lines.dns_tunnel import DnsTunnel, is_encoded, split_name
 from detector.lines.icmp_tunnel import IcmpTunnel
-from tests.detector.lines_windows import START, S, findings, flow
+from tests.detector.lines_windows import START, S, findings, flow, window
 
 PC, RESOLVER = "192.168.10.5", "192.168.10.2"
 
@@ -49,6 +52,31 @@ def test_finds_commands_in_answers() -> None:
     messages = [ask(f"l.{n}.ns.t.example", "TXT", n) for n in range(12)]
     messages += [answer(f"l.{n}.ns.t.example", "TXT", 200, n) for n in range(12)]
     assert [f.variant for f in findings(DnsTunnel(), sightings=messages)] == ["commands"]
+
+
+def days_told(rates: Sequence[int], query_type: str = "A") -> list[int]:
+    """The days on which something is told, at so many new names a day."""
+    detector, hosts = DnsTunnel(), HostTable(Hospital())
+    memory, told = detector.remember(), []
+    for day, rate in enumerate(rates):
+        names = [
+            ask(f"{chunk(day * 1000 + n)}.q.vendor.example", query_type, day * 86_401 + n)
+            for n in range(rate)
+        ]
+        seen = window(sightings=names, hosts=hosts, start_s=day * 86_401, length_s=86_400)
+        told += [day for _ in detector.find(seen, memory)]
+    return told
+
+
+def test_steady_look_ups_become_a_habit_and_a_burst_does_not() -> None:
+    assert days_told([180] * 12) == [0, 1, 2, 3, 4]
+    assert days_told([180] * 8 + [390]) == [0, 1, 2, 3, 4, 8]
+    assert days_told([180] * 8, "TXT") == list(range(8))
+
+
+def test_stays_silent_about_listed_reputation_services() -> None:
+    names = [ask(f"{chunk(n)}.{chunk(n + 1)}.avqs.mcafee.com") for n in range(150)]
+    assert findings(DnsTunnel(), sightings=names) == []
 
 
 def test_stays_silent_about_a_mail_server() -> None:
