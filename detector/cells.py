@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
 from typing import Final
 
 from collector.apps import APP_CODE
@@ -42,9 +42,14 @@ _LABELS: Final = {tool.label.casefold(): app for app, tool in TOOLS.items()}
 def read_date(text: str) -> date | None:
     """ISO, slashes, dots, 年月日, 8 digits, Excel's day numbers, and Japanese eras.
 
-    A bare month means its last day, 年度末 the 31st of March that ends the fiscal year.
+    A bare month means its last day, 年度末 the 31st of March that ends the fiscal year, and a
+    period its end.
     """
-    folded = plain(text).casefold()
+    folded = re.sub(r"\s*(まで|迄|限り)$", "", plain(text).casefold())
+    start, parted, end = folded.partition("~")
+    if parted and start.strip() and end.strip():
+        read_date(start)
+        return read_date(end)
     if folded in _NO_END:
         return None
     folded = re.sub(r"^(令和|平成|r|h)?(元|\d{1,4})年度末?日?$", _end_of_fiscal_year, folded)
@@ -114,13 +119,13 @@ def read_list(text: str) -> tuple[str, ...]:
 
 def read_outside(text: str) -> tuple[str, ...]:
     """Outside ends: addresses, prefixes or names."""
-    parts = read_list(text)
+    parts = _read_places(text)
     for part in parts:
         is_system = re.fullmatch(r"(?i)AS\d{1,10}", part)
         if (
             not _is_network(part)
             and not is_system
-            and not re.fullmatch(r"[*\w.\-]+\.[A-Za-z\w\-]{2,}", part)
+            and not re.fullmatch(r"[*\w.\-]+\.(?=[^.]*[^\W\d])[\w\-]{2,}", part)
         ):
             raise ValueError(
                 "接続先は IP アドレス、範囲 (203.0.113.0/24)、ホスト名のいずれかで書いてください。"
@@ -131,7 +136,7 @@ def read_outside(text: str) -> tuple[str, ...]:
 
 def read_targets(text: str) -> tuple[str, ...]:
     """Inside targets: address or prefix, optional :port."""
-    parts = read_list(text)
+    parts = _read_places(text)
     for part in parts:
         address, port = split_target(part)
         if not _is_network(address) or (port is not None and not 0 < port < 65536):
@@ -141,6 +146,22 @@ def read_targets(text: str) -> tuple[str, ...]:
                 " / Write addresses or prefixes, with :port if needed, like 10.1.2.3:3389."
             )
     return parts
+
+
+def _read_places(text: str) -> tuple[str, ...]:
+    """A list in which 192.0.2.1-192.0.2.9 or 192.0.2.1~9 stands for the prefixes it covers."""
+    joined = re.sub(r"(?<=[\d.:a-fA-F])\s*[~〜]\s*(?=[\d:])|(?<=\d)\s+-\s+(?=\d)", "-", plain(text))
+    places: list[str] = []
+    for part in read_list(joined):
+        first, parted, last = part.partition("-")
+        if parted and last.isdigit() and "." in first:
+            last = f"{first.rpartition('.')[0]}.{last}"
+        try:
+            ends = IPv4Address(first), IPv4Address(last)
+            places += map(str, summarize_address_range(*ends)) if parted else (part,)
+        except ValueError:
+            places.append(part)
+    return tuple(p.removesuffix("/32") for p in places)
 
 
 def read_yes(text: str) -> bool | None:

@@ -1,37 +1,29 @@
-"""Ledgers as people keep them: CSV or Excel, Japanese or English headings, full-width digits.
-
-One file, because every part serves one act: making a person's sheet into rows, or into a fault.
-"""
+"""Ledgers as people keep them: a person's sheet becomes rows, or faults that name row and cell."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 from unicodedata import normalize
 
 from pydantic import ValidationError
 
+from detector.sheet_files import read_tables, write_excel
 from detector.words import Text
 
 Language = Literal["ja", "en"]
 Form = Literal["csv", "xlsx"]
 T = TypeVar("T")
 
-MAX_BYTES: Final = 20 << 20
-MAX_UNPACKED_BYTES: Final = 200 << 20
-MAX_ROWS: Final = 20_000
-MAX_COLUMNS: Final = 120
-MAX_SHEETS: Final = 20
 #: "The same as above", as people write it.
 _DITTO: Final = frozenset({"同上", "〃", "″", '"', "々", "上に同じ", "上記と同じ", "同じ", "ditto"})
+#: Copied along from web pages and chats.
+_WITHOUT_WIDTH: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 _HEADING_SEARCH_ROWS: Final = 15  # a title, a date and an author often stand above the headings
 
 
@@ -79,11 +71,16 @@ def read_records(
 ) -> tuple[list[Record], list[Fault]]:
     """Read every row that is whole; each other row comes back as a fault."""
     try:
-        tables = _read_tables(source)
+        tables = {
+            name: [[_unguarded(plain(cell)) for cell in row] for row in rows]
+            for name, rows in read_tables(source).items()
+        }
     except (ValueError, OSError) as error:
         return [], [_file_fault(str(error))]
     # A workbook often opens with a cover or a legend: the sheet with most known headings counts.
-    rows = max(tables, key=lambda table: len(_find_headings(table, columns)[1] or ()), default=[])
+    headings = {name: _find_headings(rows, columns)[1] or {} for name, rows in tables.items()}
+    chosen = max(headings, key=lambda name: len(headings[name]), default="")
+    rows = tables.get(chosen, [])
     at, heading = _find_headings(rows, columns)
     if heading is None:
         wanted = "、".join(c.ja for c in columns if c.is_required)
@@ -92,7 +89,11 @@ def read_records(
     if missing:
         return [], [_missing_column(at + 1, column) for column in missing]
     records: list[Record] = []
-    faults: list[Fault] = []
+    faults = [
+        _second_sheet(name, chosen)
+        for name, found in headings.items()
+        if name != chosen and all(c in found.values() for c in columns if c.is_required)
+    ]
     for number, cells in _whole_rows(rows, at, heading):
         record, row_faults = _read_row(number, cells, rows[at], heading)
         faults += row_faults
@@ -131,15 +132,16 @@ def write_records(
     table = [[c.ja if language == "ja" else c.en for c in columns]]
     table += [[guarded(c.write(row[c.field])) for c in columns] for row in values]
     if form == "xlsx":
-        return _write_excel(table)
+        return write_excel(table)
     text = io.StringIO(newline="")
     csv.writer(text).writerows(table)
     return text.getvalue().encode("utf-8-sig")
 
 
 def plain(text: str) -> str:
-    """Fold full-width and half-width forms, and trim."""
-    return normalize("NFKC", text).replace("\r\n", "\n").strip(" \t\n\r\u3000")
+    """Fold full-width and half-width forms, drop what has no width, and trim."""
+    folded = normalize("NFKC", text).translate(_WITHOUT_WIDTH)
+    return folded.replace("\r\n", "\n").strip(" \t\n\r\u3000")
 
 
 def refused(record: Record, error: ValidationError, columns: Sequence[Column]) -> Fault:
@@ -242,118 +244,6 @@ def _folded(heading: str) -> str:
     return re.sub(r"[\s()・/_\-.:※*#]", "", plain(heading).casefold())
 
 
-def _read_tables(source: Path | bytes) -> list[list[list[str]]]:
-    content = source.read_bytes() if isinstance(source, Path) else source
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"ファイルが大きすぎる / larger than {MAX_BYTES >> 20} MiB")
-    is_excel = content.startswith(b"PK\x03\x04")
-    tables = _read_excel(content) if is_excel else [_read_csv(_decoded(content))]
-    for rows in tables:
-        if len(rows) > MAX_ROWS:
-            raise ValueError(f"{MAX_ROWS} 行を超えている / more than {MAX_ROWS} rows")
-    return [[[_unguarded(plain(c)) for c in row[:MAX_COLUMNS]] for row in t] for t in tables]
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise ValueError("文字コードが UTF-8 でも Shift_JIS でもない / neither UTF-8 nor Shift_JIS")
-
-
-def _read_csv(text: str) -> list[list[str]]:
-    try:
-        rows = {
-            delimiter: list(csv.reader(io.StringIO(text[:20_000], newline=""), delimiter=delimiter))
-            for delimiter in ",\t;"
-        }
-        delimiter = max(rows, key=lambda d: _rows_alike(rows[d]))
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False))
-    except csv.Error as error:
-        raise ValueError(f"CSV として読めない / not readable as CSV: {error}") from error
-
-
-def _rows_alike(rows: list[list[str]]) -> int:
-    """How many rows share one number of cells: lists inside a cell (`a;b;c`) differ in length."""
-    widths = Counter(len(row) for row in rows if len(row) > 1)
-    return max(widths.values(), default=0)
-
-
-def _read_excel(content: bytes) -> list[list[list[str]]]:
-    """Every sheet that is not empty, merged cells filled."""
-    from openpyxl import load_workbook  # a heavy import, needed for Excel only
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(i.file_size for i in packed.infolist()) > MAX_UNPACKED_BYTES:
-                raise ValueError("展開後の大きさが上限を超える / unpacks to too much")
-            book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-            tables = []
-            for sheet in book.worksheets[:MAX_SHEETS]:
-                rows = [
-                    [_cell_text(c) for c in row]
-                    for row in sheet.iter_rows(
-                        max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS, values_only=True
-                    )
-                ]
-                _fill_merged(rows, packed.read(sheet._worksheet_path))
-                if any(any(row) for row in rows):
-                    tables.append(rows)
-            return tables
-    except ValueError:
-        raise
-    # openpyxl raises KeyError, TypeError and more on workbooks that are not what they claim.
-    except Exception as error:
-        raise ValueError(f"Excel として読めない / not readable as Excel: {error}") from error
-
-
-def _fill_merged(rows: list[list[str]], sheet: bytes) -> None:
-    """Give merged cells below the first their value; openpyxl reads no merges while streaming."""
-    from openpyxl.utils import range_boundaries
-
-    merged = re.findall(rb'<mergeCell ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"', sheet)
-    for area in merged[:MAX_ROWS]:
-        left, top, right, bottom = range_boundaries(area.decode("ascii"))
-        if left != right or top > len(rows):
-            continue  # merged sideways: a title
-        value = rows[top - 1][left - 1] if left <= len(rows[top - 1]) else ""
-        for row in rows[top : min(bottom, len(rows))]:
-            row.extend([""] * (left - len(row)))
-            row[left - 1] = row[left - 1] or value
-
-
-def _cell_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == value.time().min else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _write_excel(table: list[list[str]]) -> bytes:
-    from openpyxl import Workbook
-
-    book = Workbook()
-    sheet = book.active
-    for row in table:
-        sheet.append(row)
-    for row in sheet.iter_rows():
-        for cell in row:
-            cell.data_type = "s"  # text, never a formula
-    sheet.freeze_panes = "A2"
-    packed = io.BytesIO()
-    book.save(packed)
-    return packed.getvalue()
-
-
 def guarded(text: str) -> str:
     """Keep spreadsheets from running a cell as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
@@ -393,6 +283,21 @@ def _file_fault(why: str) -> Fault:
         to_do=Text(
             ja="CSV (UTF-8 か Shift_JIS) または .xlsx で保存し直してください。",
             en="Save it again as CSV (UTF-8 or Shift_JIS) or .xlsx.",
+        ),
+    )
+
+
+def _second_sheet(name: str, chosen: str) -> Fault:
+    return Fault(
+        row=0,
+        column=name,
+        what=Text(
+            ja=f"シート「{name}」も台帳の見出しを持ち、読んだのは「{chosen}」だけです。",
+            en=f'sheet "{name}" has a register\'s headings too; only "{chosen}" was read.',
+        ),
+        to_do=Text(
+            ja="行を 1 枚のシートにまとめるか、古いシートを消してください。",
+            en="Bring the rows together in one sheet, or delete the old one.",
         ),
     )
 
