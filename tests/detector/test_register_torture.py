@@ -1,4 +1,4 @@
-"""A register in whatever shape people keep it: the same lines, every faulty row named, none lost."""
+"""A register in whatever shape people keep it: the same lines come out, every faulty row is named."""
 
 from __future__ import annotations
 
