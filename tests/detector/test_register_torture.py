@@ -1,4 +1,4 @@
-"""A register in whatever shape people keep it: the same lines come out, every faulty row is named."""
+"""A register in whatever shape people keep it: the same lines come out, faults are named."""
 
 from __future__ import annotations
 
