@@ -12,11 +12,14 @@ from typing import Any, Final
 import numpy as np
 
 from collector.flows import FlowBatch
+from collector.journal import NOTHING, Journal
 from collector.lanes import Lanes
+from collector.lasting import LastingMemory
 from collector.observations import CollectorHealth, Observations
 from collector.recorder import Recorder
 from collector.settings import CollectorSettings
 from collector.sightings import Sighting
+from collector.sources.interface import InterfaceSource
 from collector.sources.source import Parcel, Post, Source, SourceHealth
 from collector.spool import SpoolWriter
 
@@ -24,6 +27,9 @@ from collector.spool import SpoolWriter
 _ROUND_S: Final = 1.0
 _ROUND_FLOWS: Final = 100_000
 _AGAIN_S: Final = 5.0
+#: Lasting memory of one live flow, and of finished ones on their way to the spool.
+_FLOW_BYTES: Final = 192
+_JOURNAL_BYTES: Final = 256 << 20
 
 
 class Collector:
@@ -39,10 +45,26 @@ class Collector:
         recorder = None
         if live.packets_mib:
             recorder = Recorder(state_dir / "packets", live.packets_mib << 20, live.packet_bytes)
-        self._post = Post(settings, self._ending, state_dir / "sources", recorder)
-        self._order = Order()
+        memory, journal = self._lasting(state_dir)
+        folder = state_dir / "sources"
+        self._post = Post(settings, self._ending, folder, recorder, memory, journal)
+        self._order = Order(self._spool.stored.until_ns)
         self._stored: list[Callable[[], None]] = []
         self._unsaved: list[Callable[[], None]] = []
+
+    def _lasting(self, state_dir: Path) -> tuple[LastingMemory | None, Journal | None]:
+        """Where flows are kept for the next process if this one is killed by force."""
+        interfaces = [s for s in self._settings.sources if isinstance(s, InterfaceSource)]
+        lanes = sum(source.workers for source in interfaces)
+        needed = lanes * self._settings.fast_lane.max_flows * _FLOW_BYTES + _JOURNAL_BYTES
+        try:
+            memory = LastingMemory(state_dir, needed)
+        except OSError as fault:
+            why = f"flows of the last second and open ones are lost if it is killed: {fault}"
+            self._health.blind["restart"] = why
+            return None, None
+        journal = Journal(memory.folder / "journal", _JOURNAL_BYTES, self._spool.stored)
+        return memory, journal
 
     def end(self) -> None:
         """Ask it to end; may be called from a signal handler."""
@@ -51,6 +73,9 @@ class Collector:
     def run(self) -> None:
         """Collect until `end`; then close all flows and store them."""
         sys.setswitchinterval(0.001)  # so that no ring waits long for Python's lock
+        journal = self._post.journal
+        for number, flows in journal.left if journal is not None else ():
+            self._take(Parcel("journal", 0, flows, is_last=True, number=number))
         threads = [self._start(source) for source in self._settings.sources]
         due = time.monotonic() + _ROUND_S
         while any(thread.is_alive() for thread in threads) or not self._ending.is_set():
@@ -67,6 +92,10 @@ class Collector:
         self._lanes.close()
         if self._post.recorder is not None:
             self._post.recorder.close()
+        if journal is not None and self._post.memory is not None:
+            journal.close()
+            if journal.is_empty:
+                self._post.memory.remove_all()
 
     def _start(self, source: Source) -> threading.Thread:
         thread = threading.Thread(target=self._guard, args=(source,), name=source.name)
@@ -88,6 +117,8 @@ class Collector:
         self._order.reach(parcel, parcel.part in self._post.steady)
         if parcel.stored is not None:
             self._stored.append(parcel.stored)
+        if parcel.number and self._post.journal is not None:
+            self._post.journal.taken(parcel.number)
         watermark_ns = self._order.watermark_ns
         if len(parcel.picks):
             self._lanes.take(parcel.buffer, parcel.picks, parcel.flows, watermark_ns)
@@ -104,8 +135,9 @@ class Collector:
         health.shed += shed
         health.malformed += malformed
         health.shed += self._spool.shed
-        if self._post.recorder is not None:
-            health.shed += self._post.recorder.shed
+        for keeper in (self._post.recorder, self._post.journal):
+            if keeper is not None:
+                health.shed += keeper.shed
         for name, source in self._post.health.items():
             health.sources[name] = source.to_json()
             if source.dropped:
@@ -116,7 +148,11 @@ class Collector:
             health.blind["spool"] = f"the disk refuses what was found: {self._spool.fault}"
         self._unsaved += self._stored
         self._stored = []
-        if self._spool.append(seen):
+        journal = self._post.journal
+        mark = NOTHING if journal is None else journal.mark(seen.watermark_ns)
+        if self._spool.append(seen, mark):
+            if journal is not None:
+                journal.forget(mark)
             for tell in self._unsaved:
                 tell()
             self._unsaved = []
@@ -129,12 +165,13 @@ class Order:
     slowest of them is past it. What comes late from others counts as reported when it came.
     """
 
-    def __init__(self) -> None:
-        self.watermark_ns = 0
+    def __init__(self, given_ns: int = 0) -> None:
+        """`given_ns`: how far the process before had come."""
+        self.watermark_ns = given_ns
         self.flows = 0  # since the last round
         self._reached: dict[str, int] = {}
         self._fastest_ns = 0
-        self._given_ns = 0
+        self._given_ns = given_ns
         self._rows: FlowBatch = FlowBatch.empty()
         self._sightings: list[Sighting] = []
 

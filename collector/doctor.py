@@ -47,6 +47,7 @@ def examine(settings: CollectorSettings, state_dir: Path) -> Iterator[Finding]:
     for listener in listeners:
         yield _receive_buffer(listener)
     yield _tshark(settings)
+    yield _lasting(sum(s.workers for s in interfaces) * settings.fast_lane.max_flows)
     yield _disk(state_dir, settings.live.spool_mib + settings.live.packets_mib)
     yield _memory(sum(s.ring_mib * s.workers for s in interfaces))
     yield _clock()
@@ -171,6 +172,25 @@ def _tshark(settings: CollectorSettings) -> Finding:
         "tshark パッケージを導入してください。",
         "tshark cannot be used: SMB, remote calls and logons are not seen inside. Install the "
         "package tshark.",
+    )  # fmt: skip
+
+
+def _lasting(flows: int) -> Finding:
+    """Whether flows outlive a collector that is killed by force."""
+    needed, place = flows * 192 + (256 << 20), Path("/dev/shm")  # noqa: S108 - only its size is read
+    free = shutil.disk_usage(place).free if place.is_dir() else 0
+    if free >= needed:
+        return Finding(
+            "ok", "restart",
+            "収集プロセスが強制終了しても、フローは失われません。",
+            "No flow is lost if the collector is killed by force.",
+        )  # fmt: skip
+    return Finding(
+        "look", "restart",
+        f"{place} の空きが {free >> 20} MiB です ({needed >> 20} MiB 必要)。収集プロセスが強制終了"
+        f"すると、進行中のフローが失われます。{place} を広げるか、max_flows を減らしてください。",
+        f"{place} has {free >> 20} MiB free and {needed >> 20} are needed: open flows are lost if "
+        f"the collector is killed by force. Enlarge {place}, or lower max_flows.",
     )  # fmt: skip
 
 

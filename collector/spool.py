@@ -11,6 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from collector.flows import FLOW_DTYPE, FlowBatch
+from collector.journal import NOTHING, Mark
 from collector.observations import CollectorHealth, Observations
 from collector.sightings import SIGHTINGS, Sighting
 
@@ -35,29 +37,38 @@ class SpoolWriter:
         self._folder = folder
         self._most_bytes = most_bytes
         self._most_waiting = most_waiting
-        self._waiting: list[Observations] = []
+        self._waiting: list[tuple[Observations, Mark]] = []
         self.shed: Counter[str] = Counter()
         self.fault = ""  # why the disk refuses, in words
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob(".*.part"):
             part.unlink()
-        self._next = max((number for number, *_ in _listed(folder)), default=-1) + 1
+        self._next = 0
+        #: Of the last file: what the journal need no longer keep.
+        self.stored = NOTHING
         # The detector removes what it has taken, so the last number is kept apart.
         self._last = folder / "last"
         if self._last.exists():
-            self._next = max(self._next, int(self._last.read_text()) + 1)
+            number, *mark = map(int, self._last.read_text().split())
+            self._next, self.stored = number + 1, Mark(*mark)
+        for number, _, _, path in _listed(folder)[-1:]:
+            if number >= self._next:  # written, but killed before it was noted
+                self._next, self.stored = number + 1, _mark(path)
 
-    def append(self, seen: Observations) -> bool:
-        """Write it; False if the disk refuses: then it waits, and is written before the next."""
-        self._waiting.append(seen)
+    def append(self, seen: Observations, mark: Mark = NOTHING) -> bool:
+        """Write it; False if the disk refuses: then it waits, and is written before the next.
+
+        `mark`: how far the journal is stored once this is.
+        """
+        self._waiting.append((seen, mark))
         while len(self._waiting) > self._most_waiting:
-            lost = self._waiting.pop(0)
+            lost, _ = self._waiting.pop(0)
             self.shed["spool: flows, the disk refused"] += len(lost.flows)
             self.shed["spool: sightings, the disk refused"] += len(lost.sightings)
         self._make_room()
         while self._waiting:
             try:
-                self._write(self._waiting[0])
+                self._write(*self._waiting[0])
             except OSError as fault:
                 self.fault = f"{self._folder}: {fault.strerror or fault}"
                 return False
@@ -65,7 +76,7 @@ class SpoolWriter:
         self.fault = ""
         return True
 
-    def _write(self, seen: Observations) -> None:
+    def _write(self, seen: Observations, mark: Mark) -> None:
         rows = np.ascontiguousarray(seen.flows.rows)
         column = pa.Array.from_buffers(
             pa.binary(FLOW_DTYPE.itemsize), len(rows), [None, pa.py_buffer(rows.view(np.uint8))]
@@ -75,6 +86,7 @@ class SpoolWriter:
             "sensors": json.dumps(seen.flows.sensors),
             "watermark_ns": str(seen.watermark_ns),
             "health": json.dumps(seen.health.to_json()),
+            "mark": f"{mark.number} {mark.until_ns}",
             "sightings": json.dumps([_told(s) for s in seen.sightings]),
         }
         table = pa.Table.from_arrays([column], schema=pa.schema([("flow", column.type)], told))
@@ -86,12 +98,13 @@ class SpoolWriter:
             with part.open("rb") as written:
                 os.fsync(written.fileno())
             part.rename(self._folder / name)
-            part.write_text(str(self._next))
-            part.replace(self._last)
         except OSError:
             part.unlink(missing_ok=True)
             raise
-        self._next += 1
+        number, self._next, self.stored = self._next, self._next + 1, mark
+        with suppress(OSError):  # the next file notes it; until then this one tells
+            part.write_text(f"{number} {mark.number} {mark.until_ns}")
+            part.replace(self._last)
 
     def _make_room(self) -> None:
         """The oldest go where the detector has not taken them for too long."""
@@ -138,6 +151,13 @@ def _listed(folder: Path) -> list[tuple[int, int, int, Path]]:
         if len(parts) == 3 and all(part.isdigit() for part in parts):
             found.append((*map(int, parts), path))
     return sorted(found)  # type: ignore[arg-type]  # three numbers, by the test above
+
+
+def _mark(path: Path) -> Mark:
+    """The mark in a whole file."""
+    with pa.memory_map(str(path)) as file:
+        told = (pa.ipc.open_file(file).schema.metadata or {}).get(b"mark", b"0 0")
+    return Mark(*map(int, told.split()))
 
 
 def _size(path: Path) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from collector.exports.kernels import COUNT, expire, move, new_waiting, take
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FLOW_DTYPE, FlowBatch
+
+if TYPE_CHECKING:
+    from collector.exports.lasting_waiting import WaitingRoom
 
 _S: Final = 1_000_000_000
 _FIRST_ROOM: Final = 1024
@@ -25,11 +28,28 @@ class Stitcher:
     that time is let go alone. How the stream is cut into batches changes nothing.
     """
 
-    def __init__(self, within_s: float = 60, most_rows: int = 500_000) -> None:
+    def __init__(
+        self, within_s: float = 60, most_rows: int = 500_000, room: WaitingRoom | None = None
+    ) -> None:
+        """`room`: where records wait so that the next process has them; call `resume` then."""
         self._within_ns = int(within_s * _S)
         self._most_rows = most_rows
+        self._room = room
         self._waiting = new_waiting(_FIRST_ROOM)
         self.released_early = 0  # records let go before their time, to stay within `most_rows`
+
+    def resume(self) -> FlowBatch:
+        """Before the first flow: what the process before left waiting waits on."""
+        if self._room is None:
+            return FlowBatch.empty()
+        left = self._room.left()
+        room = _FIRST_ROOM
+        while room < len(left):
+            room *= 2
+        self._waiting = self._room.new(room)
+        released = self.feed(FlowBatch(left.view(FLOW_DTYPE)), 0)
+        self._room.settle()
+        return released
 
     @property
     def waiting(self) -> int:
@@ -52,11 +72,17 @@ class Stitcher:
             self.released_early += early
             if at == len(rows):
                 break
-            larger = new_waiting(2 * len(self._waiting.rows))
-            move(self._waiting, larger)
-            self._waiting = larger
+            self._grow()
         done = expire(self._waiting, watermark_ns, self._within_ns, out, done)
         return FlowBatch(out[:done].view(FLOW_DTYPE), flows.sensors)
+
+    def _grow(self) -> None:
+        room = 2 * len(self._waiting.rows)
+        larger = new_waiting(room) if self._room is None else self._room.new(room)
+        move(self._waiting, larger)
+        self._waiting = larger
+        if self._room is not None:
+            self._room.settle()
 
     def finish(self, sensors: tuple[str, ...] = ("local",)) -> FlowBatch:
         """Let go of all that waits."""

@@ -108,9 +108,33 @@ class FastLane:
         numbers, first_ns = np.empty((2, self.live_flows), np.int64)
         track.list_live(self._lane, numbers, first_ns)
         numbers = numbers[np.argsort(first_ns, kind="stable")]
-        out = np.empty(len(numbers), layout.OUTPUT_DTYPE)
+        out = self._room_for(len(numbers))
         rows = out[: track.finish(self._lane, numbers, out)]
         return self._output(rows, np.empty(0, layout.PICK_ROW_DTYPE))
+
+    def keep_in(self, rows: NDArray[Any], records: Pool) -> None:
+        """Before the first packet: live flows and finished ones go where the caller wants them.
+
+        `rows`: zeros of FLOW_ROW_DTYPE, one more than the settings' `max_flows`.
+        """
+        self._lane = self._lane._replace(table=self._lane.table._replace(rows=rows))
+        self._records = records
+
+    def live_rows(self) -> NDArray[Any]:
+        """A copy of the live flows, for `adopt`."""
+        rows = self._lane.table.rows
+        return rows[np.flatnonzero(rows["is_live"][: self._lane.table.clock[table.FRESH]])]
+
+    def adopt(self, left: NDArray[Any]) -> int:
+        """Before the first packet: take up live flows of another lane; returns how many."""
+        from collector.live.adopt_kernels import adopt
+
+        if not len(left):
+            return 0
+        now_ns = int(left["last_ns"].max())
+        table.advance(self._lane.table, now_ns, self._room_for(1), 0)
+        head = np.zeros(1, layout.HEADER_DTYPE)
+        return int(adopt(self._lane.table, self._lane.seed[0], head, left))
 
     @property
     def live_flows(self) -> int:

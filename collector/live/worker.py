@@ -14,6 +14,7 @@ from collector.flows import FlowBatch
 from collector.live.ring import Ring, gathered, warm_up
 
 if TYPE_CHECKING:
+    from collector.live.open_flows import OpenFlows
     from collector.sources.source import Post
 
 _WAIT_MS: Final = 100
@@ -36,6 +37,7 @@ class RingWorker(threading.Thread):
         self.lonely = self.established = 0
         self._lane = lane
         self._post = post
+        self.open_flows: OpenFlows | None = None  # where the lane's flows are kept over a kill
         self._told_ns = 0
 
     def warm_up(self) -> None:
@@ -82,11 +84,16 @@ class RingWorker(threading.Thread):
         from collector.sources.source import Parcel
 
         self._count_directions(out.flows)
+        flows = out.flows
+        if self.open_flows is not None:  # the room is used again for the next block
+            flows = FlowBatch(flows.rows.copy(), flows.sensors)
         if buffer is None:
-            parcel = Parcel(self.name, out.watermark_ns, out.flows, is_last=is_last)
+            parcel = Parcel(self.name, out.watermark_ns, flows, is_last=is_last)
         else:
-            parcel = Parcel(self.name, out.watermark_ns, out.flows, (), buffer, picks)
+            parcel = Parcel(self.name, out.watermark_ns, flows, (), buffer, picks)
         self._post.put(parcel)
+        if self.open_flows is not None:
+            self.open_flows.forget(flows)
 
     def _count_directions(self, flows: FlowBatch) -> None:
         is_open = (flows.protocol == _TCP) & (flows.flags & _ACK != 0)

@@ -75,6 +75,7 @@ class _Listening:
 
     def __init__(self, source: FlowListener, post: Post) -> None:
         from collector.exports.decoder import ExportDecoder
+        from collector.exports.lasting_waiting import WaitingRoom
         from collector.exports.stitcher import Stitcher
 
         self._source, self._post = source, post
@@ -82,7 +83,12 @@ class _Listening:
         self._notes = post.notebook(source.name)
         self._decoder = ExportDecoder(post.settings.exports)
         self._decoder.remember(self._notes.get(_TEMPLATES))
-        self._stitcher = Stitcher()
+        room = None
+        if post.memory is not None:
+            mark = "".join(c if c.isalnum() else "_" for c in source.name)
+            room = WaitingRoom(post.memory, f"{mark}.waiting")
+        self._stitcher = Stitcher(room=room)
+        self._hand_over(self._stitcher.resume(), 0)
         self._sensors = (post.settings.sensor,)
         self._nets = [
             (address_number(str(net.network_address)), _masks(net)) for net in source.allow

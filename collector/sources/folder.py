@@ -52,7 +52,7 @@ class FolderSource(Source):
             for path in find_captures([self.folder]):
                 if not post.ending.is_set() and reading.is_new(path):
                     reading.read(path)
-        reading.hand_over(lane.finish(), is_last=True)
+        reading.finish()
 
 
 class _Reading:
@@ -67,6 +67,8 @@ class _Reading:
         # Flows that were stored before the last run was cut off are not stored again.
         self._cut_off, _, stored_ns = self._notes.get(_READING).rpartition(" ")
         self._stored_ns = int(stored_ns or 0)
+        self._is_first, self._is_within = True, False
+        self._after = self._notes.beside("flows after the last file")
 
     def is_new(self, path: Path) -> bool:
         try:
@@ -82,32 +84,58 @@ class _Reading:
         mark, self._path = _mark(path), path.name
         if self._path != self._cut_off:
             self._stored_ns = 0
+        self._take_up()
         try:
             with open_capture(path) as capture:
                 for chunk in capture:
                     self.hand_over(self._lane.feed(chunk), chunk.buffer)
                     self._health.packets += len(chunk)
                     if self._post.ending.is_set():
+                        self._is_within = True
                         return
                 for note in capture.notes:
                     self._post.note(note)
         except CaptureError as fault:
             self._post.note(str(fault))
         self._health.counts["files"] = self._health.counts.get("files", 0) + 1
+        self._keep_live(self._after)
         self._post.put(Parcel(self._source.name, 0, stored=lambda: self._forget(path, mark)))
 
-    def hand_over(
-        self,
-        out: FastLaneOutput,
-        buffer: NDArray[np.uint8] | None = None,
-        is_last: bool = False,
-    ) -> None:
+    def finish(self) -> None:
+        """Tell of flows that are still open; not within a file, which is read again next time."""
+        if self._is_within:
+            self._post.put(Parcel(self._source.name, 0, is_last=True))
+            return
+        out = self._lane.finish()
+        self._post.put(
+            Parcel(
+                self._source.name, out.watermark_ns, out.flows, is_last=True,
+                stored=lambda: self._after.unlink(missing_ok=True),
+            )
+        )  # fmt: skip
+
+    def _take_up(self) -> None:
+        """Flows that go on from one file to the next, as they were when this one was begun."""
+        opening = self._notes.beside(f"flows before {self._path}")
+        if self._is_first:
+            from collector.fastlane.layout import FLOW_ROW_DTYPE
+
+            for left in (opening, self._after):
+                if left.exists():
+                    self._lane.adopt(np.fromfile(left, FLOW_ROW_DTYPE))
+                    break
+        self._is_first = False
+        self._keep_live(opening)
+
+    def _keep_live(self, where: Path) -> None:
+        part = where.with_suffix(".part")
+        self._lane.live_rows().tofile(part)
+        part.replace(where)
+
+    def hand_over(self, out: FastLaneOutput, buffer: NDArray[np.uint8]) -> None:
         name, watermark_ns, path = self._source.name, out.watermark_ns, self._path
         flows = out.flows.take(out.flows.reported_ns > self._stored_ns)
         self._health.last_ns = max(self._health.last_ns, watermark_ns)
-        if buffer is None:
-            self._post.put(Parcel(name, watermark_ns, flows, is_last=is_last))
-            return
         picks = out.picks[out.picks["time_ns"] > self._stored_ns]
         self._post.put(
             Parcel(
@@ -120,6 +148,7 @@ class _Reading:
     def _forget(self, path: Path, mark: str) -> None:
         """Only what is stored may be forgotten."""
         self._notes.put(path.name, mark)
+        self._notes.beside(f"flows before {path.name}").unlink(missing_ok=True)
         if self._source.removes:
             path.unlink(missing_ok=True)
 

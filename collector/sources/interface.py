@@ -10,9 +10,11 @@ from zlib import crc32
 
 from pydantic import Field
 
-from collector.sources.source import Post, Source, SourceHealth
+from collector.sources.source import Parcel, Post, Source, SourceHealth
 
 if TYPE_CHECKING:
+    from collector.fastlane.lane import FastLane
+    from collector.live.open_flows import OpenFlows
     from collector.live.ring import Ring
     from collector.live.worker import RingWorker
 
@@ -63,9 +65,11 @@ class InterfaceSource(Source):
         for number in range(self.workers):
             lane = new_fast_lane(post.settings)
             post.fast_lanes.append(lambda lane=lane: lane.counters)  # type: ignore[misc]
-            worker = RingWorker(f"{self.name}/{number}", lane, post)
+            part = f"{self.name}/{number}"
+            worker = RingWorker(part, lane, post)
             post.steady.add(worker.name)
             worker.warm_up()
+            worker.open_flows = self._take_up(part, lane, post)
             workers.append(worker)
         watch = _Watch(self, post, workers)
         watch.open()
@@ -76,6 +80,25 @@ class InterfaceSource(Source):
         for worker in workers:
             worker.join()
         watch.close()
+
+    def _take_up(self, part: str, lane: FastLane, post: Post) -> OpenFlows | None:
+        """Go on with the flows of a process that was killed; its workers may have been more."""
+        from collector.live.open_flows import OpenFlows, parts_of
+
+        if post.memory is None or post.journal is None:
+            return None
+        parts = [part]
+        if part == f"{self.name}/0":
+            ours = {f"{self.name}/{number}" for number in range(self.workers)}
+            parts += sorted(parts_of(post.memory, self.name) - ours)
+        kept = OpenFlows(post.memory, parts, lane, post.settings.fast_lane.max_flows)
+        finished = kept.resume(post.journal)
+        if len(finished):
+            post.put(Parcel(f"{part} before", 0, finished, is_last=True))
+        kept.settle()
+        counts = post.health[self.name].counts
+        counts["resumed"] = counts.get("resumed", 0) + kept.resumed
+        return kept
 
 
 class _Watch:

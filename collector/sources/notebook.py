@@ -22,6 +22,12 @@ class Notebook:
         if self._path.exists():
             self._told = json.loads(self._path.read_text(encoding="utf-8"))
 
+    def beside(self, name: str) -> Path:
+        """Where this owner keeps a larger thing of this name."""
+        mark = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return self._path.with_name(f"{self._path.stem}-{mark}")
+
     def get(self, name: str) -> str:
         return self._told.get(name, "")
 

@@ -8,7 +8,7 @@ import time
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,8 @@ from collector.sources.notebook import Notebook
 
 if TYPE_CHECKING:
     from collector.fastlane import FastLaneCounters
+    from collector.journal import Journal
+    from collector.lasting import LastingMemory
     from collector.recorder import Recorder
     from collector.settings import CollectorSettings
 
@@ -69,7 +71,9 @@ class Parcel:
     buffer: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     picks: NDArray[Any] = field(default_factory=lambda: np.zeros(0, PICK_DTYPE))
     is_last: bool = False  # the part has ended: nobody waits for its event time any more
-    stored: Callable[[], None] | None = None  # called once all of it is on disk
+    #: Called once all of it is on disk. A source that sets it can read again what a kill took.
+    stored: Callable[[], None] | None = None
+    number: int = 0  # of the journal's entry with these flows
 
 
 class Post:
@@ -81,11 +85,18 @@ class Post:
         ending: threading.Event,
         folder: Path,
         recorder: Recorder | None = None,
+        memory: LastingMemory | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        """`folder` keeps what sources remember over a restart; `recorder` the recent packets."""
+        """`folder` keeps what sources remember over a restart; `recorder` the recent packets.
+
+        `memory` and `journal` keep flows that a killed process had not stored; both or none.
+        """
         self.settings = settings
         self.ending = ending
         self.recorder = recorder
+        self.memory = memory
+        self.journal = journal
         self._folder = folder
         self._notes: list[str] = []
         self.health: dict[str, SourceHealth] = {}
@@ -99,6 +110,8 @@ class Post:
 
     def put(self, parcel: Parcel, may_wait: bool = False) -> None:
         """Hand over; where the decoders lag, picks are shed (counted) but flows never."""
+        if self.journal is not None and len(parcel.flows) and parcel.stored is None:
+            parcel = replace(parcel, number=self.journal.append(parcel.flows))
         if may_wait or not len(parcel.picks):
             self._parcels.put(parcel)
             return
@@ -106,9 +119,8 @@ class Post:
             self._parcels.put_nowait(parcel)
         except queue.Full:
             self.shed["picks: decoders too slow"] += len(parcel.picks)
-            self._parcels.put(
-                Parcel(parcel.part, parcel.watermark_ns, parcel.flows, parcel.sightings)
-            )
+            none = np.zeros(0, PICK_DTYPE)
+            self._parcels.put(replace(parcel, buffer=np.zeros(0, np.uint8), picks=none))
 
     def add_counts(self, name: str, shed: Counter[str], malformed: Counter[str]) -> None:
         """What a source with a decoder of its own has shed and could not read, so far."""

@@ -56,6 +56,14 @@ def test_the_right_to_capture_is_seen_and_missed() -> None:
     assert done.stdout.strip() == "['blind']", done.stderr
 
 
+def test_too_little_memory_to_outlive_a_kill_is_told() -> None:
+    source = {"kind": "interface", "interface": "lo"}
+    assert examined(source)["restart"].tone == "ok"
+    many = examined({**source, "workers": 64}, fast_lane={"max_flows": 50_000_000})["restart"]
+    assert many.tone == "look"
+    assert "max_flows" in many.ja
+
+
 def test_a_receive_buffer_beyond_the_kernels_limit_is_told() -> None:
     source = {"kind": "flow_listener", "receive_mib": 1024, "allow": ["10.0.0.0/8"]}
     finding = examined(source)["flow_listener 0.0.0.0 2055"]
