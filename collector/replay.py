@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.capture import Capture, CaptureError, open_capture
-from collector.foreign.opening import is_flow_log
+from collector.foreign.opening import is_log
 from collector.lanes import Lanes, new_fast_lane
 from collector.observations import CollectorHealth, Observations
 from collector.settings import CollectorSettings
@@ -42,11 +42,13 @@ class Replay:
         fast, lanes = new_fast_lane(self.settings), Lanes(self.settings, self.health)
         packets = 0
         try:
+            logs = [path for path in paths if is_log(path)]
+            if logs:
+                yield from self._read_logs(logs)
             for path in paths:
+                if path in logs:
+                    continue
                 try:
-                    if is_flow_log(path):
-                        yield from self._read_flow_log(path)
-                        continue
                     with open_capture(path) as capture:
                         for chunk in capture:
                             out = fast.feed(chunk)
@@ -63,20 +65,20 @@ class Replay:
         finally:
             lanes.close()
 
-    def _read_flow_log(self, path: Path) -> Iterator[Observations]:
-        """A log of another program's flows: no packets, no sightings."""
-        from collector.foreign.reading import FlowLog
+    def _read_logs(self, paths: Sequence[Path]) -> Iterator[Observations]:
+        """Other monitors' logs, all together: no packets."""
+        from collector.foreign.together import LogFile, read_together
 
-        log, size = FlowLog(path), path.stat().st_size
-        try:
-            for flows in log.read():
-                self.health.flows += len(flows)
-                yield Observations(flows, (), int(flows.reported_ns[-1]), self.health)
-                if self.on_progress is not None:
-                    self.on_progress(Progress(path, log.position, size))
-        finally:
+        logs = [LogFile(path, self.settings.sensor) for path in paths]
+
+        def tell(log: LogFile) -> None:
+            if self.on_progress is not None:
+                self.on_progress(Progress(log.path, log.position, log.path.stat().st_size))
+
+        yield from read_together(logs, self.health, tell, self.faults.append)
+        for log in logs:
             self.health.notes += [
-                f"{path}: {kind}: {n:,}" for kind, n in log.malformed.items() if n
+                f"{log.path}: {kind}: {n:,}" for kind, n in log.malformed.items() if n
             ]
 
     def _tell(self, path: Path, capture: Capture) -> None:

@@ -382,7 +382,7 @@ class MonitorEvent(Sighting):
     """What another monitor told (syslog, trap, asset tool): `ip` and `mac` are of the host meant.
 
     `event` is one of new_mac, mac_moved, rogue_ssid, usb_modem, usb_network, wan_interface,
-    mobile_line, dial_up, clock_step, login, login_failed, config_change, other.
+    mobile_line, dial_up, clock_step, login, login_failed, config_change, ids_alert, other.
     """
 
     kind: ClassVar[str] = "monitor_event"

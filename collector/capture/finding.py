@@ -6,7 +6,17 @@ from pathlib import Path
 from collector.capture.chunk import CaptureError
 from collector.capture.reading import open_capture
 
-_CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".dmp", ".log", ".binetflow")
+_CAPTURE_SUFFIXES = (
+    ".pcap",
+    ".pcapng",
+    ".cap",
+    ".gz",
+    ".zst",
+    ".dmp",
+    ".log",
+    ".binetflow",
+    ".json",
+)
 
 
 def find_captures(paths: Sequence[Path]) -> list[Path]:
@@ -14,11 +24,19 @@ def find_captures(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix in _CAPTURE_SUFFIXES]
+            inside = [p for p in sorted(path.iterdir()) if _is_input(p)]
             found += sorted(inside, key=_first_time)
         else:
             found.append(path)
     return found
+
+
+def _is_input(path: Path) -> bool:
+    if path.suffix == ".json":
+        from collector.foreign.opening import is_log
+
+        return is_log(path)
+    return path.suffix in _CAPTURE_SUFFIXES
 
 
 def _first_time(path: Path) -> int:

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+from collector.foreign.zeek_rows import LOGS
+
+#: How a syslog record begins: a priority, a date, or the form's own mark.
+_RECORD: Final = re.compile(
+    rb"<\d{1,3}>(1 )?[\x20-\x7e]|(CEF|LEEF):\d|date=\d{4}-\d\d-\d\d "
+    rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S* [^,\t]{3}"
+)
 
 
-def is_flow_log(path: Path) -> bool:
-    """Whether the first bytes are those of a log that `FlowLog` reads."""
+def is_log(path: Path) -> bool:
+    """Whether the first bytes are those of a log that `LogFile` reads."""
+    return bool(log_kind(path))
+
+
+def log_kind(path: Path) -> str:
+    """conn, argus, zeek (another of its logs), eve, records (syslog); "" if it is none of them."""
     try:
         with open_log(path) as (_, file):
-            head = stripped(file.read(2048))
+            head = stripped(file.read(4096))
     except (OSError, EOFError, gzip.BadGzipFile):
-        return False
-    is_zeek = head.startswith(b"#") and b"#fields\t" in head and b"\tconn_state" in head
-    is_json = head.startswith(b"{") and b'"conn_state"' in head and b'"id.orig_h"' in head
-    return is_zeek or is_json or head.startswith(b"StartTime")
+        return ""
+    if head.startswith(b"#") and b"#fields\t" in head:
+        if b"\tconn_state" in head:
+            return "conn"
+        return "zeek" if zeek_log(path, head) in LOGS else ""
+    if head.startswith(b"{"):
+        if b'"event_type"' in head and b'"timestamp"' in head:
+            return "eve"
+        if b'"conn_state"' in head and b'"id.orig_h"' in head:
+            return "conn"
+        is_zeek = b'"ts"' in head and zeek_log(path) in LOGS
+        return "zeek" if is_zeek else ""
+    if head.startswith(b"StartTime"):
+        return "argus"
+    return "records" if _RECORD.match(head) else ""
+
+
+def zeek_log(path: Path, head: bytes = b"") -> str:
+    """Which of Zeek's logs it is: by its head, else by its name (dns.log, dns.10:00:00.log.gz)."""
+    for line in head.splitlines():
+        if line.startswith(b"#path\t"):
+            return line[6:].decode("ascii", "replace").strip()
+    return path.name.partition(".")[0].partition("_")[0]
 
 
 def stripped(head: bytes) -> bytes:

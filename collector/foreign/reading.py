@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import io
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 
 from collector.capture.chunk import CaptureError
 from collector.flows import FlowBatch
 from collector.foreign import argus, zeek
 from collector.foreign.columns import Rows
 from collector.foreign.opening import open_log, stripped
+from collector.foreign.parsing import parse_json, parse_table
 
 _PIECE: Final = 8 << 20  # bytes of text
 #: Zeek writes a connection when it ends, or is forgotten: lines stand out of order by minutes.
@@ -73,58 +71,23 @@ class FlowLog:
         """How this log is written, from its first line (and Zeek's head)."""
         head = stripped(head)
         if head.startswith(b"{"):
-            return zeek.flows_of, self._parse_json
+            return zeek.flows_of, partial(parse_json, names=zeek.FIELDS, malformed=self.malformed)
         if head.startswith(b"StartTime"):
             comma = head.count(b",") > head.count(b"\t")
             names = head.decode("utf-8", "replace").strip().split("," if comma else "\t")
             delimiter = "," if comma else "\t"
-            return argus.flows_of, partial(self._parse_table, names=names, delimiter=delimiter)
+            return argus.flows_of, self._table(names, delimiter)
         if head.startswith(b"#"):
             for line in chain([head], iter(lambda: file.readline(1 << 16), b"")):
                 if line.startswith(b"#fields"):
                     names = line.decode("utf-8", "replace").rstrip("\r\n").split("\t")[1:]
                     if not {"ts", "id.orig_h", "id.resp_h", "conn_state"} <= set(names):
                         break
-                    return zeek.flows_of, partial(self._parse_table, names=names, delimiter="\t")
+                    return zeek.flows_of, self._table(names, "\t")
         raise CaptureError(self.path, 0, "is no conn.log of Zeek and no binetflow of Argus")
 
-    def _parse_table(self, text: bytes, names: list[str], delimiter: str) -> pa.Table:
-        def skip(row: Any) -> str:
-            # "#close" ends every file of Zeek and is no fault.
-            if not str(row.text or "").startswith("#"):
-                self.malformed["flow log: line with too few or too many columns"] += 1
-            return "skip"
-
-        unique = [n if names.index(n) == at else f"{n}#{at}" for at, n in enumerate(names)]
-        return pa.csv.read_csv(
-            io.BytesIO(text),
-            read_options=pa.csv.ReadOptions(
-                column_names=unique, use_threads=False, encoding="latin-1"
-            ),
-            parse_options=pa.csv.ParseOptions(
-                delimiter=delimiter, quote_char=False, invalid_row_handler=skip
-            ),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(unique, pa.string()),
-                null_values=["-", "(empty)", ""],
-                strings_can_be_null=True,
-                check_utf8=False,
-            ),
-        )
-
-    def _parse_json(self, text: bytes) -> pa.Table:
-        """One object a line; a piece with a line that is none is read line by line."""
-        columns: dict[str, list[str | None]] = {name: [] for name in zeek.FIELDS}
-        for line in text.splitlines():
-            try:
-                told = json.loads(line)
-                cells = {name: told.get(name) for name in columns}
-            except (ValueError, AttributeError, RecursionError):
-                self.malformed["flow log: line that is no JSON object"] += bool(line.strip())
-                continue
-            for name, cell in cells.items():
-                columns[name].append(_cell(cell))
-        return pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
+    def _table(self, names: list[str], delimiter: str) -> Callable[[bytes], pa.Table]:
+        return partial(parse_table, names=names, delimiter=delimiter, malformed=self.malformed)
 
 
 def _whole_lines(file: IO[bytes], head: bytes, malformed: Counter[str]) -> Iterator[bytes]:
@@ -142,15 +105,6 @@ def _whole_lines(file: IO[bytes], head: bytes, malformed: Counter[str]) -> Itera
         rest = piece[end + 1 :]
     if rest.strip():
         yield rest
-
-
-def _cell(value: Any) -> str | None:
-    """A JSON value as the table form writes it."""
-    if value is None or isinstance(value, (dict, list)):
-        return None
-    if isinstance(value, float):
-        return f"{value:.6f}" if 0 <= value < 1e15 else None
-    return str(value)
 
 
 def _in_order(waiting: list[FlowBatch], told_ns: int) -> FlowBatch:

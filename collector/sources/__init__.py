@@ -7,6 +7,7 @@ from pydantic import Field
 from collector.sources.flow_listener import FlowListener
 from collector.sources.folder import FolderSource
 from collector.sources.interface import InterfaceSource
+from collector.sources.logs import SuricataLog, ZeekLogs
 from collector.sources.source import Source
 from collector.sources.syslog import EventFile, SyslogListener
 
@@ -16,9 +17,17 @@ SOURCES: tuple[type[Source], ...] = (
     FolderSource,
     SyslogListener,
     EventFile,
+    SuricataLog,
+    ZeekLogs,
 )
 
 AnySource = Annotated[
-    InterfaceSource | FlowListener | FolderSource | SyslogListener | EventFile,
+    InterfaceSource
+    | FlowListener
+    | FolderSource
+    | SyslogListener
+    | EventFile
+    | SuricataLog
+    | ZeekLogs,
     Field(discriminator="kind"),
 ]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
 from collector.flows import FlowBatch, address_text
 from collector.sightings import Sighting
 from collector.sources.source import Parcel, Post, Source, SourceHealth
+
+if TYPE_CHECKING:
+    from collector.monitors.records import Record
+    from collector.monitors.times import Header
 
 _WAIT_S: Final = 0.2
 _MOST_CLIENTS: Final = 64
@@ -118,11 +123,15 @@ class _Taking:
         self._name, self._post = source.name, post
         self._allow = source.allow if isinstance(source, SyslogListener) else ()
         self._found: list[Sighting] = []
+        self._traffic: list[tuple[Record, Header]] = []
+        self._unread: Counter[str] = Counter()
         self._second = self._count = 0
 
     def take(self, raw: bytes, sender: str, is_limited: bool = True) -> None:
         from collector.monitors.events import event_of
         from collector.monitors.records import read_record
+        from collector.monitors.times import Header
+        from collector.monitors.traffic import is_traffic
 
         health, now_ns = self._post.health[self._name], time.time_ns()
         if self._allow and not _is_in(sender, self._allow):
@@ -140,22 +149,30 @@ class _Taking:
         health.bytes += len(raw)
         health.last_ns = now_ns
         try:
-            event = event_of(read_record(raw), sender, now_ns, self._post.settings.sensor)
+            record = read_record(raw)
+            event = event_of(record, sender, now_ns, self._post.settings.sensor)
         except ValueError:
             self._add("malformed")
             return
         if event is not None:
             self._add("events")
             self._found.append(event)
+        if is_traffic(record):
+            self._add("flows")
+            self._traffic.append((record, Header(now_ns, sender)))
 
     def give(self, stored: str = "", notes: object = None) -> None:
         """Hand over what was found; for a file, note how far it was read once that is stored."""
         tell = (lambda: notes("at", stored)) if callable(notes) else None
-        if self._found or tell:
+        if self._found or self._traffic or tell:
             found, self._found = tuple(self._found), []
-            parcel = Parcel(
-                self._name, time.time_ns(), FlowBatch.empty(), found, is_last=True, stored=tell
-            )
+            flows = FlowBatch.empty()
+            if self._traffic:
+                from collector.monitors.traffic import flows_of_records
+
+                flows, self._traffic = flows_of_records(self._traffic, self._unread), []
+                self._post.add_counts(self._name, Counter(), self._unread)
+            parcel = Parcel(self._name, time.time_ns(), flows, found, is_last=True, stored=tell)
             self._post.put(parcel, may_wait=True)
 
     def _add(self, what: str) -> None:

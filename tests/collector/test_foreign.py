@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from collector.apps import APPS
 from collector.capture import CaptureError
 from collector.flows import STATES, FlowBatch, address_text
-from collector.foreign.opening import is_flow_log
+from collector.foreign.opening import is_log
 from collector.foreign.reading import FlowLog
 from collector.replay import Replay
 from collector.settings import CollectorSettings
@@ -85,7 +85,7 @@ def test_replay_takes_a_log(tmp_path: Path) -> None:
 
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.log").write_bytes(b"#separator \\x09\n#fields\tts\tquery\n")
-    assert not is_flow_log(tmp_path / "x.log")
+    assert not is_log(tmp_path / "x.log")
     with pytest.raises(CaptureError, match=r"no conn\.log"):
         list(FlowLog(tmp_path / "x.log").read())
 

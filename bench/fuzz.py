@@ -1,0 +1,160 @@
+"""Coverage-guided fuzzing of what reads strangers' bytes, one family at a time (needs atheris).
+
+    python -m bench.fuzz datagrams --seconds 600 --corpus FOLDER
+
+An exception other than those that a reader may raise ends the run, and the input is written beside
+the corpus; so does an input that takes more than ten seconds, or more than 2 GiB.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+_TIMEOUT_S: Final = 10
+_RSS_MIB: Final = 2048
+
+
+def datagrams() -> Callable[[bytes], object]:
+    """Decoders of single datagrams: ARP, DHCP, ND, DNS, mDNS, LLMNR, NBNS, SSDP, LLDP, CDP."""
+    from collector.packet import Pick
+
+    return _decoders(
+        Pick.ARP, Pick.DHCP, Pick.DHCPV6, Pick.ND, Pick.DNS, Pick.MDNS, Pick.LLMNR, Pick.NBNS,
+        Pick.SSDP, Pick.LLDP, Pick.CDP,
+    )  # fmt: skip
+
+
+def streams() -> Callable[[bytes], object]:
+    """Decoders of what a connection begins with: TLS, QUIC, HTTP, SSH, RDP, marked bytes."""
+    from collector.packet import Pick
+
+    return _decoders(Pick.TLS, Pick.QUIC, Pick.HTTP, Pick.SSH, Pick.RDP, Pick.MARKED)
+
+
+def _decoders(*kinds: int) -> Callable[[bytes], object]:
+    import struct
+
+    from collector.decoders import DECODERS
+    from collector.packet import Packet
+
+    chosen = [decoder for decoder in DECODERS if decoder.pick in kinds]
+    ports = (53, 137, 138, 443, 80, 5353)
+
+    def one(data: bytes) -> None:
+        if len(data) < 2:
+            return
+        decoder = chosen[data[0] % len(chosen)]
+        port, protocol = ports[data[1] % len(ports)], (17, 6, 58, 1)[data[1] >> 4 & 3]
+        packet = Packet(
+            10**18, "s", 0, "02:00:00:00:00:01", "02:00:00:00:00:02", "10.0.0.1", "10.0.0.2",
+            protocol, port if data[1] & 128 else 40_000, port, 64, data[2:],
+        )  # fmt: skip
+        try:
+            for sighting in decoder.decode(packet):
+                sighting.to_json()
+        except (ValueError, IndexError, struct.error):
+            return
+
+    return one
+
+
+def exports() -> Callable[[bytes], object]:
+    """NetFlow v5 and v9, IPFIX and sFlow: datagrams cut from the input, one exporter's."""
+    import numpy as np
+
+    from collector.exports.batch import Datagrams
+    from collector.exports.decoder import ExportDecoder
+
+    def one(data: bytes) -> None:
+        pieces = data.split(b"\xff\xfe\xfd")[:16]
+        length = np.array([len(piece) for piece in pieces], np.int64)
+        buffer = np.frombuffer(b"".join(pieces) or b"\0", np.uint8)
+        zeros = np.zeros(len(pieces), np.int64)
+        sender = np.zeros((len(pieces), 2), np.uint64)
+        told = Datagrams(
+            buffer, np.cumsum(length) - length, length, zeros + 10**18, sender,
+            zeros.astype(np.uint16),
+        )  # fmt: skip
+        decoder = ExportDecoder()
+        decoder.decode(told)
+        decoder.remember(decoder.remembered())
+
+    return one
+
+
+def logs() -> Callable[[bytes], object]:
+    """Other monitors' words: Suricata's EVE, Zeek's logs, syslog records."""
+    from collector.foreign.log_lines import EveLines, RecordLines, ZeekLines
+    from collector.foreign.zeek_rows import LOGS
+
+    names = ["conn", *sorted(LOGS)]
+
+    def one(data: bytes) -> None:
+        if not data:
+            return
+        kind = data[0] % 3
+        if kind == 0:
+            EveLines("s").feed(data[1:])
+        elif kind == 1:
+            RecordLines("s", 2026).feed(data[1:])
+        else:
+            ZeekLines(names[data[0] // 3 % len(names)], "s").feed(data[1:])
+
+    return one
+
+
+def captures() -> Callable[[bytes], object]:
+    """A capture file of any form, through the fast lane and the sighting lane."""
+    import os
+
+    from collector.capture import CaptureError, open_capture
+    from collector.fastlane import FastLane, FastLaneSettings
+    from collector.sighting_lane import SightingLane
+
+    path = Path(f"/proc/self/fd/{os.memfd_create('capture')}")
+
+    def one(data: bytes) -> None:
+        path.write_bytes(data)
+        lane, sightings = FastLane(FastLaneSettings(max_flows=256, seed=1)), SightingLane()
+        try:
+            with open_capture(path) as capture:
+                for chunk in capture:
+                    sightings.decode(chunk.buffer, lane.feed(chunk).picks)
+        except CaptureError:
+            pass
+        lane.finish()
+        if sightings.failed:
+            raise RuntimeError(f"a decoder failed: {sightings.failed}")
+
+    return one
+
+
+FAMILIES: Final = {f.__name__: f for f in (datagrams, streams, exports, logs, captures)}
+
+
+def main(
+    family: Annotated[str, typer.Argument(help=", ".join(FAMILIES))],
+    corpus: Annotated[Path, typer.Option(help="folder of inputs; grows")],
+    seconds: Annotated[int, typer.Option(min=1)] = 600,
+) -> None:
+    """Fuzz one family."""
+    import atheris
+
+    with atheris.instrument_imports(include=["collector"]):
+        one: Any = FAMILIES[family]()
+    corpus.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-max_total_time={seconds}", f"-timeout={_TIMEOUT_S}", f"-rss_limit_mb={_RSS_MIB}",
+        "-max_len=2048", "-print_final_stats=1", f"-artifact_prefix={corpus}-found-",
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    typer.run(main)

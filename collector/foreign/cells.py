@@ -1,0 +1,59 @@
+"""Cells of other programs' logs as values of sightings; ValueError where they are none."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Final
+
+_LONGEST: Final = 512
+_SECONDS: Final = re.compile(r"\d{1,11}(\.\d{1,9})?")
+_MAC: Final = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}")
+_ESCAPED: Final = re.compile(r"\\x[0-9a-fA-F]{2}")
+_FRACTION: Final = re.compile(r"(\.\d{1,9})\d*")
+
+
+def ns_of(seconds: str) -> int:
+    """Seconds since 1970, with up to nine decimals."""
+    if not _SECONDS.fullmatch(seconds):
+        raise ValueError("no time")
+    whole, _, part = seconds.partition(".")
+    return int(whole) * 1_000_000_000 + int(part.ljust(9, "0"))
+
+
+def iso_ns(text: str) -> int:
+    """A date and time with its zone, as ISO 8601 and Suricata write it; without one it is UTC."""
+    fraction = _FRACTION.search(text)
+    plain_text = text.replace(fraction[0], "") if fraction else text
+    told = datetime.fromisoformat(plain_text.replace("Z", "+00:00"))
+    told = told if told.tzinfo else told.replace(tzinfo=UTC)
+    ns = int(fraction[1][1:].ljust(9, "0")) if fraction else 0
+    try:
+        return int(told.timestamp()) * 1_000_000_000 + ns
+    except OverflowError:
+        raise ValueError("no time") from None
+
+
+def address(text: str) -> str:
+    """An IP address in its one spelling; "" where there is none."""
+    return str(ip_address(text)) if text else ""
+
+
+def mac(text: str) -> str:
+    text = text.lower()
+    return text.replace("-", ":") if _MAC.fullmatch(text) else ""
+
+
+def number(text: str, most: int) -> int:
+    """A count from 0 to `most`; 0 where there is none."""
+    return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def list_of(text: str) -> list[str]:
+    return [item for item in text.split(",") if item][:64]
+
+
+def plain(text: str) -> str:
+    """Words, bounded; bytes that Zeek escaped are shown as such."""
+    return _ESCAPED.sub("\N{REPLACEMENT CHARACTER}", text)[:_LONGEST]
