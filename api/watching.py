@@ -16,13 +16,14 @@ from detector.alerts import Alert
 from detector.edges import EdgeMemory
 from detector.engine import Engine
 from detector.evidence import evidence_of
-from detector.following import Following
+from detector.following import Following, Retention
 from detector.hosts import HostTable
 from detector.store import Store
 from detector.watch import Round
 
 #: Alerts whose packets are still to be cut out; a flood of alerts keeps its first ones.
 _MOST_WAITING = 1000
+_GIB = 1 << 30
 
 
 def collect(configuration: Configuration) -> None:
@@ -53,12 +54,17 @@ def detect(configuration: Configuration) -> None:
         hosts,
         edges,
     )
-    keeper = PacketKeeper(folder / "packets", folder / "evidence")
+    most_evidence = int(configuration.collector.live.evidence_gib * _GIB)
+    keeper = PacketKeeper(folder / "packets", folder / "evidence", most_evidence)
     keeper.start()
     round_ = Round(engine, store, Lake(folder / "lake"), edges_file)
     try:
         spool = SpoolReader(folder / "spool")
-        Following(round_, spool, store, keeper.keep, configuration.hospital).run(ending)
+        live = configuration.collector.live
+        retention = Retention(live.flows_days, int(live.flows_gib * _GIB))
+        Following(
+            round_, spool, store, keeper.keep, configuration.hospital, retention=retention
+        ).run(ending)
     finally:
         keeper.end()
         store.close()
@@ -67,9 +73,10 @@ def detect(configuration: Configuration) -> None:
 class PacketKeeper(threading.Thread):
     """Cuts the packets of new alerts out of the packet ring, before the ring forgets them."""
 
-    def __init__(self, packets: Path, evidence: Path) -> None:
+    def __init__(self, packets: Path, evidence: Path, most_bytes: int) -> None:
+        """Past `most_bytes` of evidence that of the oldest alerts goes."""
         super().__init__(name="evidence", daemon=True)
-        self._packets, self._evidence = packets, evidence
+        self._packets, self._evidence, self._most_bytes = packets, evidence, most_bytes
         self._alerts: queue.Queue[Sequence[Alert] | None] = queue.Queue(_MOST_WAITING)
 
     def keep(self, alerts: Sequence[Alert]) -> None:
@@ -98,3 +105,13 @@ class PacketKeeper(threading.Thread):
         last_ns = max(r.last_ns for r in requests)
         segments = segments_between(self._packets, first_ns, last_ns)
         cut_evidence(segments, requests, self._evidence)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        told = [(path.stat(), path) for path in self._evidence.glob("*.pcap")]
+        total = sum(stat.st_size for stat, _ in told)
+        for stat, path in sorted(told, key=lambda one: one[0].st_mtime_ns):
+            if total <= self._most_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= stat.st_size

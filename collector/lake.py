@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ class Lake:
         self._waiting: list[FlowBatch] = []
         self._count = 0
         self._lock = threading.Lock()
+        self.shed: Counter[str] = Counter()
 
     def append(self, flows: FlowBatch) -> None:
         """Keep flows; OSError if the disk refuses (the rows stay in memory for the next try)."""
@@ -65,17 +68,34 @@ class Lake:
         pq.write_table(to_table(flows), part, compression="zstd")
         part.rename(folder / f"flows-{span}.parquet")
 
-    def remove_before(self, oldest_ns: int) -> int:
-        """Delete whole days that ended before `oldest_ns`; returns how many."""
-        removed = 0
+    def keep_within(self, oldest_ns: int, most_bytes: int) -> None:
+        """Delete whole days that ended before `oldest_ns`, then the oldest files past `most_bytes`.
+
+        What had to go for want of room is counted in `shed`; what was past its time is not.
+        """
+        self._remove_before(oldest_ns)
+        files = [
+            (file, file.stat().st_size)
+            for folder in sorted(self._folder.glob("day=*"))
+            for file in sorted(folder.glob("flows-*.parquet"), key=_first_ns)
+        ]
+        total = sum(size for _, size in files)
+        for file, size in files:
+            if total <= most_bytes:
+                return
+            self.shed["lake: flows, no room within flows_gib"] += int(file.stem.split("-")[3])
+            file.unlink()
+            total -= size
+            with suppress(OSError):  # the day has more files
+                file.parent.rmdir()
+
+    def _remove_before(self, oldest_ns: int) -> None:
         for folder in sorted(self._folder.glob("day=*")):
             day = datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC)
             if (day + timedelta(days=1)).timestamp() * 1e9 <= oldest_ns:
                 for file in folder.iterdir():
                     file.unlink()
                 folder.rmdir()
-                removed += 1
-        return removed
 
     def hunt(
         self,
@@ -147,6 +167,16 @@ class Lake:
         import duckdb
 
         self.flush()
+        try:
+            return self._answer(query, values, since_ns, until_ns)
+        except duckdb.IOException:  # a day went past its time meanwhile
+            return self._answer(query, values, since_ns, until_ns)
+
+    def _answer(
+        self, query: str, values: Sequence[Any], since_ns: int, until_ns: int
+    ) -> tuple[list[str], list[Any]]:
+        import duckdb
+
         earliest = min(max(since_ns, 0), 1 << 62) // _DAY_NS
         latest = min(max(until_ns, 0), 1 << 62) // _DAY_NS + 2
         files = [
@@ -165,3 +195,7 @@ class Lake:
             answer = connection.execute(query, list(values))
             names = [column[0] for column in answer.description]
             return names, answer.fetchall()
+
+
+def _first_ns(file: Path) -> int:
+    return int(file.stem.split("-")[1])

@@ -24,6 +24,13 @@ class LiveSettings(BaseModel):
     packet_bytes: int = Field(
         1024, ge=64, le=65_535, description="Bytes kept of each recent packet"
     )
+    flows_days: int = Field(400, ge=1, le=4000, description="Days for which flows are kept")
+    flows_gib: float = Field(
+        200, gt=0, description="Room for kept flows (about 20 bytes each); past it the oldest go"
+    )
+    evidence_gib: float = Field(
+        20, gt=0, description="Room for alerts' packets; past it those of the oldest alerts go"
+    )
 
 
 class CollectorSettings(BaseModel):

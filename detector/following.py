@@ -17,6 +17,8 @@ from detector.watch import Round
 #: Flows go to the lake when event time enters another minute: always at the same spool file, so
 #: that a file that is read again after a crash is written again under the same name.
 _FLOWS_NS: Final = 60_000_000_000
+_HOUR_NS: Final = 60 * _FLOWS_NS
+_DAY_NS: Final = 24 * _HOUR_NS
 _NOTE: Final = "position"
 _PAUSE_S: Final = 0.2
 
@@ -36,6 +38,17 @@ class Position:
     watermark_ns: int = 0
 
 
+@dataclass(frozen=True)
+class Retention:
+    """How long flows are kept, and in how much room; looked at every hour of event time."""
+
+    days: int = 400
+    bytes: int = 200 << 30
+
+
+_FOR_LONG: Final = Retention()
+
+
 class Following:
     """Takes spool files one by one. At-least-once: what is repeated changes nothing.
 
@@ -51,6 +64,7 @@ class Following:
         on_alerts: Callable[[Sequence[Alert]], None],
         configured: Hospital,
         edges_every_s: int = 900,
+        retention: Retention = _FOR_LONG,
     ) -> None:
         self._round = round_
         self._spool = spool
@@ -63,6 +77,7 @@ class Following:
         self._resume_ns = self._position.until_ns
         self._reached_ns = 0
         self._taken: list[tuple[int, int]] = []  # (number, watermark), not yet all in windows
+        self._retention = retention
 
     def run(self, ending: threading.Event) -> None:
         """Follow until `ending` is set, then take what is there and save."""
@@ -104,6 +119,9 @@ class Following:
         if seen.watermark_ns // _FLOWS_NS > self._position.watermark_ns // _FLOWS_NS:
             self._round.save_flows()
             self._round.refresh(self._configured)
+            if seen.watermark_ns // _HOUR_NS > self._position.watermark_ns // _HOUR_NS:
+                oldest_ns = seen.watermark_ns - self._retention.days * _DAY_NS
+                self._round.keep_flows_within(oldest_ns, self._retention.bytes)
             self._position = replace(self._position, kept=number, watermark_ns=seen.watermark_ns)
 
     def _look(self, number: int, seen: Observations) -> None:

@@ -75,6 +75,11 @@ class Round:
         if self._lake is not None:
             self._lake.flush()
 
+    def keep_flows_within(self, oldest_ns: int, most_bytes: int) -> None:
+        """Forget flows past their time or their room."""
+        if self._lake is not None:
+            self._lake.keep_within(oldest_ns, most_bytes)
+
     def save_edges(self) -> None:
         if self._edges_file is not None:
             self._engine.edges.save(self._edges_file)
@@ -176,5 +181,6 @@ class Round:
             health = seen.health.to_json()
             health["event_ns"] = seen.watermark_ns
             health["detector_failures"] = dict(self._engine.failures)
-            health["detector_shed"] = dict(self._engine.shed)
+            lake_shed = {} if self._lake is None else dict(self._lake.shed)
+            health["detector_shed"] = dict(self._engine.shed) | lake_shed
             self._store.save_note("collector_health", health)

@@ -56,8 +56,29 @@ def test_days_past_their_time_are_removed(tmp_path: Path) -> None:
         flows_of(("10.0.0.1", "10.0.0.2", 445, NOON), ("10.0.0.1", "10.0.0.2", 445, NOON + DAY_NS))
     )
     lake.flush()
-    assert lake.remove_before(NOON + DAY_NS) == 1
+    lake.keep_within(NOON + DAY_NS, 1 << 40)
     assert len(lake.hunt(host="10.0.0.1")) == 1
+    assert not lake.shed
+
+
+def test_past_its_room_the_oldest_flows_go_and_are_counted(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for day in range(4):
+        for minute in range(5):
+            at = NOON + day * DAY_NS + minute * 60_000_000_000
+            lake.append(flows_of(*(("10.0.0.1", "10.0.0.2", n, at) for n in range(100))))
+            lake.flush()
+    files = list(tmp_path.glob("*/*.parquet"))
+    room = sum(file.stat().st_size for file in files) // 2
+    lake.keep_within(0, room)
+    left = list(tmp_path.glob("*/*.parquet"))
+    assert 0 < sum(file.stat().st_size for file in left) <= room
+    assert sum(lake.shed.values()) == 100 * (20 - len(left))
+    kept = lake.hunt(host="10.0.0.1", limit=9999)
+    assert len(kept) == 100 * len(left)
+    assert min(f["first_ns"] for f in kept) >= NOON + DAY_NS  # the oldest went first
+    lake.keep_within(0, 0)
+    assert not list(tmp_path.glob("day=*"))
 
 
 def test_a_hunt_in_an_empty_lake_finds_nothing(tmp_path: Path) -> None:

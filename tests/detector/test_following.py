@@ -9,17 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import collector.replay
+from collector.flows import FLOW_DTYPE, FlowBatch
 from collector.lake import Lake
-from collector.observations import Observations
+from collector.observations import CollectorHealth, Observations
 from collector.settings import CollectorSettings
 from collector.spool import SpoolReader, SpoolWriter
 from detector.detectors import DETECTORS
 from detector.edges import EdgeMemory
 from detector.engine import Engine, EngineSettings
-from detector.following import Following
+from detector.following import Following, Retention
 from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.store import Store
@@ -49,14 +51,19 @@ class House:
         self.folder = folder
         self.writer = SpoolWriter(folder / "spool", 1 << 30)
 
-    def start(self, store: Store, edges_every_s: int = 10) -> Following:
+    def start(
+        self, store: Store, edges_every_s: int = 10, retention: Retention | None = None
+    ) -> Following:
         hosts = HostTable(Hospital())
         file = self.folder / "edges.npz"
         edges = EdgeMemory.load(file, hosts) if file.exists() else EdgeMemory()
         engine = Engine(Hospital(), DETECTORS, EngineSettings(), hosts, edges)
         round_ = Round(engine, store, Lake(self.folder / "lake", rows_a_file=40), file)
         reader = SpoolReader(self.folder / "spool")
-        return Following(round_, reader, store, lambda alerts: None, Hospital(), edges_every_s)
+        kept = retention or Retention()
+        return Following(
+            round_, reader, store, lambda alerts: None, Hospital(), edges_every_s, kept
+        )
 
     def live(self, ends_well: bool) -> None:
         store = Store(self.folder / "mimawari.db").open()
@@ -151,3 +158,25 @@ def _wait_for(house: House, number: int) -> None:
         assert time.monotonic() < deadline, "the detector does not come so far"
         time.sleep(0.05)
     store.close()
+
+
+def test_flows_past_their_time_or_room_go_every_hour(tmp_path: Path) -> None:
+    hour, start = 3_600_000_000_000, 1_790_000_000_000_000_000
+    house = House(tmp_path)
+    for number in range(60):
+        at = start + number * hour
+        rows = np.zeros(50, FLOW_DTYPE)
+        rows["first_ns"] = rows["last_ns"] = rows["reported_ns"] = at
+        rows["source"][:, 1] = 0xFFFF_0A00_0001 + np.arange(50)
+        rows["destination"][:, 1] = 0xFFFF_0A00_0101
+        rows["family"], rows["protocol"], rows["packets"] = 4, 6, 1
+        house.writer.append(Observations(FlowBatch(rows), (), at, CollectorHealth()))
+    store = Store(tmp_path / "mimawari.db").open()
+    following = house.start(store, retention=Retention(days=1, bytes=60_000))
+    following.take()
+    following.save()
+    store.close()
+    files = list((tmp_path / "lake").glob("*/*.parquet"))
+    assert 0 < sum(file.stat().st_size for file in files) < 90_000
+    oldest = min(int(file.stem.split("-")[1]) for file in files)
+    assert oldest >= start + 24 * hour
