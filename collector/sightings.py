@@ -344,6 +344,16 @@ class Kerberos(Sighting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clock(Sighting):
+    """The clock of `ip` as it stood when the packet passed: SMB2's SystemTime, Kerberos' stime."""
+
+    kind: ClassVar[str] = "clock"
+    protocol: str  # smb2, kerberos (whole seconds)
+    clock_ns: int
+    started_ns: int = 0  # when the server started; 0 = not told, as Windows 10 and later do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ldap(Sighting):
     """RFC 4511 search: base and filter as text, no values of entries."""
 
@@ -410,5 +420,5 @@ SIGHTINGS: tuple[type[Sighting], ...] = (
     Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
     NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, AttackBytes, SshBanner,
     RdpRequest, SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
-    MonitorEvent, SourceState,
+    MonitorEvent, SourceState, Clock,
 )  # fmt: skip

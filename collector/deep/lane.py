@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from collector.deep.accounts import read_kerberos, read_ntlm
 from collector.deep.clinical import DicomReader, may_be_hl7, read_hl7
+from collector.deep.clocks import may_tell_clock, read_clocks
 from collector.deep.dcerpc import read_dcerpc
 from collector.deep.fed import Fed, is_bulk
 from collector.deep.fields import Line
@@ -31,6 +32,7 @@ from collector.sightings import Sighting
 _OWN: Final[
     tuple[tuple[str, Callable[[bytes], bool], Callable[[Packet], Iterator[Sighting]]], ...]
 ] = (
+    ("clock", may_tell_clock, read_clocks),
     ("hl7", may_be_hl7, read_hl7),
     ("ldap", may_be_ldap, read_ldap),
 )

@@ -41,7 +41,9 @@ def _routed_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
     """From flow exports alone: no MAC tells whose the address is, so it stands for itself."""
     flows = window.flows
     foreign = around.bits[window.source] & (INSIDE | SPECIAL | LOOPBACK | PUBLIC) == 0
-    foreign &= (around.bits[window.destination] & INSIDE != 0) & (flows.source_mac == 0)
+    # Inwards it looks for somebody; outwards the core takes what a lost line leaves behind.
+    goes = around.bits[window.destination] & (INSIDE | PUBLIC)
+    foreign &= (goes != 0) & (flows.source_mac == 0)
     rows = np.flatnonzero(foreign)
     _, firsts = np.unique(window.source[rows], return_index=True)
     for row in rows[np.sort(firsts)][:MAX_LEAKS].tolist():
@@ -49,6 +51,9 @@ def _routed_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
         weight = foreign_weight(ip, window.hospital)
         if weight == 0:
             continue
+        is_outward = bool(goes[row] & PUBLIC)
+        if is_outward and weight == OTHER_PRIVATE:
+            weight = OUTWARD
         yield Clue(
             host=ip,
             family="leak",
@@ -56,14 +61,17 @@ def _routed_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
             weight=weight,
             time_ns=int(flows.first_ns[row]),
             what=Text(
-                ja=f"院内にないはずの {ip} から院内への通信がルータを通っている",
-                en=f"traffic from {ip}, which is not of the plan, is routed into the hospital",
+                ja=f"院内にないはずの {ip} から{'院外' if is_outward else '院内'}への通信が"
+                "ルータを通っている",
+                en=f"traffic from {ip}, which is not of the plan, is routed "
+                f"{'out of' if is_outward else 'into'} the hospital",
             ),
             confirm=Text(
                 ja="ルータの ARP・経路表で、このアドレスがどの機器の背後にあるか確かめる。",
                 en="Look in the router's ARP and route tables which machine it lies behind.",
             ),
-            shared="" if sharing_range(ip) else f"leak {network_of(ip)}",
+            # A guests' network that nobody planned may use any range, also a phone's.
+            shared="" if sharing_range(ip) and not is_outward else f"leak {network_of(ip)}",
             targets=(window.hosts.ip(int(window.destination[row])),),
             fields={"foreign_ip": ip, "range": _range_name(ip)},
             flows=flow_keys(flows.take(slice(row, row + 1))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from collector.sightings import (
@@ -18,10 +19,13 @@ from collector.sightings import (
 from detector.detection import Window
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
-from detector.lines.foreign import foreign_weight
+from detector.lines.foreign import OTHER_PRIVATE, foreign_weight
 from detector.lines.reference import sharing_range
+from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
 from detector.words import Text
+
+_STAYS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -109,24 +113,36 @@ def _told(
 
 
 def _old_lease(dhcp: Dhcp, window: Window, around: Surroundings) -> Iterator[Clue]:
-    """A client asks for the lease that a sharing device gave it earlier."""
-    if not window.hospital.segments or sharing_range(dhcp.requested_ip) is None:
+    """A client asks for the lease that another network gave it earlier.
+
+    Laptops come from homes and meetings. A machine of a closed segment that had worked here
+    before went nowhere: another network came to it.
+    """
+    asked = foreign_weight(dhcp.requested_ip, window.hospital)
+    if not window.hospital.segments or asked < OTHER_PRIVATE:
         return
-    if foreign_weight(dhcp.requested_ip, window.hospital) == 0:
+    home = around.home_of(dhcp.client_mac, window)
+    stays = bool(home) and is_in_closed_segment(window, home, dhcp.vlan)
+    is_shared = sharing_range(dhcp.requested_ip) is not None
+    if not is_shared and not stays:
         return
-    host = around.home_of(dhcp.client_mac, window) or dhcp.client_mac
+    weight = _STAYS if is_shared and stays else _DHCP.weight if is_shared else OTHER_PRIVATE
+    host = home or dhcp.client_mac
     yield Clue(
         host=host,
         mac=dhcp.client_mac,
         family="names",
         signal=_DHCP.signal,
-        weight=_DHCP.weight,
+        weight=weight,
         time_ns=dhcp.time_ns,
         what=Text(
-            ja=f"以前テザリング機器から借りた {dhcp.requested_ip} を DHCP で要求した",
-            en=f"asks by DHCP for {dhcp.requested_ip}, which a sharing device once leased to it",
+            ja=f"以前{'テザリング機器' if is_shared else '別のネットワーク'}から借りた"
+            f" {dhcp.requested_ip} を DHCP で要求した",
+            en=f"asks by DHCP for {dhcp.requested_ip}, which "
+            f"{'a sharing device' if is_shared else 'another network'} once leased to it",
         ),
         confirm=LOOK,
+        shared="" if is_shared else f"lease {network_of(dhcp.requested_ip)}",
         targets=(dhcp.requested_ip,),
         fields={"foreign_ip": dhcp.requested_ip, "name": dhcp.host_name},
     )

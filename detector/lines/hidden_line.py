@@ -12,6 +12,7 @@ from detector.detection import Detector, Finding, Window
 from detector.lines.clues import Clue, EvidenceLedger, probability
 from detector.lines.family_absence import find_absence
 from detector.lines.family_change import Builds, find_changes
+from detector.lines.family_clock import Clocks, find_clock_steps
 from detector.lines.family_identity import Identities, find_identities
 from detector.lines.family_inbound import Comings, find_comings
 from detector.lines.family_leak import find_leaks
@@ -39,6 +40,7 @@ class HiddenLineMemory:
     speakers: Speakers = field(default_factory=Speakers)
     habits: Habits = field(default_factory=Habits)
     builds: Builds = field(default_factory=Builds)
+    clocks: Clocks = field(default_factory=Clocks)
     comings: Comings = field(default_factory=Comings)
     observability: Observability = field(default_factory=Observability)
 
@@ -55,6 +57,7 @@ FAMILIES: Final[tuple[ClueFinder, ...]] = (
     lambda window, memory: find_nat(window, memory.around, memory.speakers),
     lambda window, memory: find_absence(window, memory.around, memory.habits),
     lambda window, memory: find_changes(window, memory.builds),
+    lambda window, memory: find_clock_steps(window, memory.around, memory.clocks),
     lambda window, memory: find_comings(window, memory.around, memory.comings),
     lambda window, memory: find_records(window, memory.around),
 )

@@ -197,3 +197,18 @@ def test_the_fast_lanes_choice_loses_no_operation(captures, name: str) -> None:
         return Counter(calls) + Counter(files)
 
     assert operations(chosen) == operations(told_of(captures / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "off_s"),
+    [
+        ("lateral-movement/el_cme-smb-chip-douglas.pcap", "smb2", 42),
+        ("exploit/zeek_smb_SMBGhost.pcap", "smb2", -2),
+        ("benign/ndpi_kerberos.pcap", "kerberos", -2),
+    ],
+)
+def test_clocks_that_servers_show(captures, name, protocol, off_s) -> None:
+    told = [s for s in told_of(captures / name) if s.kind == "clock"]
+    assert told
+    assert all(s.protocol == protocol for s in told)
+    assert {round((s.clock_ns - s.time_ns) / 1e9) for s in told} == {off_s}
