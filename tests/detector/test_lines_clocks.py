@@ -30,7 +30,11 @@ def test_a_clock_that_comes_right_though_nobody_inside_set_it() -> None:
 
 @pytest.mark.parametrize(
     "told",
-    [[*OFF, clock(6000, 71.3)], [*OFF[:2], RIGHT], [clock(0, 71), clock(1800, 30), clock(3700, 71), RIGHT]],
+    [
+        [*OFF, clock(6000, 71.3)],
+        [*OFF[:2], RIGHT],
+        [clock(0, 71), clock(1800, 30), clock(3700, 71), RIGHT],
+    ],
     ids=["still off", "off for less than an hour", "set by hand again and again"],
 )  # fmt: skip
 def test_clocks_that_say_nothing(told: list[Clock]) -> None:
