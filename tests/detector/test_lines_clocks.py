@@ -1,4 +1,4 @@
-"""EX-1: clocks that come right by themselves, old leases, and what a lost line leaves to routers."""
+"""EX-1: clocks that come right by themselves, old leases, and what a lost line leaves behind."""
 
 from __future__ import annotations
 
