@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collector.capture import kernels
 from collector.capture.ahead import read_ahead
@@ -108,7 +109,7 @@ class Capture:
         while True:
             index = indexes.take(CHUNK_PACKETS)
             before = self._at
-            count, self._at, why = self._walk(index)
+            count, why = self._index(index)
             if count:
                 yield Chunk(self._buffer, index[:count])
             if why == kernels.CORRUPT:
@@ -123,6 +124,16 @@ class Capture:
                     self._note("record that does not end")
                     return
                 self._move(wanted)
+
+    def _index(self, index: NDArray[Any]) -> tuple[int, int]:
+        """Index what the window holds and can still take in: (packets, why it stopped)."""
+        count = 0
+        while True:
+            found, self._at, why = self._walk(index[count:])
+            count += found
+            if why != kernels.MORE or self._last or self._filled == len(self._buffer):
+                return count, why
+            self._filled, self._last = self._windows.fill()
 
     def _move(self, wanted: int) -> None:
         """Go on to the window that starts with the next record."""

@@ -90,6 +90,7 @@ class FastLane:
     def feed(self, chunk: Chunk) -> FastLaneOutput:
         """Take one chunk; its buffer must stay alive as long as the picks are used."""
         rows = len(chunk) * layout.MAX_LAYERS
+        self._lane = self._lane._replace(table=table.make_room(self._lane.table, rows))
         # Only what is written is ever touched, so the generous size costs no memory.
         out = self._room_for(self.live_flows + _RECORDS_PER_ROW * rows)
         self._picks = _room(self._picks, _PICKS_PER_ROW * rows)

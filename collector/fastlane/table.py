@@ -3,6 +3,7 @@
 Open addressing over 64-bit slots (32 bits of hash, 32 of row number + 1). Every live flow hangs in
 one bucket of a wheel of one-second ticks, by the earliest moment it could end; a packet does not
 move it, the bucket looks again when its tick has passed. Only packet time drives the wheel.
+The slots grow with the flows, so that few flows stay in the processor's cache.
 """
 
 # mypy: disable-error-code="no-any-return, return-value"
@@ -25,7 +26,12 @@ WHEEL: Final = 4096
 _TICK_SHIFT: Final = 30
 
 LINK_DTYPE: Final = np.dtype(
-    [("next", "i4"), ("previous", "i4"), ("bucket", "i4"), ("tag", "u4")]  # upper half of the hash
+    [
+        ("next", "i4"),
+        ("previous", "i4"),  # of the first in its bucket: the bucket's complement
+        ("ahead", "i4"),  # about _RECENT further on in the bucket, or any other row, or -1
+        ("tag", "u4"),  # upper half of the hash
+    ]
 )
 
 # Cells of Table.clock.
@@ -51,6 +57,8 @@ _32: Final = np.uint64(32)
 _NONE: Final = np.uint64(0)
 #: How many flows of a bucket ahead memory is asked for.
 _AHEAD: Final = 16
+#: Rows last hung into a bucket that are remembered; a cell behind them says which is the oldest.
+_RECENT: Final = 15
 #: A flow that saw damaged packets only is reported all the same; a bit of a row's `closed`.
 IS_DAMAGED: Final = 8
 
@@ -58,30 +66,55 @@ IS_DAMAGED: Final = 8
 class Table(NamedTuple):
     """Arrays of one flow table; a kernel takes them as one argument."""
 
-    slots: NDArray[np.uint64]  # power of two, more than twice the flows
+    slots: NDArray[np.uint64]  # power of two, at least twice the flows
     rows: NDArray[Any]  # FLOW_ROW_DTYPE
     links: NDArray[Any]  # LINK_DTYPE, one per row; `next` also chains the free rows
     heads: NDArray[np.int32]  # first row of each bucket, -1 if empty
+    recent: NDArray[np.int32]  # rows last hung into each bucket, in turn
     clock: NDArray[np.int64]
     limits: NDArray[np.int64]
     counters: NDArray[np.int64]
 
 
 def new_table(limits: NDArray[np.int64]) -> Table:
-    """Empty table; its memory is only touched as flows come."""
+    """Empty table; its memory is only touched as flows come. `make_room` goes before packets."""
     flows = int(limits[MAX_FLOWS])
-    slots = 1 << (2 * flows).bit_length()
     clock = np.zeros(7, np.int64)
     clock[FREE] = -1
+    recent = np.full((WHEEL, _RECENT + 1), -1, np.int32)
+    recent[:, _RECENT] = 0
     return Table(
-        np.zeros(slots, np.uint64),
+        np.zeros(1 << 16, np.uint64),
         layout.zeros_aligned(flows + 1, layout.FLOW_ROW_DTYPE),
         np.zeros(flows + 1, LINK_DTYPE),
         np.full(WHEEL, -1, np.int32),
+        recent,
         clock,
         limits,
         np.zeros(len(layout.COUNTERS), np.int64),
     )
+
+
+def make_room(table: Table, more: int) -> Table:
+    """The table with slots for `more` flows than it holds now, as far as its limit lets them in."""
+    flows = min(int(table.clock[LIVE]) + more, int(table.limits[MAX_FLOWS]) + 1)
+    if 2 * flows <= len(table.slots):
+        return table
+    slots = np.zeros(1 << (2 * flows).bit_length(), np.uint64)
+    _fill_slots(table.slots, slots)
+    return table._replace(slots=slots)
+
+
+@njit(cache=True, nogil=True)
+def _fill_slots(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> None:
+    mask = np.uint64(len(new) - 1)
+    for at in range(len(old)):
+        slot = old[at]
+        if slot != _NONE:
+            place = (slot >> _32) & mask
+            while new[np.int64(place)] != _NONE:
+                place = (place + np.uint64(1)) & mask
+            new[np.int64(place)] = slot
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -195,8 +228,11 @@ def schedule(table: Table, number: int, when_ns: int) -> None:
     following = table.heads[bucket]
     link = table.links[number]
     link.next = following
-    link.previous = -1
-    link.bucket = bucket
+    link.previous = ~bucket
+    oldest = table.recent[bucket, _RECENT]
+    link.ahead = table.recent[bucket, oldest]
+    table.recent[bucket, oldest] = number
+    table.recent[bucket, _RECENT] = (oldest + 1) % _RECENT
     if following >= 0:
         table.links[following].previous = number
     table.heads[bucket] = number
@@ -208,7 +244,7 @@ def unschedule(table: Table, number: int) -> None:
     if link.previous >= 0:
         table.links[link.previous].next = link.next
     else:
-        table.heads[link.bucket] = link.next
+        table.heads[~link.previous] = link.next
     if link.next >= 0:
         table.links[link.next].previous = link.previous
 
@@ -317,7 +353,7 @@ def _turn_wheel(table: Table, target: int, out: Any, count: int) -> int:
 def _fetch(table: Table, number: int) -> int:
     """Ask for the memory of a flow that is looked at soon; returns the one behind it in its bucket.
 
-    Its link was asked for one step before, so that following the chain does not wait for memory.
+    Links are asked for many steps before: following the chain would wait for each one's memory.
     """
     if number < 0:
         return number
@@ -325,7 +361,7 @@ def _fetch(table: Table, number: int) -> int:
     prefetch(table.slots, np.int64(np.uint64(link.tag) & np.uint64(len(table.slots) - 1)), 0)
     for line in (0, 64, 128):
         prefetch(table.rows, number, line)
-    prefetch(table.links, np.int64(link.next), 0)
+    prefetch(table.links, np.int64(max(link.ahead, 0)), 0)
     return np.int64(link.next)
 
 

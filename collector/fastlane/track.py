@@ -42,7 +42,7 @@ class Lane(NamedTuple):
     table: Table
     fragments: Fragments
     malformed: NDArray[np.int64]
-    heads: NDArray[Any]  # HEADER_DTYPE, room for one block
+    heads: NDArray[Any]  # HEADER_DTYPE, room for two blocks
     budget: NDArray[np.int64]  # Pick kinds x (LIMIT, USED, SHED)
     second: NDArray[np.int64]
     names: NDArray[Any]  # remote tools' names, as identify wants them
@@ -50,8 +50,12 @@ class Lane(NamedTuple):
     seed: NDArray[np.uint64]
 
 
+#: Header rows of one block, and some that are written before they are given up.
+_ROOM: Final = (_BLOCK + 1) * layout.MAX_LAYERS
+
+
 def new_heads() -> NDArray[Any]:
-    return layout.zeros_aligned((_BLOCK + 1) * layout.MAX_LAYERS, layout.HEADER_DTYPE)
+    return layout.zeros_aligned(2 * _ROOM, layout.HEADER_DTYPE)
 
 
 @njit(cache=True, nogil=True)
@@ -60,12 +64,16 @@ def feed(lane: Lane, buffer: Buffer, index: Any, out: Any, picks: Any) -> tuple[
     lane, buffer, index = _borrow_lane(lane), borrow(buffer), borrow(index)
     out, picks = borrow(out), borrow(picks)
     flows, picked = 0, 0
-    slots, counters = lane.table.slots, lane.table.counters
-    mask = np.uint64(len(slots) - 1)
-    for start in range(0, len(index), _BLOCK):
+    counters = lane.table.counters
+    # Two blocks in turn: while the later one is decoded, the earlier one's flows arrive.
+    ready, ready_at, at = 0, 0, 0
+    for start in range(0, len(index) + _BLOCK, _BLOCK):
         stop = min(start + _BLOCK, len(index))
-        count = 0
+        count = at
         for number in range(start, stop):
+            coming = index[min(number + _BLOCK, len(index) - 1)].offset
+            prefetch(buffer, coming, 0)
+            prefetch(buffer, coming, 64)
             before = count
             count = decode_frame(
                 buffer, index[number], lane.heads, count, lane.fragments, lane.malformed,
@@ -74,18 +82,37 @@ def feed(lane: Lane, buffer: Buffer, index: Any, out: Any, picks: Any) -> tuple[
             counters[layout.PACKETS] += 1
             counters[layout.WIRE_BYTES] += index[number].wire
             counters[layout.NOT_IP] += count == before or lane.heads[before].family == 0
-            for row in range(before, count):
-                prefetch(slots, np.int64((lane.heads[row].hash >> np.uint64(32)) & mask), 0)
-        for row in range(count):
-            head = lane.heads[row]
-            slot = slots[np.int64((head.hash >> np.uint64(32)) & mask)]
-            if slot != np.uint64(0):
-                line = np.int64(slot & np.uint64(0xFFFFFFFF)) - 1
-                prefetch(lane.table.rows, line, 0)
-                prefetch(lane.table.rows, line, 64)
-        for row in range(count):
+            _ask_for_slots(lane, before, count)
+        for row in range(ready_at, ready):
             flows, picked = _take(lane, buffer, lane.heads[row], out, flows, picks, picked)
+        _ask_for_flows(lane, at, count)
+        ready_at, ready = at, count
+        at = _ROOM - at
     return flows, picked
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _ask_for_slots(lane: Lane, start: int, stop: int) -> None:
+    slots = lane.table.slots
+    mask = np.uint64(len(slots) - 1)
+    for row in range(start, stop):
+        prefetch(slots, np.int64((lane.heads[row].hash >> np.uint64(32)) & mask), 0)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _ask_for_flows(lane: Lane, start: int, stop: int) -> None:
+    """Ask for the memory of the flows that header rows belong to; their slots have arrived."""
+    slots = lane.table.slots
+    mask = np.uint64(len(slots) - 1)
+    for row in range(start, stop):
+        head = lane.heads[row]
+        slot = slots[np.int64((head.hash >> np.uint64(32)) & mask)]
+        if slot != np.uint64(0):
+            number = np.int64(slot & np.uint64(0xFFFFFFFF)) - 1
+            for line in (0, 64, 128):
+                prefetch(lane.table.rows, number, line)
+            if head.flags & (tcp.FIN | tcp.RST):  # the end of a connection moves it in the wheel
+                prefetch(lane.table.links, number, 0)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -94,7 +121,7 @@ def _borrow_lane(lane: Lane) -> Lane:
     return Lane(
         Table(
             borrow(owned.slots), borrow(owned.rows), borrow(owned.links), borrow(owned.heads),
-            borrow(owned.clock), borrow(owned.limits), borrow(owned.counters),
+            borrow(owned.recent), borrow(owned.clock), borrow(owned.limits), borrow(owned.counters),
         ),
         Fragments(
             borrow(lane.fragments.slots), borrow(lane.fragments.offsets),
