@@ -29,9 +29,9 @@ class Flights:
     def __init__(self) -> None:
         self._heads: Recent[bytes] = Recent(_CONNECTIONS)
 
-    def is_waiting(self, kind: int, ends: tuple[str, int, str, int]) -> bool:
-        """Does a head wait for what comes now between these ends (address, port, twice)?"""
-        return self._heads.get((kind, *ends)) is not None
+    def is_waiting(self, kind: int, ip: str, port: int, peer_ip: str, peer_port: int) -> bool:
+        """Does a head wait for what comes now between these ends?"""
+        return self._heads.get((kind, ip, port, peer_ip, peer_port)) is not None
 
     def join(self, kind: int, packet: Packet) -> Packet | None:
         """The packet to decode, holding what came before it; None if it tells nothing by itself."""

@@ -19,18 +19,25 @@ from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.flights import Flights
 from collector.flows import address_text, mac_text
 from collector.packet import Packet, Pick
-from collector.sightings import Sighting, said_again
+from collector.sightings import Sighting, Teller, teller_of
 
 #: A hospital's hosts fit; an address scan cannot make it grow.
 _ADDRESSES_KEPT: Final = 16384
-_address = lru_cache(_ADDRESSES_KEPT)(address_text)
 _mac = lru_cache(_ADDRESSES_KEPT)(mac_text)
+
+
+@lru_cache(_ADDRESSES_KEPT)
+def _address(high: int, low: int) -> str:
+    return address_text(high, low) if high or low else ""
+
+
 _BY_PICK: Final[dict[int, Decoder]] = {int(decoder.pick): decoder for decoder in DECODERS}
 _IS_MINE: Final = np.isin(np.arange(256), list(_BY_PICK))
 #: Different words kept for those who say the same.
 _SAID_KEPT: Final = 32_768
 _time_of: Final = attrgetter("time_ns")
 _ICMP_HEADER: Final = 8
+_TLS: Final = int(Pick.TLS)
 _BROKEN: Final = (ValueError, IndexError, struct.error)
 
 
@@ -47,8 +54,8 @@ class SightingLane:
         self.failed: Counter[str] = Counter()
         self._flights = Flights()
         self._seed = int.from_bytes(os.urandom(7), "little")
-        #: What packets said that come alike: hash → sightings of the first, and was it malformed.
-        self._said: dict[int, tuple[list[Sighting], bool]] = {}
+        #: What packets said that come alike: hash → its tellers, and was it malformed.
+        self._said: dict[int, tuple[list[Teller], bool]] = {}
 
     def decode(self, buffer: bytes | NDArray[np.uint8], picks: NDArray[Any]) -> list[Sighting]:
         """Decode picks (PICK_DTYPE) whose offsets are into `buffer`; sightings in time order.
@@ -59,26 +66,23 @@ class SightingLane:
         mine = picks[_IS_MINE[picks["kind"]]]
         view = np.frombuffer(buffer, np.uint8) if isinstance(buffer, bytes) else buffer
         hashes = alike(view, mine.view(PICK_ROW_DTYPE), self._seed).tolist() if len(mine) else []
-        alone = np.array([h == 0 or h not in self._said for h in hashes], bool)
-        packets = packets_of(buffer, mine[alone], self._sensor)
-        kinds = mine["kind"].tolist()
-        for at, ends in enumerate(_ends_of(mine)):
-            kind, said_hash = kinds[at], hashes[at]
-            if alone[at]:
+        said = self._said
+        alone = [h == 0 or h not in said for h in hashes]
+        packets = packets_of(buffer, mine[np.array(alone, bool)], self._sensor)
+        rows = zip(mine["kind"].tolist(), hashes, alone, ends_of(mine), strict=True)
+        for at, (kind, said_hash, is_alone, ends) in enumerate(rows):
+            if is_alone:
                 self._decode(kind, next(packets), said_hash, found)
                 continue
-            time_ns, vlan, mac, ip, port, peer_mac, peer_ip, peer_port = ends
-            known = self._said.get(said_hash)
+            known = said.get(said_hash)
             if known is None or (
-                kind == Pick.TLS and self._flights.is_waiting(kind, (ip, port, peer_ip, peer_port))
+                kind == _TLS and self._flights.is_waiting(kind, *ends[3:5], *ends[6:8])
             ):
                 for packet in packets_of(buffer, mine[at : at + 1], self._sensor):
                     self._decode(kind, packet, said_hash, found)
                 continue
-            for words in known[0]:
-                found.append(
-                    said_again(words, time_ns, vlan, mac, ip, port, peer_mac, peer_ip, peer_port)
-                )
+            for tell in known[0]:
+                found.append(tell(*ends))
             if known[1]:
                 self.malformed[_BY_PICK[kind].pick.name.lower()] += 1
         found.sort(key=_time_of)
@@ -102,20 +106,27 @@ class SightingLane:
         if said_hash and packet.payload is picked.payload:
             if len(self._said) >= _SAID_KEPT:
                 self._said.clear()
-            self._said[said_hash] = (found[before:], is_malformed)
+            self._said[said_hash] = ([teller_of(told) for told in found[before:]], is_malformed)
 
 
-def _ends_of(picks: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+#: Time, VLAN, MAC, address, port, and the peer's MAC, address, port.
+Ends = tuple[int, int, str, str, int, str, str, int]
+
+
+def ends_of(picks: NDArray[Any]) -> Iterator[Ends]:
     """When, VLAN, and both ends' MAC, address and port of each pick, as sightings hold them."""
-    columns = (
-        "time_ns", "vlan", "source_mac", "source", "source_port", "destination_mac", "destination",
-        "destination_port",
-    )  # fmt: skip
-    for row in zip(*(picks[name].tolist() for name in columns), strict=True):
-        time_ns, vlan, mac, source, port, peer_mac, destination, peer_port = row
-        ip = _address(*source) if source[1] or source[0] else ""
-        peer_ip = _address(*destination) if destination[1] or destination[0] else ""
-        yield time_ns, vlan, _mac(mac), ip, port, _mac(peer_mac), peer_ip, peer_port
+    rows = picks.view(PICK_ROW_DTYPE)
+    return zip(
+        rows["time_ns"].tolist(),
+        rows["vlan"].tolist(),
+        map(_mac, rows["source_mac"].tolist()),
+        map(_address, rows["source_high"].tolist(), rows["source_low"].tolist()),
+        rows["source_port"].tolist(),
+        map(_mac, rows["destination_mac"].tolist()),
+        map(_address, rows["destination_high"].tolist(), rows["destination_low"].tolist()),
+        rows["destination_port"].tolist(),
+        strict=True,
+    )
 
 
 def packets_of(
@@ -127,22 +138,18 @@ def packets_of(
     picks["payload_offset"][is_icmp] -= _ICMP_HEADER
     picks["payload_length"][is_icmp] += _ICMP_HEADER
     view = memoryview(buffer)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
-    sources, destinations = picks["source"].tolist(), picks["destination"].tolist()
-    columns = (
-        "time_ns", "vlan", "source_mac", "destination_mac", "protocol", "source_port",
-        "destination_port", "ttl", "payload_offset", "payload_length",
-    )  # fmt: skip
-    rows = zip(*(picks[name].tolist() for name in columns), strict=True)
-    for row, source, destination in zip(rows, sources, destinations, strict=True):
-        time_ns, vlan, mac, peer_mac, protocol, port, peer_port, ttl, at, length = row
+    columns = ("protocol", "ttl", "payload_offset", "payload_length")
+    rows = zip(ends_of(picks), *(picks[name].tolist() for name in columns), strict=True)
+    for ends, protocol, ttl, at, length in rows:
+        time_ns, vlan, mac, ip, port, peer_mac, peer_ip, peer_port = ends
         yield Packet(
             time_ns,
             sensor,
             vlan,
-            _mac(mac),
-            _mac(peer_mac),
-            _address(*source) if any(source) else "",
-            _address(*destination) if any(destination) else "",
+            mac,
+            peer_mac,
+            ip,
+            peer_ip,
             protocol,
             port,
             peer_port,

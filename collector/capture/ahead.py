@@ -1,19 +1,25 @@
-"""Read one step ahead: while a chunk is worked on, a thread fetches and indexes the next."""
+"""Work ahead: while an item is worked on, a thread makes the next ones."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield the same items in the same order; their faults come where they would have come.
+def read_ahead(items: Generator[T, None, None], most: int = 1) -> Iterator[T]:
+    """Yield the same items in the same order, `most` of them made in advance.
 
-    Worth a thread because reading, decompressing and indexing all release the interpreter's lock.
+    Their faults come where they would have come. Worth a thread where making them releases the
+    interpreter's lock: reading, decompressing, indexing, the fast lane's kernels.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
-        coming = reader.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = reader.submit(next, items, None)
-            yield item
+        coming = deque(reader.submit(next, items, None) for _ in range(most))
+        try:
+            while (item := coming.popleft().result()) is not None:
+                coming.append(reader.submit(next, items, None))
+                yield item
+        finally:
+            reader.shutdown(cancel_futures=True)
+            items.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -103,7 +103,7 @@ class Capture:
     def __iter__(self) -> Iterator[Chunk]:
         return read_ahead(self._chunks())
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _chunks(self) -> Generator[Chunk, None, None]:
         wanted = 0
         indexes = Pool(INDEX_DTYPE)
         while True:

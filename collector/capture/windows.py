@@ -23,6 +23,8 @@ WINDOW = 2 << 20
 PIECE = 1 << 18
 
 _OWN = 2
+#: Arrays that are kept; so many chunks may be on their way from one thread to the next.
+_POOLED = 6
 
 
 class GzipStream:
@@ -76,7 +78,7 @@ class Pool:
             if len(self._arrays[place]) >= size and getrefcount(self._arrays[place]) <= _OWN:
                 return self._arrays[place]
         array = np.empty(size, self._dtype)
-        self._arrays = [*self._arrays[-2:], array]
+        self._arrays = [*self._arrays[1 - _POOLED :], array]
         return array
 
 

@@ -58,12 +58,17 @@ class DicomReader:
         self._known: Recent[bool] = Recent(_CONNECTIONS)
         self._begun: Recent[bytes] = Recent(_CONNECTIONS)
 
-    def read(self, packet: Packet) -> list[Dicom] | None:
-        """What this segment tells, often nothing; None if its connection is not DICOM."""
+    def knows(self, connection: int, way: int) -> bool:
+        """Is a segment read even if it does not look like DICOM? Keys as `read` takes them."""
+        return self._known.get(connection) is not None or self._begun.get(way) is not None
+
+    def read(self, packet: Packet, connection: int, way: int) -> list[Dicom] | None:
+        """What this segment tells, often nothing; None if its connection is not DICOM.
+
+        `connection` and `way` stand for both ends, the same for both directions and not.
+        """
         payload = packet.payload
-        ends = ((packet.source, packet.source_port), (packet.destination, packet.destination_port))
-        connection = min(ends, ends[::-1])
-        begun = self._begun.take(ends) or b""
+        begun = self._begun.take(way) or b""
         if may_be_dicom(payload):
             begun = b""  # a unit starts here: what was kept has lost its rest
             self._known.put(connection, True)
@@ -73,7 +78,7 @@ class DicomReader:
         if told and not self._known.get(connection):
             self._known.put(connection, True)
         if kept:
-            self._begun.put(ends, kept)
+            self._begun.put(way, kept)
         return told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 from collections import Counter, deque
@@ -15,17 +16,19 @@ from collector.deep.accounts import read_kerberos, read_ntlm
 from collector.deep.clinical import DicomReader, may_be_hl7, read_hl7
 from collector.deep.clocks import may_tell_clock, read_clocks
 from collector.deep.dcerpc import read_dcerpc
-from collector.deep.fed import Fed, is_bulk
+from collector.deep.fed import Fed
 from collector.deep.fields import Line
+from collector.deep.kernels import BULK, DICOM, HL7, LDAP, PROGRAM, look_at
 from collector.deep.ldap import may_be_ldap, read_ldap
 from collector.deep.memory import Memory
 from collector.deep.settings import DeepSettings
 from collector.deep.smb1 import read_smb1
 from collector.deep.smb2 import read_smb2
 from collector.deep.tshark import Tshark, TsharkFailed
+from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.fastlane.settings import FastLaneSettings
 from collector.packet import Packet, Pick
-from collector.sighting_lane import packets_of
+from collector.sighting_lane import Ends, ends_of, packets_of
 from collector.sightings import Sighting
 
 #: What is read here, without tshark: a quick look, then the reader.
@@ -60,7 +63,8 @@ class DeepLane:
         self._bulk_bytes = bulk_bytes
         self._sensor = sensor
         self._tshark: Tshark | None = None
-        self._waiting: deque[Fed] = deque()
+        self._waiting: deque[tuple[int, Ends, str]] = deque()  # order, ends, magic
+        self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         self._found: list[tuple[int, int, Sighting]] = []
         self._memory = Memory()
         self._dicom = DicomReader()
@@ -74,15 +78,32 @@ class DeepLane:
     def feed(self, buffer: bytes | NDArray[np.uint8], picks: NDArray[Any]) -> None:
         """Hand over the picks of kind DEEP (PICK_DTYPE), whose offsets are into `buffer`."""
         mine = picks[picks["kind"] == Pick.DEEP]
-        view = memoryview(buffer)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
-        columns = ("link_type", "frame_offset", "frame_length", "wire_length")
+        if not len(mine):
+            return
+        bytes_of = np.frombuffer(buffer, np.uint8) if isinstance(buffer, bytes) else buffer
+        looks = np.empty(len(mine), np.uint8)
+        keys = np.empty((2, len(mine)), np.uint64)
+        look_at(bytes_of, mine.view(PICK_ROW_DTYPE), self._bulk_bytes, self._seed, looks, *keys)
+        view = memoryview(bytes_of)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
+        is_own = self._may_be_own(looks, keys)
+        own = packets_of(buffer, mine[is_own], self._sensor)
+        connections, ways = keys.tolist()
+        columns = ("link_type", "time_ns", "frame_offset", "frame_length", "wire_length")
         frames = zip(*(mine[name].tolist() for name in columns), strict=True)
-        packets = packets_of(buffer, mine, self._sensor)
-        for packet, (link_type, at, length, wire_length) in zip(packets, frames, strict=True):
+        rows = zip(is_own.tolist(), looks.tolist(), frames, ends_of(mine), strict=True)
+        for at, (is_read, look, frame, ends) in enumerate(rows):
             self._order += 1
-            if not self._read_own(packet):
-                frame = bytes(view[at : at + length])
-                self._dissect(packet, link_type, frame, wire_length)
+            if is_read and self._read_own(next(own), connections[at], ways[at]):
+                continue
+            self._dissect(view, frame, look, ends)
+
+    def _may_be_own(self, looks: NDArray[Any], keys: NDArray[Any]) -> NDArray[Any]:
+        """Which packets are to be read here first: by their bytes, or as part of DICOM's."""
+        begun = set(keys[0][looks & DICOM != 0].tolist())
+        knows = self._dicom.knows
+        is_dicom = [c in begun or knows(c, w) for c, w in zip(*keys.tolist(), strict=True)]
+        is_own: NDArray[Any] = (looks & (DICOM | HL7 | LDAP) != 0) | np.array(is_dicom, bool)
+        return is_own
 
     def drain(self) -> list[Sighting]:
         """Wait until all that was fed is dissected; return its sightings in time order."""
@@ -101,9 +122,9 @@ class DeepLane:
             self._tshark.close()
             self._tshark = None
 
-    def _read_own(self, packet: Packet) -> bool:
+    def _read_own(self, packet: Packet, connection: int, way: int) -> bool:
         """Read what needs no tshark; true if that was all."""
-        told = self._kept("dicom", lambda: self._dicom.read(packet))
+        told = self._kept("dicom", lambda: self._dicom.read(packet, connection, way))
         if told is not None:
             return True
         for name, may_be, read in _OWN:
@@ -124,19 +145,21 @@ class DeepLane:
         self._found.extend((sighting.time_ns, self._order, sighting) for sighting in told or ())
         return told
 
-    def _dissect(self, packet: Packet, link_type: int, frame: bytes, wire_length: int) -> None:
+    def _dissect(
+        self, view: memoryview, frame: tuple[int, int, int, int, int], look: int, ends: Ends
+    ) -> None:
         tshark = self._running()
         if tshark is None:
             self.shed["deep_tshark"] += self._settings.enabled
             return
-        fed = Fed.of(self._order, packet)
-        if is_bulk(packet.payload, self._bulk_bytes):
+        link_type, time_ns, at, length, wire_length = frame
+        if look & BULK:
             # One byte less than the wire had makes tshark read the head and not wait for the rest.
-            wire_length = max(wire_length, len(frame))
-            frame = frame[:-1]
-        self._waiting.append(fed)
+            wire_length = max(wire_length, length)
+            length -= 1
+        self._waiting.append((self._order, ends, "MZ" if look & PROGRAM else ""))
         try:
-            tshark.feed(link_type, packet.time_ns, frame, wire_length)
+            tshark.feed(link_type, time_ns, view[at : at + length], wire_length)
             if tshark.fed >= self._settings.rotate_after:
                 self._rotate(tshark)
             elif tshark.fed % _LINES_WAITING == 0:
@@ -173,10 +196,10 @@ class DeepLane:
 
     def _read_lines(self, lines: list[str]) -> None:
         for text in lines:
-            fed = self._waiting.popleft()
+            order, ends, magic = self._waiting.popleft()
             if text.rstrip("\t").isdigit():
                 continue  # a packet with nothing to tell, e.g. the middle of a PDU
-            line = Line(text)
+            line, fed = Line(text), Fed.of(order, self._sensor, ends, magic)
             for sighting in self._sightings(line, fed):
                 self._found.append((sighting.time_ns, fed.order, sighting))
 

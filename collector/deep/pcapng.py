@@ -21,7 +21,7 @@ def interface(link_type: int) -> bytes:
     return _block(_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + _TIME_RESOLUTION)
 
 
-def packet(number: int, time_ns: int, frame: bytes, wire_length: int) -> bytes:
+def packet(number: int, time_ns: int, frame: bytes | memoryview, wire_length: int) -> bytes:
     """A packet of interface `number`; `frame` may be shorter than it was on the wire."""
     padding = _PADDING[len(frame) & 3]
     length = 32 + len(frame) + len(padding)

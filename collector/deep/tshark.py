@@ -65,7 +65,9 @@ class Tshark:
         """Lines that came back so far."""
         return self._answered
 
-    def feed(self, link_type: int, time_ns: int, frame: bytes, wire_length: int) -> None:
+    def feed(
+        self, link_type: int, time_ns: int, frame: bytes | memoryview, wire_length: int
+    ) -> None:
         """Hand over a frame; it leaves when enough have come together, or at `lines`."""
         number = self._links.get(link_type)
         if number is None:

@@ -90,7 +90,7 @@ class FastLane:
     def feed(self, chunk: Chunk) -> FastLaneOutput:
         """Take one chunk; its buffer must stay alive as long as the picks are used."""
         rows = len(chunk) * layout.MAX_LAYERS
-        self._lane = self._lane._replace(table=table.make_room(self._lane.table, rows))
+        self._make_room(rows)
         # Only what is written is ever touched, so the generous size costs no memory.
         out = self._room_for(self.live_flows + _RECORDS_PER_ROW * rows)
         self._picks = _room(self._picks, _PICKS_PER_ROW * rows)
@@ -132,10 +132,14 @@ class FastLane:
 
         if not len(left):
             return 0
+        self._make_room(len(left))
         now_ns = int(left["last_ns"].max())
         table.advance(self._lane.table, now_ns, self._room_for(1), 0)
         head = np.zeros(1, layout.HEADER_DTYPE)
         return int(adopt(self._lane.table, self._lane.seed[0], head, left))
+
+    def _make_room(self, flows: int) -> None:
+        self._lane = self._lane._replace(table=table.make_room(self._lane.table, flows))
 
     @property
     def live_flows(self) -> int:

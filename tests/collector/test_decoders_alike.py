@@ -16,7 +16,7 @@ from collector.fastlane.lane import FastLane
 from collector.flights import Flights
 from collector.packet import PICK_DTYPE, Pick
 from collector.sighting_lane import SightingLane, packets_of
-from collector.sightings import Sighting, TlsClientHello, said_again
+from collector.sightings import Sighting, TlsClientHello, teller_of
 
 _BY_PICK = {int(decoder.pick): decoder for decoder in DECODERS}
 
@@ -105,9 +105,9 @@ def test_no_bytes_break_it(payloads: list[bytes], kind: Pick) -> None:
     assert not lane.failed
 
 
-def test_said_again_differs_in_who_and_when_only() -> None:
+def test_told_again_it_differs_in_who_and_when_only() -> None:
     said = TlsClientHello(time_ns=1, sensor="s", sni="a", alpn=("h2",), ja4="x")
-    again = said_again(said, 2, 7, "m", "10.0.0.1", 3, "n", "10.0.0.2", 4)
+    again = teller_of(said)(2, 7, "m", "10.0.0.1", 3, "n", "10.0.0.2", 4)
     assert again.to_json() | {"time_ns": 1} == said.to_json() | {
         "vlan": 7, "mac": "m", "ip": "10.0.0.1", "port": 3, "peer_mac": "n",
         "peer_ip": "10.0.0.2", "peer_port": 4,

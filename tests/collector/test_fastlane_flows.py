@@ -2,6 +2,7 @@
 
 import pytest
 
+from collector.fastlane.lane import FastLane
 from collector.flows import STATES
 from tests.collector.fastlane_frames import (
     ACK,
@@ -166,3 +167,22 @@ def test_time_that_runs_backwards_keeps_reports_in_order() -> None:
     assert (flows.reported_ns[1:] >= flows.reported_ns[:-1]).all()
     assert int(flows.packets.sum()) == len(times)
     assert (flows.first_ns <= flows.last_ns).all()
+
+
+def test_the_table_grows_while_flows_live() -> None:
+    """More live flows than the table starts with: none is lost, and each keeps its answers."""
+    hosts = [f"10.{n >> 12}.{n >> 6 & 63}.{n & 63}" for n in range(70_000)]
+    asked = [
+        (n / 1e4, ethernet(ipv4(A, host, 17, udp(4000, 5000)))) for n, host in enumerate(hosts)
+    ]
+    answered = [
+        (8 + n / 1e4, ethernet(ipv4(host, A, 17, udp(5000, 4000)))) for n, host in enumerate(hosts)
+    ]
+    flows = run(cut(chunk([*asked, *answered]), 1000))
+    assert len(flows) == len(hosts)
+    assert set(zip(flows.packets.tolist(), flows.reply_packets.tolist(), strict=True)) == {(1, 1)}
+    first, second = FastLane(), FastLane()
+    for piece in cut(chunk(asked), 1000):
+        first.feed(piece)
+    assert second.adopt(first.live_rows()) == len(hosts)
+    assert len(second.finish().flows) == len(hosts)
