@@ -14,9 +14,12 @@ from collector.fastlane.hashing import MIX_1, mix
 from collector.fastlane.wire import Buffer, read8, read16, read32
 
 #: Bits of a look: what a packet might be (the reader tells), and what it surely is.
-DICOM, HL7, LDAP, BULK, PROGRAM = 1, 2, 4, 8, 16
+DICOM, HL7, LDAP, BULK, PROGRAM, CLOCK = 1, 2, 4, 8, 16, 32
+#: Looks of what the lane reads itself.
+OWN = DICOM | HL7 | LDAP | CLOCK
 
 _NBSS = 4  # the length that goes before SMB over TCP
+_NEGOTIATED = _NBSS + 64 + 56  # SMB2's header, and its times (MS-SMB2 §2.2.4)
 _SMB2, _SMB1, _SEALED = 0xFE534D42, 0xFF534D42, 0xFD534D42
 _S16 = np.uint64(16)
 
@@ -58,12 +61,24 @@ def _look(buffer: Buffer, at: int, end: int, bulk_bytes: int) -> int:
     is_sealed = size >= 6 and read16(buffer, at + 4) == 0x0504
     if first == 0x30 or is_signed or is_sealed:
         look |= LDAP
+    if first == 0x7E or (size >= 5 and read8(buffer, at + 4) == 0x7E):
+        look |= CLOCK
+    if size >= _NEGOTIATED and _is_negotiated(buffer, at):
+        look |= CLOCK
     if size >= _NBSS + 12:
         if _is_bulk(buffer, at, size, bulk_bytes):
             look |= BULK
         if _writes_program(buffer, at, size):
             look |= PROGRAM
     return look
+
+
+@njit(cache=True, nogil=True)
+def _is_negotiated(buffer: Buffer, at: int) -> bool:
+    """Is this an answer to SMB2's NEGOTIATE?"""
+    if read32(buffer, at + _NBSS) != _SMB2 or read16(buffer, at + 16) != 0:
+        return False
+    return read8(buffer, at + 20) & 1 == 1
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from collector.deep.clocks import may_tell_clock, read_clocks
 from collector.deep.dcerpc import read_dcerpc
 from collector.deep.fed import Fed
 from collector.deep.fields import Line
-from collector.deep.kernels import BULK, DICOM, HL7, LDAP, PROGRAM, look_at
+from collector.deep.kernels import BULK, DICOM, OWN, PROGRAM, look_at
 from collector.deep.ldap import may_be_ldap, read_ldap
 from collector.deep.memory import Memory
 from collector.deep.settings import DeepSettings
@@ -31,7 +31,7 @@ from collector.packet import Packet, Pick
 from collector.sighting_lane import Ends, ends_of, packets_of
 from collector.sightings import Sighting
 
-#: What is read here, without tshark: a quick look, then the reader.
+#: What is read here, without tshark: a quick look (the kernels' OWN comes first), then the reader.
 _OWN: Final[
     tuple[tuple[str, Callable[[bytes], bool], Callable[[Packet], Iterator[Sighting]]], ...]
 ] = (
@@ -102,7 +102,7 @@ class DeepLane:
         begun = set(keys[0][looks & DICOM != 0].tolist())
         knows = self._dicom.knows
         is_dicom = [c in begun or knows(c, w) for c, w in zip(*keys.tolist(), strict=True)]
-        is_own: NDArray[Any] = (looks & (DICOM | HL7 | LDAP) != 0) | np.array(is_dicom, bool)
+        is_own: NDArray[Any] = (looks & OWN != 0) | np.array(is_dicom, bool)
         return is_own
 
     def drain(self) -> list[Sighting]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from collector.deep.settings import DeepSettings
 
 _ROOT: Final = 0
 _WRITE_BYTES: Final = 1 << 16
+_PIPE_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 1 << 18
 _READ_PAUSE_S: Final = 0.001
 _GOODBYE_S: Final = 5.0
@@ -50,6 +53,7 @@ class Tshark:
         assert self._process.stdin and self._process.stdout
         self._input = self._process.stdin.fileno()
         os.set_blocking(self._input, False)
+        _widen(self._input)
         self._lines: list[str] = []
         self._answered = self._awaited = 0
         self._has_ended = False
@@ -166,6 +170,12 @@ def command(settings: DeepSettings) -> list[str]:
         limits += ["setpriv", f"--reuid={settings.user}", f"--regid={_group(settings.user)}",
                    "--clear-groups", "--no-new-privs", "--bounding-set=-all"]  # fmt: skip
     return [*limits, settings.program, *ARGUMENTS]
+
+
+def _widen(pipe: int) -> None:
+    """Let more wait in the pipe, so that we seldom wait for tshark; refused to some accounts."""
+    with suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _group(user: str) -> int:

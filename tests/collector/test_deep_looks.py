@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.deep.kernels import BULK, DICOM, HL7, LDAP, PROGRAM, look_at
+from collector.deep.clocks import may_tell_clock
+from collector.deep.kernels import BULK, CLOCK, DICOM, HL7, LDAP, PROGRAM, look_at
 from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.packet import Pick
 from tests.collector.feeder import packet_rows
@@ -28,6 +29,7 @@ def twin(payload: bytes) -> int:
     look |= HL7 if payload[0] == 0x0B else 0
     signed = payload[4:8] == b"\1\0\0\0" or payload[4:6] == b"\5\4"
     look |= LDAP if payload[0] == 0x30 or signed else 0
+    look |= CLOCK if may_tell_clock(payload) else 0
     look |= BULK if is_bulk(payload) else 0
     return look | (PROGRAM if writes_program(payload) else 0)
 
@@ -57,16 +59,16 @@ def writes_program(payload: bytes) -> bool:
 def writes(draw: st.DrawFn) -> bytes:
     """A request of SMB that nearly writes a program, cut anywhere."""
     head = draw(st.sampled_from(_SMB))
-    body = bytearray(draw(st.binary(min_size=120, max_size=120)))
+    body = bytearray(draw(st.binary(min_size=130, max_size=130)))
     body[:4] = b"\0" + draw(st.integers(0, 600)).to_bytes(3, "big")
     body[4:8] = head
     body[8:9] = draw(st.sampled_from([b"\x2e", b"\x2f", b"\x00"]))
-    body[16:18] = draw(st.sampled_from([b"\x08\0", b"\x09\0", b"\x05\0"]))
+    body[16:18] = draw(st.sampled_from([b"\x08\0", b"\x09\0", b"\0\0"]))
     body[20:21] = draw(st.sampled_from([b"\0", b"\1"]))
     place = draw(st.integers(60, 130))
     body[59:61] = body[70:72] = (place - 4).to_bytes(2, "little")
-    body[place : place + 2] = b"MZ"[: max(0, 120 - place)]
-    return bytes(body[: draw(st.integers(0, 120))])
+    body[place : place + 2] = b"MZ"[: max(0, 130 - place)]
+    return bytes(body[: draw(st.integers(0, 130))])
 
 
 @settings(deadline=None, max_examples=300)
