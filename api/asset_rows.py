@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from detector.hospital import Asset
 from detector.ledger_check import differs_in_mac, differs_in_name, differs_in_vlan
 from detector.store import Store
+from detector.switch_ports import PortEntry, differs_in_port, edge_ports
+
+#: The store's note of imported MAC tables.
+SWITCH_PORTS: Final = "switch_ports"
+MAX_ENTRIES: Final = 100_000
 
 #: unlisted = seen, not in the ledger · missing = in the ledger, not seen · mismatch = they differ.
 AssetVerdict = Literal["unlisted", "missing", "mismatch", "match"]
@@ -29,10 +34,29 @@ class AssetRow:
 
 def compare_assets(store: Store) -> list[AssetRow]:
     """Every address that was seen or is listed, with the difference, by address."""
-    seen = {str(asset["ip"]): asset for asset in store.seen_assets()}
+    ports = store.note(SWITCH_PORTS).get("ports", {})
+    seen = {str(asset["ip"]): _with_port(asset, ports) for asset in store.seen_assets()}
     listed = {asset.ip: asset for asset in store.ledger()}
     addresses = sorted({*seen, *listed}, key=address_order)
     return [_compare(ip, seen.get(ip), listed.get(ip)) for ip in addresses]
+
+
+def _with_port(asset: Mapping[str, Any], ports: Mapping[str, str]) -> dict[str, Any]:
+    """An imported MAC table is newer than what switches told in passing."""
+    port = ports.get(str(asset.get("mac", ""))) or str(asset.get("port", ""))
+    return {**asset, "port": port}
+
+
+def import_ports(store: Store, entries: Sequence[PortEntry]) -> dict[str, str]:
+    """Keep where each MAC hangs; tables of the same switches are replaced. By MAC: the place."""
+    told = store.note(SWITCH_PORTS)
+    switches = {entry.switch for entry in entries}
+    old = [PortEntry(*row) for row in told.get("entries", ()) if row[0] not in switches]
+    rows = [*old, *entries][-MAX_ENTRIES:]
+    ports = {mac: str(place) for mac, place in edge_ports(rows).items()}
+    kept = [[row.switch, row.port, row.mac] for row in rows]
+    store.save_note(SWITCH_PORTS, {"entries": kept, "ports": ports})
+    return ports
 
 
 def _compare(ip: str, seen: Mapping[str, Any] | None, listed: Asset | None) -> AssetRow:
@@ -47,6 +71,8 @@ def _compare(ip: str, seen: Mapping[str, Any] | None, listed: Asset | None) -> A
         differs.append("name")
     if differs_in_vlan(int(seen.get("vlan", 0)), listed):
         differs.append("vlan")
+    if differs_in_port(str(seen.get("port", "")), listed.switch_port):
+        differs.append("port")
     # A role that was taken from the ledger agrees with it by itself.
     roles = (str(seen.get("role", "unknown")), listed.role)
     if "unknown" not in roles and roles[0] != roles[1]:

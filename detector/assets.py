@@ -8,7 +8,15 @@ import numpy as np
 
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import mac_text
-from collector.sightings import Arp, Dhcp, Kerberos, NameAnnouncement, Ntlm
+from collector.sightings import (
+    Arp,
+    Dhcp,
+    Kerberos,
+    MonitorEvent,
+    NameAnnouncement,
+    Ntlm,
+    SwitchNeighbor,
+)
 from detector.asset_kernels import see_ends, see_hosts
 from detector.care import care_class
 from detector.detection import Window
@@ -16,6 +24,7 @@ from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
 
 _MOST_NAMES = 8
+_ON_A_PORT = frozenset({"new_mac", "mac_moved"})
 #: A MAC that carries more addresses than this is a router's, and names no single host.
 _ROUTER_ADDRESSES = 4
 
@@ -30,6 +39,7 @@ class AssetLog:
         self._known = 0
         self._stamp = 0
         self._mac_owners: dict[int, set[int]] = {}
+        self._ports: dict[str, str] = {}  # MAC → who told it, and the switch port
         self.turned_away = 0
 
     def __len__(self) -> int:
@@ -49,6 +59,19 @@ class AssetLog:
                     self._see(number, int(flow["first_ns"]), mac, int(flow["vlan"]))
                 see_ends(rows, numbers, is_source, traits, seen, self._next())
         self._observe_names(window)
+        self._observe_ports(window)
+
+    def _observe_ports(self, window: Window) -> None:
+        """Switches' records name the port of a MAC; who speaks LLDP or CDP names itself."""
+        for event in window.of(MonitorEvent):
+            if event.event not in _ON_A_PORT or not event.port_name or not event.mac:
+                continue
+            if event.mac in self._ports or len(self._ports) < self._most:
+                self._ports[event.mac] = f"{event.reporter_ip} {event.port_name}".strip()
+        for said in window.of(SwitchNeighbor):
+            if said.management_ip:
+                name = said.system_name[:64]
+                self._name(said.management_ip, name, said.time_ns, said.mac, said.vlan)
 
     def _next(self) -> int:
         self._stamp += 1
@@ -131,6 +154,7 @@ class AssetLog:
             "department": listed.department if listed else "",
             "is_listed": listed is not None,
             "vlan": host.vlan,
+            "port": self._ports.get(host.mac, ""),
             "first_ns": host.first_ns,
             "last_ns": host.last_ns,
         }

@@ -109,7 +109,11 @@ def _compare(view: View, row: AssetRow) -> list[Comparison]:
             t.name("role", str(seen["role"])) if "role" in seen else "",
         ),
         ("vlan", "", str(seen.get("vlan") or "")),
-        ("port", f"{listed.switch} {listed.switch_port}".strip() if listed else "", ""),
+        (
+            "port",
+            f"{listed.switch} {listed.switch_port}".strip() if listed else "",
+            seen.get("port", ""),
+        ),
     ]
     return [
         Comparison(t(f"asset.{name}"), str(left), str(right), name in row.differs)
