@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands import assets, lines, report, settings, setup
+from api.commands import assets, baseline, lines, report, settings, setup
 from api.commands.options import (
     AsJson,
     Captures,
@@ -41,6 +41,7 @@ app.add_typer(settings.data_app, name="data")
 app.add_typer(lines.app, name="lines")
 app.add_typer(assets.app, name="assets")
 app.add_typer(setup.app, name="setup")
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
 
 

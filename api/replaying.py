@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -16,12 +17,11 @@ from collector.lake import Lake
 from collector.observations import Observations
 from collector.replay import Progress, Replay
 from detector.alerts import Alert
-from detector.edges import EdgeMemory
 from detector.engine import Engine
 from detector.hospital import Hospital
-from detector.hosts import HostTable
 from detector.isolation.dependencies import LakeDependencies
 from detector.isolation.planner import Planner
+from detector.opening import EDGES_FILE, open_engine
 from detector.store import Store
 from detector.watch import Round
 
@@ -62,25 +62,23 @@ class ReplayRun:
         hospital: Hospital = self._configuration.hospital
         if store is not None:  # what people have imported and booked since
             hospital = store.hospital(hospital)
-        edges_file = folder / "edges.npz" if self._keep else None
-        hosts = HostTable(hospital, self._configuration.detector.engine.most_hosts)
-        is_known = edges_file is not None and edges_file.exists()
-        edges = EdgeMemory.load(edges_file, hosts) if edges_file and is_known else EdgeMemory()
-        engine = Engine(
-            hospital,
-            self._configuration.detectors(),
-            self._configuration.detector.engine,
-            hosts,
-            edges,
-        )
         lake = Lake(folder / "lake")
-        self._engine = engine
         self._replay = Replay(self._configuration.collecting(), on_progress)
         try:
             found: dict[str, Alert] = {}
             files = find_captures(captures)
             telemetry = self._telemetry()
             observed = self._paced(self._replay.read(files), telemetry)
+            first = next(observed, None)
+            self._engine = engine = open_engine(
+                hospital,
+                self._configuration.detectors(),
+                self._configuration.detector.engine,
+                folder if self._keep else None,
+                _begins_ns(first) if first is not None else None,
+            )
+            observed = chain([first] if first is not None else [], observed)
+            edges_file = folder / EDGES_FILE if self._keep else None
             for alerts in Round(engine, store, lake, edges_file).walk(observed):
                 found.update({a.id: a for a in alerts})
             if telemetry is not None:
@@ -183,3 +181,11 @@ class ReplayRun:
             "unreadable": [str(fault) for fault in self._replay.faults],
             "wall_s": round(wall_s, 3),
         }
+
+
+def _begins_ns(seen: Observations) -> int:
+    """The earliest event time of a stretch."""
+    times = [s.time_ns for s in seen.sightings[:1]]
+    if len(seen.flows):
+        times.append(int(seen.flows.reported_ns[0]))
+    return min(times, default=seen.watermark_ns)

@@ -13,11 +13,9 @@ from api.configuration import Configuration
 from collector.lake import Lake
 from collector.spool import SpoolReader
 from detector.alerts import Alert
-from detector.edges import EdgeMemory
-from detector.engine import Engine
 from detector.evidence import evidence_of
 from detector.following import Following, Retention
-from detector.hosts import HostTable
+from detector.opening import EDGES_FILE, open_engine
 from detector.store import Store
 from detector.watch import Round
 
@@ -44,20 +42,11 @@ def detect(configuration: Configuration) -> None:
     folder = configuration.state_dir
     store = Store(folder / "mimawari.db").open()
     hospital = store.hospital(configuration.hospital)  # what people have imported and booked since
-    hosts = HostTable(hospital, configuration.detector.engine.most_hosts)
-    edges_file = folder / "edges.npz"
-    edges = EdgeMemory.load(edges_file, hosts) if edges_file.exists() else EdgeMemory()
-    engine = Engine(
-        hospital,
-        configuration.detectors(),
-        configuration.detector.engine,
-        hosts,
-        edges,
-    )
+    engine = open_engine(hospital, configuration.detectors(), configuration.detector.engine, folder)
     most_evidence = int(configuration.collector.live.evidence_gib * _GIB)
     keeper = PacketKeeper(folder / "packets", folder / "evidence", most_evidence)
     keeper.start()
-    round_ = Round(engine, store, Lake(folder / "lake"), edges_file)
+    round_ = Round(engine, store, Lake(folder / "lake"), folder / EDGES_FILE)
     try:
         spool = SpoolReader(folder / "spool")
         live = configuration.collector.live

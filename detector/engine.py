@@ -30,6 +30,7 @@ from detector.hard_rules import is_hard
 from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.incidents import Incident, join_alerts
+from detector.memories import Kept
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
 from detector.slips import SlipLog
@@ -37,6 +38,7 @@ from detector.suppression import MARK, Suppression, covered
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
+_ROLES = "roles"
 
 
 class EngineSettings(BaseModel):
@@ -86,6 +88,7 @@ class Engine:
         self._sightings: list[tuple[int, Sighting]] = []
         self._sighted_ns = 0
         self._next_ns = 0  # start of the first window that has not been cut
+        self.remembered_until_ns = 0  # what an earlier run's memories have seen
         self._changed: dict[str, Alert] = {}
         self._joined: list[Incident] | None = None  # None: alerts changed since they were joined
         self._forgot_ns = 0
@@ -98,6 +101,18 @@ class Engine:
         """Take over what an earlier run had stored, so that work goes on where it was."""
         self.alerts.update({a.id: a for a in alerts})
         self._joined = None
+
+    def memories(self) -> dict[str, Any]:
+        """What is to outlive a restart, by name (`detector.memories`)."""
+        return {_ROLES: self._roles, **{d.id: memory for d, memory in self._detectors}}
+
+    def remember_all(self, kept: Kept) -> None:
+        """Go on with the memories of an earlier run; what did not fit is counted as a failure."""
+        self.failures.update(kept.faults)
+        self._detectors = [(d, kept.parts.get(d.id, memory)) for d, memory in self._detectors]
+        self._roles = kept.parts.get(_ROLES, self._roles)
+        self._roles.decide_again(self.hosts)
+        self.remembered_until_ns = kept.until_ns
 
     @property
     def looked_until_ns(self) -> int:

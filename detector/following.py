@@ -52,8 +52,8 @@ _FOR_LONG: Final = Retention()
 class Following:
     """Takes spool files one by one. At-least-once: what is repeated changes nothing.
 
-    Edges are saved every `edges_every_s` of event time, and at the end. What detectors remember
-    between windows begins anew after a restart, but for edges, alerts, assets and lines.
+    Edges and what detectors remember between windows are saved every `edges_every_s` of event time,
+    and at the end: what a process that was killed had seen since is seen again.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Following:
         self._edges_every_ns = edges_every_s * 1_000_000_000
         self._stored = self._position = Position(**store.note(_NOTE))
         self._last = min(self._position.looked, self._position.kept)
-        self._resume_ns = self._position.until_ns
+        self._resume_ns = max(self._position.until_ns, round_.remembered_until_ns)
         self._reached_ns = 0
         self._taken: list[tuple[int, int]] = []  # (number, watermark), not yet all in windows
         self._retention = retention

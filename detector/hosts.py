@@ -141,6 +141,18 @@ class HostTable:
             | lands * LANDING
         )
 
+    def table(self) -> NDArray[np.uint64]:
+        """(n, 2) addresses of all hosts, by number."""
+        addresses: NDArray[np.uint64] = self._addresses[: self._count].copy()
+        return addresses
+
+    def begin(self, addresses: NDArray[np.uint64]) -> bool:
+        """Give an empty table these numbers again; false if it is not empty or they do not fit."""
+        if self._count or len(addresses) > self._most + _SPARE:
+            return False
+        numbers = self._number(addresses, self._most + _SPARE)
+        return bool((numbers == np.arange(len(addresses))).all())
+
     def inside(self, numbers: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Mask of the numbers that are the hospital's own addresses."""
         mask: NDArray[np.bool_] = (self._traits[numbers] & IN_PLAN) != 0

@@ -87,6 +87,11 @@ class RoleInference:
         for number in changed:
             self._decide(window.hosts, number)
 
+    def decide_again(self, hosts: HostTable) -> None:
+        """Tell the hosts what was inferred of them, after a restart."""
+        for number in self._evidence:
+            self._decide(hosts, number)
+
     def _read_flows(self, window: Window, changed: set[int]) -> None:
         if not window.every_mark & SERVED or self._count >= _MOST_SERVERS:
             return

@@ -15,6 +15,8 @@ from detector.baselines.review import review
 from detector.baselines.snapshots import Snapshots
 from detector.engine import Engine
 from detector.hospital import Hospital
+from detector.memories import save_memories
+from detector.opening import MEMORIES_FILE
 from detector.setup.proposal import propose
 from detector.store import Store
 
@@ -81,10 +83,21 @@ class Round:
             self._lake.keep_within(oldest_ns, most_bytes)
 
     def save_edges(self) -> None:
+        """Edges and the detectors' memories; the first of a day is kept as a snapshot."""
         if self._edges_file is not None:
-            self._engine.edges.save(self._edges_file)
-            folder = self._edges_file.parent / "baselines"
-            Snapshots(folder).take(self._edges_file, self._engine.edges.now_ns)
+            engine, folder = self._engine, self._edges_file.parent
+            engine.edges.save(self._edges_file)
+            until_ns = engine.looked_until_ns or engine.remembered_until_ns
+            faults = save_memories(
+                folder / MEMORIES_FILE, engine.hosts, engine.memories(), until_ns
+            )
+            engine.failures.update(faults)
+            Snapshots(folder / "baselines").take(self._edges_file, engine.edges.now_ns)
+
+    @property
+    def remembered_until_ns(self) -> int:
+        """What was in windows before this run began, as far as detectors remember it."""
+        return self._engine.remembered_until_ns
 
     @property
     def looked_until_ns(self) -> int:

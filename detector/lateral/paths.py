@@ -292,6 +292,8 @@ class Paths(Detector):
         host = window.hosts.get(root)
         if len(edges) < self.tree_edges or host.role in _RELAYS:
             return
+        if all(e.app == "dcerpc" and e.source == root for e in edges):
+            return  # a tool's round from one host: `remote_calls` tells it, as one
         yield Finding(
             source=host.ip,
             targets=tuple(window.hosts.ip(n) for n in list(reached)[1:]),

@@ -14,6 +14,7 @@ from collector.sightings import Dcerpc, Ntlm, Smb
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
+from detector.lateral.rounds import Rounds
 from detector.lateral.rpc_rules import (
     ACTIVATOR,
     ATSVC,
@@ -81,7 +82,7 @@ class _Memory:
     coerced: dict[str, tuple[int, str]] = field(default_factory=dict)  # host → (when, by whom)
     managers: dict[str, dict[str, int]] = field(default_factory=dict)  # source → target → when
     notified: dict[str, set[str]] = field(default_factory=dict)  # print server → its clients
-    rounds: OrderedDict[tuple[str, str], dict[str, int]] = field(default_factory=OrderedDict)
+    rounds: Rounds = field(default_factory=Rounds)
 
 
 class RemoteCalls(Detector):
@@ -96,9 +97,11 @@ class RemoteCalls(Detector):
     Why it matters: it is the trade of hands-on intruders between the first foothold and the
     encryption; most of these calls have no everyday use between a hospital's clients.
 
-    False alarms: asset management and software distribution, backup agents, print servers (change
-    notices), domain controllers among themselves (known by role). An edge that a person approved
-    counts three tenths, except for what is never right. SMB3 encryption hides the calls; then only
+    False alarms: asset management and software distribution (what one host does to four others
+    and more is one alert for as long as it goes on; judge it once, and only a day that reaches
+    thrice as many is told anew), backup agents, print servers (change notices), domain controllers
+    among themselves (known by role). An edge that a person approved counts three tenths, except for
+    what is never right. SMB3 encryption hides the calls; then only
     the connections remain (see `admin_edge`).
     """
 
@@ -178,18 +181,6 @@ class RemoteCalls(Detector):
         many = len(memory.notified.get(ip, ())) >= _PRINT_CLIENTS
         return many and window.hosts.at(ip).role != "domain_controller"
 
-    def _round(
-        self, memory: _Memory, source: str, variant: str, target: str, now: int
-    ) -> list[str]:
-        """Whom this source did the same to within a week, the present target first."""
-        done = memory.rounds.setdefault((source, variant), {})
-        done[target] = now
-        for old in [t for t, when in done.items() if now - when > 7 * 86_400_000_000_000]:
-            del done[old]
-        while len(memory.rounds) > 20_000:
-            memory.rounds.popitem(last=False)
-        return [target, *(t for t in done if t != target)]
-
     def _relays(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         """A host that was just made to log on somewhere does so."""
         for logon in window.of(Ntlm):
@@ -260,16 +251,21 @@ class RemoteCalls(Detector):
                 targets = self._managers(memory, pair, calls.last_ns)
                 score = min(70.0, score + 25 * (len(targets) - 1))
             key = source if rule.variant == "service_manager" else target
+            first_ns = calls.first_ns
             if rule.executes or rule.variant in ("registry", "service_stop"):
-                reached = self._round(memory, source, rule.variant, target, calls.last_ns)
-                if len(reached) >= self.round_targets:  # one tool on its round is one alert a day
-                    key, targets = source, tuple(reached[:100])
+                turn = memory.rounds.note(source, rule.variant, target, calls.last_ns)
+                if len(turn.targets) >= self.round_targets:  # one tool on its round is one alert
+                    key, targets = source, tuple(turn.reached[:100])
+                    if turn.is_burst:
+                        key += " burst"
+                    else:
+                        first_ns = min(first_ns, turn.began_ns)
             yield Finding(
                 source=source,
                 targets=targets,
                 score=score,
                 confidence=0.95,
-                first_ns=calls.first_ns,
+                first_ns=first_ns,
                 last_ns=calls.last_ns,
                 facts={
                     "calls": list(calls.names),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from detector.lateral.calls import (
     share_of,
     tool_of,
 )
+from detector.lateral.rounds import Rounds
 from detector.words import Text, Wording
 
 _NEXT_STEP = Text(
@@ -94,6 +96,12 @@ _SHARE_WORDS = {
 }
 
 
+@dataclass
+class _Memory:
+    opened: dict[str, dict[str, int]] = field(default_factory=dict)  # source → target → when
+    rounds: Rounds = field(default_factory=Rounds)
+
+
 class AdminShares(Detector):
     """A host writes files to another's administrative share, or leaves a tool's own names.
 
@@ -116,8 +124,8 @@ class AdminShares(Detector):
     round_targets: int = Field(default=4, ge=2, description="targets in a week told as one alert")
     many_hosts: int = Field(default=3, ge=2, description="hosts opened in an hour that tell")
 
-    def remember(self) -> dict[str, dict[str, int]]:
-        return {}  # source → target → when its administrative share was opened
+    def remember(self) -> _Memory:
+        return _Memory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         seen: dict[tuple[str, str, str, str, str], Calls] = {}
@@ -132,33 +140,24 @@ class AdminShares(Detector):
             if is_tree_connect(smb) and is_admin_share(smb):
                 yield from self._opened(window, memory, smb)
         for (source, target, variant, share, tool), calls in seen.items():
-            reached = self._reached(memory, source, variant, target, calls.last_ns)
-            is_round = len(reached) >= self.round_targets
+            turn = memory.rounds.note(source, variant, target, calls.last_ns)
+            is_round = len(turn.targets) >= self.round_targets
+            is_old = is_round and not turn.is_burst
             techniques = {"write": ("T1021.002",), "tool": ("T1021.002", "T1569.002", "T1570")}
             yield Finding(
                 source=source,
-                targets=tuple(reached) if is_round else (target,),
+                targets=tuple(turn.reached[:100]) if is_round else (target,),
                 score=self._score(window, source, target, variant, calls),
                 confidence=0.95,
-                first_ns=calls.first_ns,
+                first_ns=min(calls.first_ns, turn.began_ns) if is_old else calls.first_ns,
                 last_ns=calls.last_ns,
                 facts={"share": share, "files": list(calls.names), "tool": tool},
                 variant=variant,
-                key=source if is_round else "",
+                key=(source if is_old else f"{source} burst") if is_round else "",
                 techniques=techniques.get(variant, ("T1570", "T1021.002")),
                 app="smb",
                 flows=calls.flows(),
             )
-
-    def _reached(
-        self, memory: dict[str, dict[str, int]], source: str, variant: str, target: str, now: int
-    ) -> list[str]:
-        """Whom this source wrote to alike within a week: a tool on its round is one alert a day."""
-        done = memory.setdefault(f"{source} {variant}", {})
-        done[target] = now
-        for old in [t for t, when in done.items() if now - when > 7 * 86_400_000_000_000]:
-            del done[old]
-        return [target, *(t for t in done if t != target)][:100]
 
     def _variant(self, smb: Smb) -> str:
         if not is_admin_share(smb) or not is_write(smb):
@@ -174,15 +173,14 @@ class AdminShares(Detector):
             return score * 0.7
         return score
 
-    def _opened(
-        self, window: Window, memory: dict[str, dict[str, int]], smb: Smb
-    ) -> Iterator[Finding]:
-        if len(memory) > 10_000:
-            memory.clear()
-        opened = memory.setdefault(smb.ip, {})
+    def _opened(self, window: Window, memory: _Memory, smb: Smb) -> Iterator[Finding]:
+        if len(memory.opened) > 10_000:
+            memory.opened.clear()
+        opened = memory.opened.setdefault(smb.ip, {})
         opened[smb.peer_ip] = smb.time_ns
         recent = {t: w for t, w in opened.items() if smb.time_ns - w <= 3_600_000_000_000}
-        memory[smb.ip] = recent
+        memory.opened[smb.ip] = recent
+        turn = memory.rounds.note(smb.ip, "many", smb.peer_ip, smb.time_ns)
         role = window.hosts.at(smb.ip).role
         if len(recent) < self.many_hosts or role in ("admin", "wsus", "backup", "scanner"):
             return
@@ -193,11 +191,11 @@ class AdminShares(Detector):
             targets=tuple(recent),
             score=min(85.0, 65 + 3 * (len(recent) - self.many_hosts)),
             confidence=0.8,
-            first_ns=min(recent.values()),
+            first_ns=min(recent.values()) if turn.is_burst else turn.began_ns,
             last_ns=smb.time_ns,
             facts={"count": len(recent)},
             variant="many",
-            key=smb.ip,
+            key=f"{smb.ip} burst" if turn.is_burst else smb.ip,
             techniques=("T1021.002", "T1570"),
             app="smb",
             flows=calls.flows(),
