@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from collector.decoders.decoder import seen
@@ -31,6 +32,9 @@ _COMMAND_START: Final = b"\0\0\0\0\4\0\0\0"
 _LONGEST: Final = 1024
 _LONGEST_ASSOCIATION: Final = 0x100000
 _CONNECTIONS: Final = 4096
+_DESCRIPTIONS: Final = 256
+#: MSH-3 to 6 and MSH-9; the first field is the sign between all of them.
+_MSH: Final = (2, 3, 4, 5, 8)
 _MLLP_START: Final = b"\x0bMSH"
 
 
@@ -117,15 +121,22 @@ def _told(packet: Packet, data: bytes) -> tuple[list[Dicom], bytes]:
 
 
 def _association(packet: Packet, data: bytes) -> Dicom:
-    uid, name, classes = _items(data[74:], 0)
+    implementation, sop_class = _described(data[74:])
     return Dicom(
         **seen(packet),
         message=_ASSOCIATIONS[data[0]],
         called_ae=_title(data[10:26]),
         calling_ae=_title(data[26:42]),
-        implementation=" ".join(part for part in (uid, name) if part),
-        sop_class=classes[0] if classes else "",
+        implementation=implementation,
+        sop_class=sop_class,
     )
+
+
+@lru_cache(_DESCRIPTIONS)
+def _described(items: bytes) -> tuple[str, str]:
+    """Implementation and first class; a machine says the same in each of its associations."""
+    uid, name, classes = _items(items, 0)
+    return " ".join(part for part in (uid, name) if part), classes[0] if classes else ""
 
 
 def _title(raw: bytes) -> str:
@@ -184,12 +195,12 @@ def read_hl7(packet: Packet) -> Iterator[Hl7]:
     head = packet.payload[1:1025].split(b"\r", 1)[0]
     fields = head.split(head[3:4])
     if len(fields) >= 9:
-        texts = [readable(field, 64) for field in fields]
+        texts = [readable(fields[place], 64) for place in _MSH]
         yield Hl7(
             **seen(packet),
-            sending_application=texts[2],
-            sending_facility=texts[3],
-            receiving_application=texts[4],
-            receiving_facility=texts[5],
-            message_type=texts[8],
+            sending_application=texts[0],
+            sending_facility=texts[1],
+            receiving_application=texts[2],
+            receiving_facility=texts[3],
+            message_type=texts[4],
         )
