@@ -1,11 +1,12 @@
 """How fast the detector alone is, over a hospital's days of flows.
 
-    python -m bench.speed_detection [--hosts N …] [--days D] [--profile]
+    python -m bench.speed_detection [--hosts N …] [--days D] [--costs] [--profile]
 
 Flows are made by `bench.hospital_flows` an hour at a time (not counted) and fed to the engine with
 all detectors. Each size runs in a process of its own; the table shows flows, windows, flows a
 second of wall and of processor time, and the greatest resident memory. Without --hosts it measures
-1,150 hosts, and 10,000 for a tenth of the days, with 870 flows a host and day.
+1,150 hosts, and 10,000 for a tenth of the days, with 870 flows a host and day. --costs adds what
+each detector took of the processor.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from api.configuration import Configuration
 from bench.hospital_flows import hospital, hours_of_flows
 from collector.observations import CollectorHealth, Observations
+from detector.alerts import Alert
+from detector.detection import Detector, Window
 from detector.edges import EdgeMemory
 from detector.engine import Engine
 from detector.hosts import HostTable
@@ -35,10 +41,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=int, nargs="*", default=[])
     parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--costs", action="store_true")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args()
     if len(asked.hosts) == 1:
-        measure(asked.hosts[0], asked.days, asked.profile)
+        measure(asked.hosts[0], asked.days, asked.profile, asked.costs)
         return 0
     for hosts in asked.hosts or [1150, 10_000]:
         days = asked.days if hosts < 5000 else max(1, asked.days // 10)
@@ -48,12 +55,26 @@ def main() -> int:
     return 0
 
 
-def measure(hosts: int, days: int, is_profiled: bool = False) -> None:
+class CostedEngine(Engine):
+    """An engine that notes what each detector takes of the processor."""
+
+    costs_s: Counter[str] = Counter()
+    windows: Counter[str] = Counter()
+
+    def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
+        began = time.thread_time()
+        alerts = list(super()._ask(detector, memory, window))
+        self.costs_s[detector.id] += time.thread_time() - began
+        self.windows[detector.id] += 1
+        return iter(alerts)
+
+
+def measure(hosts: int, days: int, is_profiled: bool = False, is_costed: bool = False) -> None:
     """Feed the days and print one line."""
     plan = hospital(hosts)
     configuration = Configuration.model_validate({})
     table = HostTable(plan)
-    engine = Engine(
+    engine = (CostedEngine if is_costed else Engine)(
         plan, configuration.detectors(), configuration.detector.engine, table, EdgeMemory()
     )
     gc.disable()
@@ -78,6 +99,12 @@ def measure(hosts: int, days: int, is_profiled: bool = False) -> None:
         f" {megabytes:5.0f} MB, {len(engine.edges):,} edges, {len(engine.alerts)} alerts",
         flush=True,
     )
+    if isinstance(engine, CostedEngine):
+        for name, cost_s in engine.costs_s.most_common():
+            shown = engine.windows[name]
+            print(
+                f"  {name:20} {cost_s:7.2f} s, {shown:7,} windows, {cost_s / shown * 1e6:7.0f} µs"
+            )
     for fault, count in engine.failures.items():
         print(f"  FAILED {count} times: {fault}")
     if is_profiled:

@@ -22,6 +22,7 @@ from detector.hospital import RegisteredLine
 from detector.landing import allowed_rows, is_endpoint, line_networks, networks_of, vendor_networks
 from detector.lines.outside_names import OutsideNames
 from detector.lines.register_match import is_in_hours, nearest_booking
+from detector.window_kernels import VENDOR
 
 S: Final = 1_000_000_000
 IDLE_NS: Final = 1800 * S  # a job ends when half an hour has passed without a sign of it
@@ -163,8 +164,8 @@ class SlipLog:
             if window.start_ns - job.last_ns > IDLE_NS:
                 self._changed[line_id + str(job.first_ns)] = job.slip(is_open=False)
                 del self._jobs[line_id]
-        if not len(window.flows):
-            return
+        if not window.every_mark & VENDOR:
+            return  # no flow has an end where a line lands
         numbers = np.unique(np.concatenate([window.source, window.destination]))
         addresses = window.hosts.addresses(numbers)
         source = np.searchsorted(numbers, window.source)

@@ -19,10 +19,12 @@ from detector.lateral.calls import flow_of, is_write
 from detector.lateral.contacts import flow_keys, texts
 
 _S: Final = 1_000_000_000
-_PRINTER_PORTS: Final = np.array([9100, 515, 631], np.uint16)
+_IS_PRINTER_PORT: Final = np.isin(np.arange(1 << 16), [9100, 515, 631])
 _SMB, _PRINTER = APP_CODE["smb"], APP_CODE["printer"]
 #: Consoles of backup and virtual machines: Veeam, vSphere, Hyper-V by WinRM, NetBackup, Arcserve.
-_BACKUP_PORTS: Final = np.array([9392, 9401, 9419, 902, 5985, 5986, 13724, 1556, 8014, 3389, 22])
+_IS_BACKUP_PORT: Final = np.isin(
+    np.arange(1 << 16), [9392, 9401, 9419, 902, 5985, 5986, 13724, 1556, 8014, 3389, 22]
+)
 #: Who writes to many servers by trade.
 _WRITERS: Final = frozenset(
     {"backup", "wsus", "scanner", "file_server", "domain_controller", "admin"}
@@ -75,13 +77,14 @@ class MassEffect(Detector):
             yield from self._rewriting(window, np.flatnonzero(is_smb))
         if window.edges.active_days < 3:
             return
-        printing = (flows.app == _PRINTER) | np.isin(flows.destination_port, _PRINTER_PORTS)
+        ports = flows.destination_port
+        printing = (flows.app == _PRINTER) | _IS_PRINTER_PORT[ports]
         printing &= (flows.protocol == 6) & (flows.reply_packets > 0)
         if printing.any():
             yield from self._printers(window, memory, np.flatnonzero(printing))
-        console = np.isin(flows.destination_port, _BACKUP_PORTS) & (flows.protocol == 6)
-        console &= flows.reply_bytes > 1000
+        console = _IS_BACKUP_PORT[ports]
         if console.any():
+            console &= (flows.protocol == 6) & (flows.reply_bytes > 1000)
             yield from self._backups(window, np.flatnonzero(console))
 
     def _printers(

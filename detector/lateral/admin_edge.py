@@ -144,10 +144,12 @@ class AdminEdge(Detector):
         ours, theirs = inside_flags(window)
         chosen &= theirs | (~ours & ~theirs)
         rows = np.flatnonzero(chosen)
+        if not len(rows):
+            return
         service = np.where(by_port[rows], APP_CODE["winrm"], flows.app[rows])
         ends = (window.source[rows], window.destination[rows])
         told = window.edges.knows(*ends, service)
-        told |= window.edges.knows(*ends, service_of(flows)[rows])
+        told |= window.edges.knows(*ends, service_of(flows.take(rows)))
         groups: dict[tuple[int, int, int], list[int]] = {}
         for row, app in zip(rows[~told].tolist(), service[~told].tolist(), strict=True):
             key = (int(window.source[row]), int(window.destination[row]), int(app))

@@ -75,6 +75,8 @@ class CallBack(Detector):
             memory.popitem(last=False)
         flows = window.flows
         odd = (flows.app == APP_CODE["ldap"]) & (flows.protocol == 6) & (flows.reply_packets > 0)
+        if not odd.any():
+            return
         odd &= ~np.isin(flows.destination_port, _DIRECTORY_PORTS) & (flows.part == 0)
         odd &= ~np.isin(flows.source_port, _DIRECTORY_PORTS)  # a capture that began in the middle
         for row in np.flatnonzero(odd).tolist():

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from collector.apps import APP_CODE, APPS
 from collector.sightings import Kerberos, Ntlm, Sighting, Smb
-from detector.addresses import inside_flags
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
 from detector.lateral.contacts import flow_keys
+from detector.window_kernels import OURS, THEIRS
 from detector.words import Text, Wording
 
 _KRB_UNKNOWN, _KRB_REVOKED, _KRB_PREAUTH_FAILED = 6, 18, 24
@@ -28,6 +28,9 @@ _SESSIONS: Final = (
     ("winrm", 9000), ("mssql", 4000), ("mysql", 2000), ("postgres", 2000), ("smtp", 3000),
     ("imap", 6000), ("pop3", 3000),
 )  # fmt: skip
+#: The same by application code; below 0 where a session tells nothing.
+_MOST_BYTES: Final = np.full(1 << 16, -1, np.int64)
+_MOST_BYTES[[APP_CODE[app] for app, _ in _SESSIONS]] = [most for _, most in _SESSIONS]
 
 _NEXT_STEP = Text(
     ja="情報システム担当は {target} の認証ログで成功したログオンがないか確認し、"
@@ -194,13 +197,13 @@ class PasswordGuessing(Detector):
 
     def _short_sessions(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         flows = window.flows
-        ours, theirs = inside_flags(window)
-        chosen = np.zeros(len(flows), bool)
-        for app, most in _SESSIONS:
-            chosen |= (flows.app == APP_CODE[app]) & (flows.reply_bytes <= most)
-        chosen &= (flows.reply_packets >= 5) & (flows.part == 0) & (ours | theirs)
-        chosen &= flows.last_ns - flows.first_ns <= 60_000_000_000
+        chosen = (flows.reply_bytes <= _MOST_BYTES[flows.app]) & (flows.reply_packets >= 5)
         rows = np.flatnonzero(chosen)
+        if not len(rows):
+            return
+        chosen = (flows.part[rows] == 0) & (window.marks[rows] & (OURS | THEIRS) != 0)
+        chosen &= flows.last_ns[rows] - flows.first_ns[rows] <= 60_000_000_000
+        rows = rows[chosen]
         ends = (window.destination[rows], window.source[rows])
         order = np.lexsort((flows.first_ns[rows], flows.app[rows], *ends))
         rows = rows[order]

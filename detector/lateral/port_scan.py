@@ -136,10 +136,11 @@ class PortScan(Detector):
         """Failures; and answers where failures have gathered: most pairs have none."""
         pairs = _pairs(window, rows)
         failed: NDArray[np.bool_] = (window.marks[rows] & 3) == FAILED
-        failing, counts = np.unique(pairs[failed], return_counts=True)
-        suspects = memory.ports.count(pairs) >= 5
-        if (counts >= 5).any():
-            suspects |= np.isin(pairs, failing[counts >= 5])
+        suspects: NDArray[np.bool_] = memory.ports.count(pairs) >= 5
+        if int(failed.sum()) >= 5:
+            failing, counts = np.unique(pairs[failed], return_counts=True)
+            if (counts >= 5).any():
+                suspects |= np.isin(pairs, failing[counts >= 5])
         return failed | suspects
 
     def _note(

@@ -11,12 +11,11 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from detector.addresses import inside_flags
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS, service_of
-from detector.lateral.contacts import FAILED, flow_keys, outcomes, texts
+from detector.lateral.contacts import FAILED, flow_keys, texts
 from detector.services import service_name
-from detector.window_kernels import TO_ONE
+from detector.window_kernels import THEIRS, TO_ONE
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
@@ -108,15 +107,15 @@ class Spread(Detector):
         flows = window.flows
         if len(flows) == 0 or window.edges.active_days < self.cold_days:
             return
-        service = service_of(flows)
-        known = window.edges.knows(window.source, window.destination, service)
-        if known.all():
-            return
-        _, theirs = inside_flags(window)
-        chosen = ~known & theirs & (window.marks & TO_ONE != 0)
-        outcome = outcomes(flows)
+        outcome = window.marks & 3
+        chosen = window.marks & (THEIRS | TO_ONE) == THEIRS | TO_ONE
         chosen &= (outcome == FAILED) | (flows.reply_packets > 0)
         rows = np.flatnonzero(chosen)
+        service = service_of(flows)
+        ends = (window.source[rows], window.destination[rows])
+        rows = rows[~window.edges.knows(*ends, service[rows])]
+        if not len(rows):
+            return
         touched: dict[tuple[int, int], list[int]] = {}
         for row in rows.tolist():
             key = (int(window.source[row]), int(service[row]))

@@ -44,11 +44,15 @@ class Identities:
 
 def find_identities(window: Window, around: Surroundings, identities: Identities) -> Iterator[Clue]:
     """Hints: a maker says what a device may be, never what it does; the stick's MAC is proof."""
-    listed = _listed_macs(window.hospital)
+    listed: frozenset[str] | None = None  # made once somebody new speaks
     has_plan = bool(window.hospital.segments)  # without one, any maker of routers may be proper
     for mac, time_ns in _speaking_macs(window, identities):
-        if mac in listed or not identities.is_new(mac):
+        if mac in identities.seen:
             continue
+        listed = listed if listed is not None else _listed_macs(window.hospital)
+        if mac in listed:
+            continue
+        identities.is_new(mac)
         if mac in _STICKS:
             yield _stick(mac, time_ns, window, around)
             continue
@@ -56,7 +60,10 @@ def find_identities(window: Window, around: Surroundings, identities: Identities
         if maker is not None and not around.is_router(mac, window.hospital):
             yield _modem(mac, maker.vendor, maker.kind, time_ns, window, around)
     for dhcp in window.of(Dhcp) if has_plan else ():
-        if dhcp.message not in ("discover", "request") or dhcp.client_mac in listed:
+        if dhcp.message not in ("discover", "request"):
+            continue
+        listed = listed if listed is not None else _listed_macs(window.hospital)
+        if dhcp.client_mac in listed:
             continue
         sign = dhcp.host_name if _PHONE_NAME.match(dhcp.host_name) else ""
         sign = sign or (dhcp.vendor_class if dhcp.vendor_class.startswith("android-dhcp") else "")

@@ -15,45 +15,54 @@ from detector.lines.addresses import INSIDE, PUBLIC
 INTERNAL, ATTEMPTS, PROXY, UPDATES, TIME, HALF_SEEN, WHOLE, RESOLVED, UNUSED = range(9)
 #: Habits that one flow can show at once, at most.
 HABITS_A_FLOW: Final = 4
+#: Host without a row yet.
+NO_ROW: Final = -1
 _ACK = 16
 
 
 @njit(cache=True, nogil=True)
-def find_habits(
-    rows: Any, source: Any, destination: Any, bits: Any, http_proxy: int, ntp: int, hosts: Any,
-    kinds: Any,
+def count_habits(
+    rows: Any, source: Any, destination: Any, bits: Any, http_proxy: int, ntp: int, row_of: Any,
+    today: Any, hosts: Any, kinds: Any,
 ) -> int:  # pragma: no cover - compiled  # fmt: skip
-    """Write source and habit of each flow of an inside host; returns how many were written."""
+    """Add the habits that flows of inside hosts show to `today`, by `row_of` the host's number.
+
+    Those of hosts without a row are written to `hosts` and `kinds`; returns how many.
+    """
     count = 0
     for at in range(len(rows)):
-        row = rows[at]
-        if bits[source[at]] & INSIDE == 0 or row.part != 0:
+        row, number = rows[at], source[at]
+        if bits[number] & INSIDE == 0 or row.part != 0:
             continue
         to_inside = bits[destination[at]] & INSIDE != 0
         answered, is_tcp = row.reply_packets > 0, row.protocol == 6
         is_whole = row.one_way == 0 and row.sampling <= 1
         # An exporter sees one direction by design, so only packets tell of half-seen talks.
         carried = is_whole and row.source_mac != 0 and is_tcp and row.flags & _ACK != 0
+        place = row_of[number]
         if to_inside and (answered or not is_whole):
-            hosts[count], kinds[count] = source[at], INTERNAL
-            count += 1
+            count = _add(place, number, INTERNAL, today, hosts, kinds, count)
         if bits[destination[at]] & PUBLIC != 0 and not answered and row.packets <= 6:
-            hosts[count], kinds[count] = source[at], ATTEMPTS
-            count += 1
+            count = _add(place, number, ATTEMPTS, today, hosts, kinds, count)
         if to_inside and answered:
-            is_update = is_tcp and (row.destination_port == 8530 or row.destination_port == 8531)
-            kind = -1
             if row.app == http_proxy:
-                kind = PROXY
+                count = _add(place, number, PROXY, today, hosts, kinds, count)
             elif row.app == ntp:
-                kind = TIME
-            if kind >= 0:
-                hosts[count], kinds[count] = source[at], kind
-                count += 1
-            if is_update:
-                hosts[count], kinds[count] = source[at], UPDATES
-                count += 1
+                count = _add(place, number, TIME, today, hosts, kinds, count)
+            if is_tcp and (row.destination_port == 8530 or row.destination_port == 8531):
+                count = _add(place, number, UPDATES, today, hosts, kinds, count)
         if carried and (answered or row.packets >= 5):
-            hosts[count], kinds[count] = source[at], WHOLE if answered else HALF_SEEN
-            count += 1
+            kind = WHOLE if answered else HALF_SEEN
+            count = _add(place, number, kind, today, hosts, kinds, count)
     return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(
+    place: Any, number: Any, kind: int, today: Any, hosts: Any, kinds: Any, count: int
+) -> int:  # pragma: no cover - compiled
+    if place != NO_ROW:
+        today[place, kind] += 1
+        return count
+    hosts[count], kinds[count] = number, kind
+    return count + 1

@@ -20,9 +20,10 @@ from detector.lines.habit_kernels import (
     ATTEMPTS,
     HABITS_A_FLOW,
     INTERNAL,
+    NO_ROW,
     RESOLVED,
     UNUSED,
-    find_habits,
+    count_habits,
 )
 
 DAYS: Final = 14
@@ -46,6 +47,8 @@ class Habits:
     """Counts a local day, by host; fourteen active days are kept of each."""
 
     row_of: dict[int, int] = field(default_factory=dict)  # host number → row
+    #: The same by host number, NO_ROW for the others.
+    rows_by_number: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     today: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((64, KINDS), np.uint32))
     past: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((64, DAYS, KINDS), np.uint32))
     known_days: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(64, np.uint8))
@@ -79,36 +82,33 @@ class Habits:
             self.day = self.local_day(window)
         if self.local_day(window) > self.day:
             return
+        self._make_room(len(bits))
         rows = window.flows.rows.view(OUTPUT_DTYPE)
         hosts = np.empty(len(rows) * HABITS_A_FLOW, np.uint32)
         kinds = np.empty(len(rows) * HABITS_A_FLOW, np.uint8)
-        told = find_habits(
-            rows, window.source, window.destination, bits, _HTTP_PROXY, _NTP, hosts, kinds
-        )
-        places, counts = np.unique(
-            hosts[:told].astype(np.int64) << 8 | kinds[:told], return_counts=True
-        )
-        self._add_all(places >> 8, places & 0xFF, counts.astype(np.uint32))
-        went = window.flows.reply_packets > 0
-        went &= bits[window.destination] & PUBLIC != 0
-        self._count_names(window, bits, went)
+        told = count_habits(
+            rows, window.source, window.destination, bits, _HTTP_PROXY, _NTP, self.rows_by_number,
+            self.today, hosts, kinds,
+        )  # fmt: skip
+        if told:
+            places = hosts[:told].astype(np.int64) << 8 | kinds[:told]
+            unique, counts = np.unique(places, return_counts=True)
+            for place, count in zip(unique.tolist(), counts.tolist(), strict=True):
+                self._add(place >> 8, place & 0xFF, count)
+        self._count_names(window, bits)
 
-    def _add_all(
-        self, numbers: NDArray[np.int64], kinds: NDArray[np.int64], counts: NDArray[np.uint32]
-    ) -> None:
-        """The same as `_add` for many, each (host, kind) once."""
-        rows = np.array([self.row_of.get(n, -1) for n in numbers.tolist()], np.int64)
-        for at in np.flatnonzero(rows < 0).tolist():
-            self._add(int(numbers[at]), int(kinds[at]), int(counts[at]))
-        known = rows >= 0
-        self.today[rows[known], kinds[known]] += counts[known]
+    def _make_room(self, hosts: int) -> None:
+        if len(self.rows_by_number) < hosts:
+            grown = np.full(2 * hosts, NO_ROW, np.int32)
+            grown[: len(self.rows_by_number)] = self.rows_by_number
+            self.rows_by_number = grown
 
-    def _count_names(
-        self, window: Window, bits: NDArray[np.uint8], went: NDArray[np.bool_]
-    ) -> None:
+    def _count_names(self, window: Window, bits: NDArray[np.uint8]) -> None:
         """Public names a host was told, and whether it went there over this LAN in time."""
         hosts = window.hosts
-        if self.told and went.any():
+        if self.told:
+            went = window.flows.reply_packets > 0
+            went &= bits[window.destination] & PUBLIC != 0
             for row in np.flatnonzero(went)[:5000].tolist():
                 place = (hosts.ip(int(window.source[row])), hosts.ip(int(window.destination[row])))
                 self.told.pop(place, None)
@@ -140,6 +140,8 @@ class Habits:
             if row >= MAX_HOSTS:
                 return
             self.row_of[number] = row
+            self._make_room(number + 1)
+            self.rows_by_number[number] = row
             if row >= len(self.today):
                 self.today = np.concatenate([self.today, np.zeros_like(self.today)])
                 self.past = np.concatenate([self.past, np.zeros_like(self.past)])

@@ -84,22 +84,26 @@ class IcmpTunnel(Detector):
         return IcmpMemory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        flows = window.flows
+        named = window.flows.app == APP_CODE["icmp_tunnel"]
+        rows = np.flatnonzero(named | (window.marks & ICMP != 0))
+        if not len(rows):
+            return
+        flows, named = window.flows.take(rows), named[rows]
         kind = flows.source_port
         chosen = (flows.protocol == 1) & ((kind == _ECHO) | (kind == _ECHO_REPLY))
         chosen |= (flows.protocol == 58) & ((kind == _ECHO6) | (kind == _ECHO6_REPLY))
-        named = flows.app == APP_CODE["icmp_tunnel"]
         # An exporter's records carry no TTL, and count one direction until another moment.
         is_whole = (flows.sampling <= 1) & (flows.one_way == 0) & (flows.ttl_max > 0)
         chosen = (chosen & is_whole) | named
         kinds = memory.kinds.of(window.hosts, window.hospital)
-        chosen &= (kinds[window.destination] & SPECIAL) == 0
+        chosen &= (kinds[window.destination[rows]] & SPECIAL) == 0
         touched: dict[tuple[int, int], tuple[Echoes, int]] = {}
-        for at in np.flatnonzero(chosen).tolist():
+        is_named = set(rows[named].tolist())
+        for at in rows[chosen].tolist():
             pair, echoes = _count(window, at, memory)
             touched[pair] = (echoes, at)
         for echoes, at in touched.values():
-            if self._is_tunnel(echoes) or named[at]:
+            if self._is_tunnel(echoes) or at in is_named:
                 yield _finding(window, at, echoes, memory)
 
     def _is_tunnel(self, echoes: Echoes) -> bool:

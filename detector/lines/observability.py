@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import Arp, Dhcp, NameAnnouncement
 from detector.detection import Window
+from detector.lines.speaker_kernels import see_vlans
 from detector.words import Text
 
+_KINDS: Final = ("broadcast_ns", "unicast_ns", "flow_ns")  # in the order of `see_vlans`
 MAX_VLANS: Final = 4096
 _DAY_NS: Final = 86_400_000_000_000
 
@@ -53,18 +57,17 @@ class Observability:
     """By VLAN; a flow without MACs is an exporter's, one with unicast MACs a mirror port's."""
 
     vlans: dict[int, Sight] = field(default_factory=dict)
+    #: What the pass over a window writes into: kind << 16 | VLAN.
+    _is_seen: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(3 << 16, bool))
+    _seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3 << 16, np.int64))
 
     def observe(self, window: Window) -> None:
         flows = window.flows
         if len(flows):
-            is_group = (flows.destination_mac >> np.uint64(40)) & np.uint64(1) == 1
-            no_mac = (flows.source_mac == 0) & (flows.destination_mac == 0)
-            unicast = ~is_group & ~no_mac & (flows.destination_mac != 0)
-            for name, mask in (
-                ("broadcast_ns", is_group), ("unicast_ns", unicast), ("flow_ns", no_mac)
-            ):  # fmt: skip
-                for vlan in np.unique(flows.vlan[mask]).tolist():
-                    self._note(vlan, name, window.end_ns)
+            count = see_vlans(flows.rows.view(OUTPUT_DTYPE), self._is_seen, self._seen)
+            for code in sorted(self._seen[:count].tolist()):
+                self._note(code & 0xFFFF, _KINDS[code >> 16], window.end_ns)
+            self._is_seen[self._seen[:count]] = False
         for kind in (Arp, Dhcp, NameAnnouncement):
             for vlan in {s.vlan for s in window.of(kind)}:
                 self._note(vlan, "broadcast_ns", window.end_ns)

@@ -67,3 +67,28 @@ def hear(
         others[count] = at
         count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def see_vlans(rows: Any, is_seen: Any, seen: Any) -> int:  # pragma: no cover - compiled
+    """Write kind << 16 | VLAN of the flows, each once; kinds: 0 to a group, 1 unicast, 2 no MAC.
+
+    `is_seen` must be clear by code; returns how many were written.
+    """
+    count = 0
+    for at in range(len(rows)):
+        row = rows[at]
+        if row.destination_mac >> np.uint64(40) & np.uint64(1):
+            kind = 0
+        elif row.destination_mac != 0:
+            kind = 1
+        elif row.source_mac == 0:
+            kind = 2
+        else:
+            continue
+        code = kind << 16 | row.vlan
+        if not is_seen[code]:
+            is_seen[code] = True
+            seen[count] = code
+            count += 1
+    return count

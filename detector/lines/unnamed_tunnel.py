@@ -24,6 +24,7 @@ from detector.words import Text, Wording
 S: Final = 1_000_000_000
 MAX_CHAINS: Final = 20_000
 MAX_PLACES: Final = 50_000
+MAX_NOTED: Final = 1_000_000
 MAX_PARTS: Final = 1440  # a day of minutes
 MAX_A_WINDOW: Final = 500
 #: A record this long is a part of a long connection, or one that an exporter tells in whole.
@@ -33,6 +34,7 @@ SMALL: Final = 160  # bytes a packet: a keep-alive, a key stroke
 LARGE: Final = 400  # bytes a packet: parts of a screen
 POINTS: Final = 25.0
 _IS_SERVICE: Final = app_table(("dns", "ntp", "doh", "icmp", "dhcp", "smtp"))
+_IS_LEFT_OUT: Final = IS_TOOL | _IS_SERVICE[: len(IS_TOOL)]
 _STEPS_H: Final = (12, 8, 4, 1)  # of long connections, as RITA takes them
 
 
@@ -57,6 +59,7 @@ class TunnelMemory:
     names: OutsideNames = field(default_factory=OutsideNames)
     chains: dict[tuple[int, int, int], Chain] = field(default_factory=dict)
     users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    noted: set[int] = field(default_factory=set)  # pairs of hosts that stand in `users`
     is_active: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
 
@@ -111,16 +114,17 @@ class UnnamedTunnel(Detector):
         kinds = memory.kinds.of(window.hosts, window.hospital)
         self._count_hosts(window, memory, kinds)
         flows = window.flows
-        out = (kinds[window.source] & INSIDE != 0) & ~IS_TOOL[flows.app]
+        out = (kinds[window.source] & INSIDE != 0) & ~_IS_LEFT_OUT[flows.app]
         out &= kinds[window.destination] & (INSIDE | SPECIAL | LOOPBACK) == 0
-        out &= (flows.reply_packets > 0) & (flows.sampling <= 1) & ~_IS_SERVICE[flows.app]
-        is_part = (flows.part > 0) | (flows.last_ns - flows.first_ns >= LONG_NS)
-        places = _places(flows)
-        self._note_users(window, memory, np.flatnonzero(out), places)
-        rows = np.flatnonzero(out & is_part)
+        out &= (flows.reply_packets > 0) & (flows.sampling <= 1)
+        rows = np.flatnonzero(out)
+        self._note_users(window, memory, rows)
+        lasted = flows.last_ns[rows] - flows.first_ns[rows]
+        rows = rows[(flows.part[rows] > 0) | (lasted >= LONG_NS)]
         if not len(rows):
             return
-        keys = np.stack([window.source[rows].astype(np.uint64), *places[rows].T], axis=1)
+        places = _places(flows.take(rows))
+        keys = np.stack([window.source[rows].astype(np.uint64), *places.T], axis=1)
         unique, group = np.unique(keys, axis=0, return_inverse=True)
         order = np.argsort(group.ravel(), kind="stable")
         ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
@@ -135,20 +139,24 @@ class UnnamedTunnel(Detector):
             memory.is_active = np.concatenate([memory.is_active, np.zeros(grown, bool)])
         memory.is_active[window.source[kinds[window.source] & INSIDE != 0]] = True
 
-    def _note_users(
-        self,
-        window: Window,
-        memory: TunnelMemory,
-        rows: NDArray[np.int64],
-        places: NDArray[np.uint64],
-    ) -> None:
-        pairs = np.stack([window.source[rows].astype(np.uint64), *places[rows].T], axis=1)
-        for source, high, low in np.unique(pairs, axis=0).tolist():
+    def _note_users(self, window: Window, memory: TunnelMemory, rows: NDArray[np.int64]) -> None:
+        source = window.source[rows].astype(np.uint64)
+        ends = (source << np.uint64(32) | window.destination[rows]).tolist()
+        fresh = [at for at, pair in enumerate(ends) if pair not in memory.noted]
+        if not fresh:
+            return
+        memory.noted.update(ends[at] for at in fresh)
+        rows = rows[fresh]
+        pairs = np.stack([source[fresh], *_places(window.flows.take(rows)).T], axis=1)
+        for number, high, low in np.unique(pairs, axis=0).tolist():
             users = memory.users.setdefault((high, low), set())
             if len(users) < 1000:
-                users.add(source)
+                users.add(number)
             if len(memory.users) > MAX_PLACES:
                 memory.users.pop(next(iter(memory.users)))
+                memory.noted.clear()  # that place's users come anew
+        if len(memory.noted) > MAX_NOTED:
+            memory.noted.clear()
 
     def _judge(
         self, window: Window, memory: TunnelMemory, chain: Chain, members: NDArray[np.int64]

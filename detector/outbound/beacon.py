@@ -13,7 +13,8 @@ from pydantic import Field
 from collector.apps import APPS
 from detector.detection import Category, Detector, Finding, Window
 from detector.lateral.contacts import flow_keys
-from detector.outbound.calls import Calls, sources_by_place
+from detector.outbound.beacon_kernels import merge_calls, score_calls, survey
+from detector.outbound.calls import CALL, Calls, sources_by_place
 from detector.outbound.regularity import BARS, Regularity, regularity
 from detector.words import Text, Wording
 
@@ -22,6 +23,7 @@ _DAY_S: Final = 86_400
 _FULL_S: Final = 86_000  # a day of which the first minutes may be missing
 _HOUR_S: Final = 3600
 _SLOW_BARS: Final = 28  # a week in bars of six hours
+_ROUNDING: Final = 1e-6  # by which the compiled score may differ
 _UNTOLD: Final = 0.25  # a share that is neither rare nor common
 _SLOW_CALLS: Final = 40  # a day; what calls more often is judged by the day
 
@@ -133,11 +135,9 @@ class Beacon(Detector):
 
     def _judge_day(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         calls, end = memory.calls, window.end_ns // _S
-        fresh = np.concatenate(calls.fresh)
-        calls.fresh.clear()
+        fresh = calls.take_fresh()
         span_start = max(calls.start_ns // _S, end - _DAY_S)
-        calls.day = self._kept(np.concatenate([calls.day, fresh]), span_start)
-        calls.week = np.concatenate([calls.week, fresh])
+        calls.day = self._kept(calls.day, fresh, span_start)
         touched = np.unique(fresh["group"])
         least = 30 if end - span_start < _FULL_S else 4
         yield from self._judge(window, memory, calls.day, touched, span_start, least, BARS)
@@ -145,20 +145,27 @@ class Beacon(Detector):
     def _judge_week(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         """The slow pass: places that are called a few times a day, once a week was observed."""
         calls, end = memory.calls, window.end_ns // _S
-        week = self._kept(calls.week, end - 7 * _DAY_S)
-        groups, counts = np.unique(week["group"], return_counts=True)
-        busy = groups[counts > 7 * _SLOW_CALLS]
-        calls.week = week[~np.isin(week["group"], busy)] if len(busy) else week
+        span_start = end - 7 * _DAY_S
+        week = self._kept(calls.week, calls.take_week_fresh(), span_start)
+        groups, numbers = _survey(week, span_start, end, _SLOW_BARS)
+        is_busy = numbers[:, 1] > 7 * _SLOW_CALLS
+        calls.week = week[~np.repeat(is_busy, numbers[:, 1])] if is_busy.any() else week
         if end - calls.start_ns // _S < 7 * _FULL_S:
             return
-        slow = groups[(counts >= _SLOW_BARS // 2) & (counts <= 7 * _SLOW_CALLS)]
-        span_start = end - 7 * _DAY_S
+        slow = groups[(numbers[:, 1] >= _SLOW_BARS // 2) & ~is_busy]
         yield from self._judge(window, memory, calls.week, slow, span_start, 14, _SLOW_BARS)
 
-    def _kept(self, calls: NDArray[Any], since: int) -> NDArray[Any]:
-        kept = calls[calls["second"] >= since][-self.most_connections :]
-        ordered: NDArray[Any] = kept[np.lexsort((kept["second"], kept["group"]))]
-        return ordered
+    def _kept(self, ordered: NDArray[Any], fresh: NDArray[Any], since: int) -> NDArray[Any]:
+        """The ordered calls and the fresh ones since then, by group and time; the oldest go."""
+        ours, theirs = (int((calls["second"] >= since).sum()) for calls in (ordered, fresh))
+        skipped = max(0, ours + theirs - self.most_connections)
+        if theirs > self.most_connections:
+            fresh = fresh[fresh["second"] >= since][-self.most_connections :]
+            theirs = len(fresh)
+        fresh = fresh[np.lexsort((fresh["second"], fresh["group"]))]
+        kept = np.empty(max(0, ours - skipped) + theirs, CALL)
+        merge_calls(ordered, fresh, since, skipped, kept)
+        return kept
 
     def _judge(
         self,
@@ -172,18 +179,20 @@ class Beacon(Detector):
     ) -> Iterator[Finding]:
         """Score the groups that could reach the least score."""
         end = window.end_ns // _S
-        groups, start, counts = np.unique(every["group"], return_index=True, return_counts=True)
+        groups, numbers = _survey(every, span_start, end, bars)
+        start, counts, filled = numbers.T
         wanted = np.isin(groups, touched) & (counts >= least)
-        wanted &= _filled_bars(every, start, span_start, end, bars) * BARS >= 6 * bars
+        wanted &= filled * BARS >= 6 * bars  # few bars cannot score
         is_full = end - span_start >= _FULL_S
+        is_ours = window.hosts.inside((groups >> np.uint64(32)).astype(np.uint32))
         # From outside, a guesser of passwords is as regular while it lasts; a day tells them apart.
-        wanted &= is_full | window.hosts.inside((groups >> np.uint64(32)).astype(np.uint32))
+        wanted &= is_full | is_ours
         wanted |= counts >= _DAY_S
         if not wanted.any():
             return
-        ours = every[window.hosts.inside((every["group"] >> np.uint64(32)).astype(np.uint32))]
-        used_by = sources_by_place(ours)
-        sources = len(np.unique(ours["group"] >> np.uint64(32)))
+        used_by = sources_by_place(groups[is_ours])
+        sources = len(np.unique(groups[is_ours] >> np.uint64(32)))
+        least_told = min(self.least_score, self.rare_new_score) - _ROUNDING
         for at in np.flatnonzero(wanted).tolist():
             group, count = int(groups[at]), int(counts[at])
             if not _is_due(memory, group, count, end, is_full, bars):
@@ -191,7 +200,7 @@ class Beacon(Detector):
             mine = every[int(start[at]) : int(start[at]) + count]
             if count >= _DAY_S:
                 yield self._finding(window, memory, mine, "strobe", 60.0, None)
-            elif len(np.unique(mine["second"])) >= 4:
+            elif score_calls(mine["second"], mine["bytes"], span_start, end, bars) >= least_told:
                 measured = regularity(mine["second"], mine["bytes"], span_start, end, bars)
                 # How usual a place is can be told of inside sources only, and of enough of them.
                 users = used_by.get(group & 0xFFFF_FFFF, 0) if sources >= 20 else 0
@@ -275,19 +284,13 @@ class Beacon(Detector):
         )
 
 
-def _filled_bars(
-    calls: NDArray[Any], start: NDArray[Any], span_start: int, span_end: int, bars: int
-) -> NDArray[np.int64]:
-    """In how many bars each group of the sorted calls has any: few bars cannot score."""
-    width = max(span_end - span_start, 1) / bars
-    bar = np.clip((calls["second"] - span_start) // width, 0, bars - 1).astype(np.int64)
-    begins = np.zeros(len(calls), bool)
-    begins[start] = True
-    # Calls of a group stand in time order, so a bar that differs from the one before is a new one.
-    steps = begins.copy()
-    steps[1:] |= bar[1:] != bar[:-1]
-    filled: NDArray[np.int64] = np.add.reduceat(steps.astype(np.int64), start)
-    return filled
+def _survey(
+    calls: NDArray[Any], span_start: int, span_end: int, bars: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The groups of the ordered calls, and of each where it begins, its calls and filled bars."""
+    groups, numbers = np.empty(len(calls), np.uint64), np.empty((len(calls), 3), np.int64)
+    count = survey(calls, span_start, span_end, bars, groups, numbers)
+    return groups[:count], numbers[:count]
 
 
 def _is_due(memory: _Memory, group: int, count: int, end: int, is_full: bool, bars: int) -> bool:

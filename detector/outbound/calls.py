@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import Http, TlsClientHello
-from detector.addresses import in_networks, inside_flags
+from detector.addresses import in_networks
 from detector.detection import Window, app_table
+from detector.hospital import RegisteredLine
 from detector.landing import networks_of
-from detector.window_kernels import NEAR, TO_ONE
+from detector.outbound.beacon_kernels import choose_calls
+from detector.window_kernels import TO_ONE
 
 _S: Final = 1_000_000_000
 _NAMED: Final = 1 << 31
@@ -29,7 +32,10 @@ _REGULAR_BY_DESIGN: Final = (
 _PROXY_PORT: Final = 3128
 _IS_REGULAR: Final = app_table(_REGULAR_BY_DESIGN)
 
-CALL: Final = np.dtype([("group", "u8"), ("second", "i8"), ("bytes", "u8"), ("target", "u4")])
+CALL: Final = np.dtype(
+    [("group", "u8"), ("second", "i8"), ("bytes", "u8"), ("target", "u4"), ("app", "u2")],
+    align=True,
+)
 
 
 @dataclass
@@ -42,6 +48,8 @@ class Calls:
 
     start_ns: int = 0
     fresh: list[NDArray[Any]] = field(default_factory=list)
+    fresh_ns: list[int] = field(default_factory=list)  # when the window of each began
+    week_fresh: list[NDArray[Any]] = field(default_factory=list)
     day: NDArray[Any] = field(default_factory=lambda: np.zeros(0, CALL))
     week: NDArray[Any] = field(default_factory=lambda: np.zeros(0, CALL))
     names: dict[str, int] = field(default_factory=dict)
@@ -50,14 +58,41 @@ class Calls:
     first_call: dict[int, int] = field(default_factory=dict)  # place → second
     marks: dict[int, set[str]] = field(default_factory=dict)  # group → signatures, "" = no host
     users: dict[str, set[int]] = field(default_factory=dict)  # signature → sources, up to 3
+    #: By host number: the outside end of a line of this register.
+    is_line: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    lines: tuple[RegisteredLine, ...] = ()
 
     def note(self, window: Window) -> None:
         """Take in a window's names, signatures and calls."""
         self.start_ns = self.start_ns or window.start_ns
         self._note_names(window)
-        chosen = _towards_outside(window)
-        if chosen.any():
-            self._note_calls(window, chosen)
+        if window.every_mark & TO_ONE:
+            self._note_calls(window)
+
+    def take_fresh(self) -> NDArray[Any]:
+        """The calls noted since the last time, in order; what they tell of places is noted."""
+        calls = np.concatenate([np.zeros(0, CALL), *self.fresh])
+        if len(self.app_of_group) < _MOST:
+            # Of a group's calls the last tells its application.
+            groups, last = np.unique(calls["group"][::-1], return_index=True)
+            apps = calls["app"][::-1][last].tolist()
+            self.app_of_group.update(zip(groups.tolist(), apps, strict=True))
+        if len(self.first_call) < _MOST:
+            sizes = [len(some) for some in self.fresh]
+            seconds = np.repeat(np.array(self.fresh_ns, np.int64) // _S, sizes)
+            places, first = np.unique(calls["group"] & np.uint64(0xFFFF_FFFF), return_index=True)
+            for place, second in zip(places.tolist(), seconds[first].tolist(), strict=True):
+                self.first_call.setdefault(place, second)
+        self.week_fresh.append(calls)
+        self.fresh.clear()
+        self.fresh_ns.clear()
+        return calls
+
+    def take_week_fresh(self) -> NDArray[Any]:
+        """The calls that were given to the day since the last time."""
+        calls = np.concatenate([np.zeros(0, CALL), *self.week_fresh])
+        self.week_fresh.clear()
+        return calls
 
     def place(self, group: int, window: Window) -> str:
         """The name or address that a group calls."""
@@ -107,59 +142,39 @@ class Calls:
         name = self.name_of_pair.get(source << 32 | target, -1)
         return source << 32 | (target if name < 0 else _NAMED | name)
 
-    def _note_calls(self, window: Window, chosen: NDArray[np.bool_]) -> None:
-        flows = window.flows
-        rows = np.zeros(int(chosen.sum()), CALL)
-        pairs = window.source[chosen].astype(np.uint64) << np.uint64(32)
-        rows["target"] = window.destination[chosen]
-        unique, back = np.unique(pairs | rows["target"], return_inverse=True)
-        groups = [self._group(pair >> 32, pair & 0xFFFF_FFFF) for pair in unique.tolist()]
-        rows["group"] = np.array(groups, np.uint64)[back]
-        rows["second"] = flows.first_ns[chosen] // _S
-        rows["bytes"] = flows.bytes[chosen]
-        self.fresh.append(rows)
-        if len(self.app_of_group) < _MOST:
-            apps = flows.app[chosen].tolist()
-            self.app_of_group.update(zip(rows["group"].tolist(), apps, strict=True))
-        if len(self.first_call) < _MOST:
-            second = window.start_ns // _S
-            for group in groups:
-                self.first_call.setdefault(group & 0xFFFF_FFFF, second)
+    def _note_calls(self, window: Window) -> None:
+        self._learn_lines(window)
+        calls = np.empty(len(window.flows), CALL)
+        count = choose_calls(
+            window.flows.rows.view(OUTPUT_DTYPE), window.source, window.destination, window.marks,
+            window.hosts.traits, _IS_REGULAR, self.is_line, APP_CODE["http_proxy"], _PROXY_PORT,
+            calls,
+        )  # fmt: skip
+        if not count:
+            return
+        calls = calls[:count].copy()
+        if self.name_of_pair:
+            groups = [self._group(p >> 32, p & 0xFFFF_FFFF) for p in calls["group"].tolist()]
+            calls["group"] = np.array(groups, np.uint64)
+        self.fresh.append(calls)
+        self.fresh_ns.append(window.start_ns)
+
+    def _learn_lines(self, window: Window) -> None:
+        """What a registered line does is left out."""
+        if self.lines != window.hospital.lines:  # somebody has changed the register
+            self.lines, self.is_line = window.hospital.lines, np.zeros(0, bool)
+        known = len(self.is_line)
+        if known < len(window.hosts):
+            fresh = window.hosts.addresses(np.arange(known, len(window.hosts), dtype=np.uint32))
+            ends = tuple(networks_of(tuple(o for line in self.lines for o in line.outside)))
+            self.is_line = np.concatenate([self.is_line, in_networks(fresh, ends)])
 
 
-def sources_by_place(calls: NDArray[Any]) -> dict[int, int]:
-    """How many sources each place (name, or target without one) was called by."""
-    pairs = np.unique(calls["group"])
-    places = pairs & np.uint64(0xFFFF_FFFF)
+def sources_by_place(groups: NDArray[np.uint64]) -> dict[int, int]:
+    """How many sources each place (name, or target without one) was called by: distinct groups."""
+    places = groups & np.uint64(0xFFFF_FFFF)
     unique, counts = np.unique(places, return_counts=True)
     return dict(zip(unique.tolist(), counts.tolist(), strict=True))
-
-
-def _towards_outside(window: Window) -> NDArray[np.bool_]:
-    """Calls across the border, or to an inside proxy; what a registered line does is left out.
-
-    From inside unanswered attempts count, too: a closed segment shows nothing else. From outside,
-    where half the world knocks, only conversations do.
-    """
-    flows = window.flows
-    ours, theirs = inside_flags(window)
-    to_proxy = (flows.app == APP_CODE["http_proxy"]) | (flows.destination_port == _PROXY_PORT)
-    chosen: NDArray[np.bool_] = (ours & ~theirs) | (~ours & theirs)
-    chosen |= to_proxy & (flows.protocol == 6)
-    chosen &= (window.marks & TO_ONE != 0) & (flows.part == 0)
-    chosen &= (flows.protocol == 6) | (flows.protocol == 17)
-    chosen &= (flows.sampling <= 1) & (flows.packets > 0)
-    chosen &= ~_IS_REGULAR[flows.app]
-    if not chosen.any():
-        return chosen
-    # Both sent more than headers (TCP with time stamps: 52 bytes).
-    talks = (flows.bytes > 52 * flows.packets) & (flows.reply_bytes > 52 * flows.reply_packets)
-    talks &= flows.reply_packets > 0
-    chosen &= talks | (window.hosts.traits[window.source] & NEAR != 0)
-    lines = tuple(networks_of(tuple(o for line in window.hospital.lines for o in line.outside)))
-    if lines:
-        chosen &= ~in_networks(flows.source, lines) & ~in_networks(flows.destination, lines)
-    return chosen
 
 
 def _numbers(window: Window, *ips: str) -> Iterable[int]:

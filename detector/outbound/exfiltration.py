@@ -10,19 +10,22 @@ from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from collector.fastlane.layout import OUTPUT_DTYPE
 from detector.baselines.volume import Volumes
 from detector.detection import Category, Detector, Finding, Window, app_table
 from detector.edges import DAY_NS, HOUR_NS
 from detector.lateral.contacts import flow_keys
-from detector.window_kernels import TO_ONE
+from detector.outbound.sent_kernels import add_sent
 from detector.words import Text, Wording
 
 _STORES: Final = frozenset({"database", "pacs", "file_server", "emr_server"})
 _IS_STORE: Final = app_table(
     ("smb", "dicom", "mssql", "oracle", "postgres", "mysql", "intersystems")
 )
+_SILENT: Final = -1.0
 _WORDS = Text(
     ja="{source} の利用者と {target} との契約（クラウド、遠隔読影など）を確認してください。"
     "心当たりが"
@@ -39,7 +42,8 @@ class _Memory:
     sent: Volumes = field(default_factory=Volumes)
     hour: int = -1
     day: int = -1
-    by_host: dict[int, list[float]] = field(default_factory=dict)  # [out, in] this hour
+    #: By host number: bytes out and in this hour, _SILENT for a host that sent nothing outside.
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     today: dict[int, float] = field(default_factory=dict)
     ends: OrderedDict[int, dict[int, tuple[float, int]]] = field(default_factory=OrderedDict)
     read: OrderedDict[int, tuple[float, int]] = field(default_factory=OrderedDict)
@@ -114,13 +118,17 @@ class Exfiltration(Detector):
         flows = window.flows
         if len(flows) == 0:
             return
-        ours = window.hosts.inside(window.source)
-        theirs = window.hosts.inside(window.destination)
-        out = ours & ~theirs & (window.marks & TO_ONE != 0)
-        if out.any():
-            self._count(window, memory, np.flatnonzero(out))
-        stores = ours & theirs & _IS_STORE[flows.app] & (flows.reply_bytes > 1_000_000)
-        for row in np.flatnonzero(stores).tolist():
+        if len(memory.sums) < len(window.hosts):
+            grown = np.full((2 * len(window.hosts), 2), _SILENT)
+            grown[: len(memory.sums)] = memory.sums
+            memory.sums = grown
+        large, stores = (np.empty(len(flows), np.int64) for _ in range(2))
+        counts = add_sent(
+            flows.rows.view(OUTPUT_DTYPE), window.source, window.destination, window.marks,
+            window.hosts.traits, _IS_STORE, memory.sums, large, stores,
+        )  # fmt: skip
+        self._note_ends(window, memory, large[: counts[0]])
+        for row in stores[: counts[1]].tolist():
             source = int(window.source[row])
             read, since = memory.read.get(source, (0.0, window.start_ns))
             if window.start_ns - since > DAY_NS:
@@ -129,20 +137,11 @@ class Exfiltration(Detector):
         while len(memory.read) > 20_000:
             memory.read.popitem(last=False)
 
-    def _count(
+    def _note_ends(
         self, window: Window, memory: _Memory, rows: np.ndarray[Any, np.dtype[np.int64]]
     ) -> None:
         flows = window.flows
-        sources, at = np.unique(window.source[rows], return_inverse=True)
-        sent = np.bincount(at, flows.bytes[rows].astype(np.float64))
-        received = np.bincount(at, flows.reply_bytes[rows].astype(np.float64))
-        for source, out, back in zip(
-            sources.tolist(), sent.tolist(), received.tolist(), strict=True
-        ):
-            sums = memory.by_host.setdefault(source, [0.0, 0.0])
-            sums[0] += out
-            sums[1] += back
-        for row in rows[flows.bytes[rows] >= 100_000].tolist():
+        for row in rows.tolist():
             ends = memory.ends.setdefault(int(window.source[row]), {})
             target = int(window.destination[row])
             before, first = ends.get(target, (0.0, int(flows.first_ns[row])))
@@ -150,9 +149,9 @@ class Exfiltration(Detector):
                 ends[target] = (before + float(flows.bytes[row]), first)
 
     def _end_hour(self, window: Window, memory: _Memory) -> Iterator[Finding]:
-        counted, memory.by_host = memory.by_host, {}
-        hosts = np.array(list(counted), np.uint32)
-        sums = np.array(list(counted.values()), np.float64).reshape(-1, 2)
+        hosts = np.flatnonzero((memory.sums >= 0).all(axis=1)).astype(np.uint32)
+        sums = memory.sums[hosts]
+        memory.sums[:] = _SILENT
         rows = memory.sent.rows(hosts)
         hosts, sums, rows = hosts[rows >= 0], sums[rows >= 0], rows[rows >= 0]
         bin_of = self._bin(window, memory.hour)

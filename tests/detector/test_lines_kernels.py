@@ -19,12 +19,15 @@ from detector.lines.habit_kernels import (
     HABITS_A_FLOW,
     HALF_SEEN,
     INTERNAL,
+    NO_ROW,
     PROXY,
     TIME,
     UPDATES,
     WHOLE,
-    find_habits,
+    count_habits,
 )
+from detector.lines.habits import KINDS
+from detector.lines.observability import Observability
 from detector.lines.surroundings import Surroundings
 from tests.detector.windows import START_NS, S, World
 
@@ -75,11 +78,18 @@ def test_habits_are_what_the_columns_say(seed: int) -> None:
     expected = sorted((int(n), k) for k, m in masks.items() for n in window.source[inside & m])
     hosts = np.empty(len(flows) * HABITS_A_FLOW, np.uint32)
     kinds = np.empty(len(flows) * HABITS_A_FLOW, np.uint8)
-    told = find_habits(
+    row_of = np.where(np.arange(len(bits)) % 2, np.arange(len(bits)), NO_ROW)  # every other one
+    today = np.zeros((len(bits), KINDS), np.uint32)
+    told = count_habits(
         flows.rows.view(OUTPUT_DTYPE), window.source, window.destination, bits,
-        APP_CODE["http_proxy"], APP_CODE["ntp"], hosts, kinds,
+        APP_CODE["http_proxy"], APP_CODE["ntp"], row_of, today, hosts, kinds,
     )  # fmt: skip
-    assert sorted(zip(hosts[:told].tolist(), kinds[:told].tolist(), strict=True)) == expected
+    counted = [(n, k) for n, k in zip(*map(np.ndarray.tolist, np.nonzero(today)), strict=True)
+               for _ in range(today[n, k])]  # fmt: skip
+    written = [*zip(hosts[:told].tolist(), kinds[:told].tolist(), strict=True)]
+    assert all(n % 2 for n, _ in counted)
+    assert not any(n % 2 for n, _ in written)
+    assert sorted(counted + written) == expected
 
 
 @given(st.integers(0, 1 << 30))
@@ -93,3 +103,23 @@ def test_one_voice_is_counted_like_several(seed: int) -> None:
     slow.voices["is_several"] = True
     told = [clue.host for clue in find_nat(window, around, quick)]
     assert sorted(told) == sorted(clue.host for clue in find_nat(window, around, slow))
+
+
+@given(st.integers(0, 1 << 30))
+def test_sight_of_vlans_is_what_the_columns_say(seed: int) -> None:
+    rows = some_flows(seed, 40)[0]
+    rng = np.random.default_rng(seed)
+    rows["vlan"] = rng.integers(0, 3, len(rows))
+    rows["destination_mac"] = rng.choice([0, 0xFFFFFFFFFFFF, 0x020000000002], len(rows))
+    window = World().window([rows])
+    flows, sight = window.flows, Observability()
+    sight.observe(window)
+    sight.observe(window)  # what a pass writes into is clear again
+    to_group = flows.destination_mac == 0xFFFFFFFFFFFF
+    to_one = flows.destination_mac == 0x020000000002
+    no_mac = (flows.source_mac == 0) & (flows.destination_mac == 0)
+    for name, mask in (
+        ("broadcast", to_group), ("flow", no_mac), ("unicast", to_one)
+    ):  # fmt: skip
+        seen = {row["vlan"] for row in sight.to_json(window.end_ns) if row[name]}
+        assert seen == set(flows.vlan[mask].tolist())
