@@ -32,6 +32,7 @@ class Lake:
         self._waiting: list[FlowBatch] = []
         self._count = 0
         self._lock = threading.Lock()
+        self._engine: Any = None
         self.shed: Counter[str] = Counter()
 
     def append(self, flows: FlowBatch) -> None:
@@ -175,8 +176,6 @@ class Lake:
     def _answer(
         self, query: str, values: Sequence[Any], since_ns: int, until_ns: int
     ) -> tuple[list[str], list[Any]]:
-        import duckdb
-
         earliest = min(max(since_ns, 0), 1 << 62) // _DAY_NS
         latest = min(max(until_ns, 0), 1 << 62) // _DAY_NS + 2
         files = [
@@ -189,12 +188,21 @@ class Lake:
         ]
         if not files:
             return [], []
-        with duckdb.connect(config={"threads": 2, "memory_limit": "1GB"}) as connection:
-            connection.execute("SET autoinstall_known_extensions=false")
-            flows = connection.read_parquet(files, hive_partitioning=True)  # noqa: F841 - read by name
-            answer = connection.execute(query, list(values))
+        with self._database().cursor() as cursor:
+            flows = cursor.read_parquet(files, hive_partitioning=True)  # noqa: F841 - read by name
+            answer = cursor.execute(query, list(values))
             names = [column[0] for column in answer.description]
             return names, answer.fetchall()
+
+    def _database(self) -> Any:
+        """DuckDB without tables; starting it took four times as long as an answer."""
+        with self._lock:
+            if self._engine is None:
+                import duckdb
+
+                self._engine = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
+                self._engine.execute("SET autoinstall_known_extensions=false")
+            return self._engine
 
 
 def _first_ns(file: Path) -> int:
