@@ -66,6 +66,15 @@ class Edge:
     approved: bool
 
 
+@dataclass(frozen=True)
+class Past:
+    """What stands in the memory of a pair, of its first host, and of that host's peers."""
+
+    pair_days: int  # most active days of any service meant
+    own: int  # hosts that the source turned to by the service
+    peers: int  # other hosts of its role that used the service at all
+
+
 class EdgeMemory:
     """Counts active days per (source, destination, service); bounded, saved by address.
 
@@ -173,6 +182,28 @@ class EdgeMemory:
         k, n, g = self._peers(source, destination, is_source, sources, users[:count])
         q = (k + 4 * g) / (n + 4)
         return float(-np.log2(max((own + 5 * q) / (whole + 5), 1e-9)))
+
+    def past(self, source: int, destination: int | None, service: int | None) -> Past:
+        """Numbers to compare with, as of before the present window; None = any service."""
+        if len(self) == 0 or self._hosts is None:
+            return Past(0, 0, 0)
+        keys, hosts = self._keys[: len(self)], self._hosts
+        meant = keys if service is None else keys[keys & np.uint64(0xFFFF) == np.uint64(service)]
+        sources = (meant >> np.uint64(40)).astype(np.int64)
+        targets = (meant >> np.uint64(16)).astype(np.int64) & (_MAX_HOST - 1)
+        own = np.unique(targets[sources == source])
+        peers = 0
+        if service is not None:
+            role = hosts.get(source).role
+            users = np.unique(sources).tolist()
+            peers = sum(1 for user in users if user != source and hosts.get(user).role == role)
+        days = 0
+        if destination is not None:
+            there = (keys >> np.uint64(16)) == np.uint64(source << 24 | destination)
+            if service is not None:
+                there &= keys & np.uint64(0xFFFF) == np.uint64(service)
+            days = int(self._edges["active_days"][there].max(initial=0))
+        return Past(days, len(own), peers)
 
     def find(self, source_ip: str, destination_ip: str, service: int) -> Edge | None:
         """One edge by address."""

@@ -24,21 +24,25 @@ from detector.alerts import Alert, make_alert
 from detector.assets import AssetLog
 from detector.budget import Budget, BudgetSettings
 from detector.care import care_impact
+from detector.comparison import compared
 from detector.detection import Detector, Window
 from detector.edges import EdgeMemory
 from detector.hard_rules import is_hard
 from detector.hospital import Hospital
-from detector.hosts import HostTable
+from detector.hosts import HostsFull, HostTable
 from detector.incidents import Incident, join_alerts
 from detector.memories import Kept
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
 from detector.slips import SlipLog
 from detector.suppression import MARK, Suppression, covered
+from detector.words import Text
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
 _ROLES = "roles"
+#: Comparisons with the past that are kept, by alert.
+_MOST_PASTS = 50_000
 
 
 class EngineSettings(BaseModel):
@@ -94,6 +98,7 @@ class Engine:
         self._forgot_ns = 0
         self.budget = Budget(settings.budget)
         self.suppressions: tuple[Suppression, ...] = ()
+        self._pasts: dict[str, Text] = {}  # by alert: what it was compared with when it began
         self._watched: dict[int, int] = {}  # host → until when it teaches nobody
         self._zone = ZoneInfo(hospital.timezone)
 
@@ -258,9 +263,23 @@ class Engine:
         """One detector on one window; a fault in it is counted and never stops the others."""
         try:
             for finding in detector.find(window, memory):
-                yield make_alert(detector, finding, self.hosts)
+                yield self._compared(make_alert(detector, finding, self.hosts))
         except Exception as fault:
             self.failures[f"{detector.id}: {type(fault).__name__}: {fault}"] += 1
+
+    def _compared(self, alert: Alert) -> Alert:
+        """The alert with the numbers of the past behind its reason, as they were at its start."""
+        past = self._pasts.get(alert.id)
+        if past is None:
+            try:
+                past = compared(alert, self.edges, self.hosts) or Text("", "")
+            except HostsFull:  # counted where it arose; the alert is told without
+                past = Text("", "")
+            self._pasts[alert.id] = past
+            if len(self._pasts) > _MOST_PASTS:
+                del self._pasts[next(iter(self._pasts))]
+        why = Text(f"{alert.why.ja}{past.ja}", f"{alert.why.en} {past.en}".rstrip())
+        return replace(alert, why=why)
 
     def _raise(self, alert: Alert) -> None:
         known = self.alerts.get(alert.id)
