@@ -87,6 +87,8 @@ def _dhcp(dhcp: Dhcp, window: Window, around: Surroundings, leases: Leases) -> I
                 f"({contradiction})",
             )) if contradiction else None
         )  # fmt: skip
+    else:  # the server's own answer went past the sensor, but its client names it
+        clue = _wrong_by_itself(dhcp, server)
     if clue is None:
         return
     signal, weight, what = clue

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from collector.sightings import Clock, Dhcp
+from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.lines.hidden_line import HiddenLine, HiddenLineMemory
 from tests.detector.lines_windows import START, S, findings, flow, window
@@ -91,3 +93,11 @@ def test_a_guests_network_that_nobody_planned_is_silent_once_five_use_it() -> No
     flows = [routed(f"192.168.43.{n}", OUTSIDE) for n in range(20, 26)]
     assert list(detector.find(window(flows, (), PLAN, hosts), memory)) == []
     assert len(noted(memory)) == 6
+
+
+def test_a_clients_broadcast_names_the_sharing_device_that_leased_to_it() -> None:
+    """A VLAN listener sees no unicast OFFER, and on the first day there is no plan."""
+    wants = replace(request("192.168.137.20"), server_id="192.168.137.1")
+    assert clues(sightings=[wants], hospital=Hospital())["192.168.137.1"] == [("router", 4)]
+    other = replace(request("10.9.8.20"), server_id="10.9.8.1")
+    assert clues(sightings=[other], hospital=Hospital()) == {}
