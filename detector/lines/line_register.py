@@ -36,6 +36,7 @@ from detector.lines.signatures import (
     named_finding,
     session_facts,
     session_score,
+    session_techniques,
 )
 from detector.lines.tools import CATEGORY
 
@@ -319,7 +320,7 @@ def _finding(
         facts=facts,
         variant=verdict,
         key=registered.id if registered else session.line,
-        techniques=session.tool.techniques if verdict == "unregistered" else ("T1133", "T1199"),
+        techniques=session_techniques(session) if verdict == "unregistered" else ("T1133", "T1199"),
         category=CATEGORY[session.tool.tool_class] if verdict == "unregistered" else None,
         line=registered.id if registered else line.id,
         app=session.app,

@@ -132,7 +132,7 @@ def session_finding(session: Session, score: float) -> Finding:
         facts=session_facts(session),
         variant=variant,
         key=session.line,
-        techniques=_techniques(session),
+        techniques=session_techniques(session),
         category=CATEGORY[tool.tool_class],
         line=line_name(session),
         app=session.app,
@@ -207,7 +207,7 @@ def is_in_closed_segment(window: Window, ip: str, vlan: int) -> bool:
     return segment is not None and segment.closed
 
 
-def _techniques(session: Session) -> tuple[str, ...]:
+def session_techniques(session: Session) -> tuple[str, ...]:
     """Across the border a session is an external service; out of it, protocol tunnelling."""
     if session.tool.tool_class == "session" and session.direction == "out":
         return ("T1572",) if session.app == "ssh" else (session.tool.techniques[0],)

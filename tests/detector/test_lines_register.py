@@ -191,3 +191,9 @@ def test_aggressive_mode_is_weak_although_the_contract_says_ikev1() -> None:
     agreed = line(protocols=("ikev1", "esp"))
     assert verdicts([exchange("ikev1")], agreed) == []
     assert [v for v, _ in verdicts([exchange("ikev1_aggressive")], agreed)] == ["weak"]
+
+
+def test_ssh_out_of_the_house_that_nobody_registered_may_carry_anything() -> None:
+    out = flow("10.20.50.21", "203.0.113.66", 443, app="ssh", at_s=MORNING)
+    found = findings(LineRegister(), [out], hospital=hospital(line()))
+    assert [(f.variant, f.techniques) for f in found] == [("unregistered", ("T1572",))]
