@@ -1,7 +1,8 @@
-"""Detectors of damage: encryption over file sharing and its wider signs."""
+"""Detectors of damage: encryption over file sharing and its wider signs, and what goes before."""
 
 from detector.detection import Detector
 from detector.impact.file_encryption import FileEncryption
 from detector.impact.mass_effect import MassEffect
+from detector.impact.silence import Silence
 
-IMPACT_DETECTORS: tuple[Detector, ...] = (FileEncryption(), MassEffect())
+IMPACT_DETECTORS: tuple[Detector, ...] = (FileEncryption(), MassEffect(), Silence())
