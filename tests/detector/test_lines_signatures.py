@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
+import numpy as np
 import pytest
 
-from collector.apps import APPS
-from collector.sightings import Dns, Http, TlsCertificate, TlsClientHello
+from collector.apps import APP_CODE, APPS
+from collector.identify.names import app_of_name, name_table
+from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
 from detector.hospital import Asset, Hospital, RegisteredLine, Segment
-from detector.lines.attempts import tool_named
+from detector.lines.attempts import Resolvers, named_uses, tool_named
+from detector.lines.reference import reference
 from detector.lines.signatures import ToolSignatures
 from detector.lines.tools import TOOLS
-from tests.detector.lines_windows import START, findings, flow
+from tests.detector.lines_windows import START, findings, flow, window
 
 PC, OUTSIDE = "192.168.10.5", "203.0.113.9"
 CLOSED = Hospital(
@@ -183,3 +187,25 @@ def test_a_scan_of_an_open_service_weighs_less_than_a_session() -> None:
 def test_access_points_that_wrap_traffic_in_gre_are_quiet() -> None:
     assert findings(ToolSignatures(), [flow("10.0.0.5", "10.0.0.1", app="gre")]) == []
     assert len(findings(ToolSignatures(), [flow("10.0.0.5", OUTSIDE, app="gre")])) == 1
+
+
+def test_every_listed_name_is_reached_by_dns_tls_http_and_certificate() -> None:
+    listed = reference().remote_tools
+    assert len(listed) >= 300
+    table = name_table(reference().name_suffixes())
+    for number, tool in enumerate(listed):
+        host = f"relay{number}.{tool.suffix}"
+        said: dict[str, Any] = {"time_ns": START, "ip": PC, "peer_ip": OUTSIDE}
+        seen: list[Sighting] = [
+            Dns(**said, transport="udp", is_response=False, name=host, query_type="A"),
+            TlsClientHello(**said, sni=host),
+            Http(**said, method="GET", host=host),
+            TlsCertificate(
+                time_ns=START, ip=OUTSIDE, peer_ip=PC, subject=f"CN={host}", issuer="CA"
+            ),
+        ]
+        uses = list(named_uses(window((), seen, CLOSED), Resolvers()))
+        assert {use.how for use in uses} == {"DNS", "TLS SNI", "HTTP", "certificate"}, host
+        assert {use.tool.app for use in uses} == {tool.app}, host
+        buffer = np.frombuffer(host.encode(), np.uint8)
+        assert app_of_name(table, buffer, 0, len(buffer)) == APP_CODE[tool.app], host
