@@ -183,10 +183,10 @@ class Engine:
         return list(self._joined)
 
     def _join(self) -> list[Incident]:
+        told = {p.ip for a in self.alerts.values() for p in (a.source, *a.targets)}
         impact = {
             h: care_impact(self.hosts.at(h).role, self.hospital.asset_by_ip.get(h))
-            for a in self.alerts.values()
-            for h in (a.source.ip, *(t.ip for t in a.targets))
+            for h in told
             if h and self.hospital.is_inside(h)
         }
         return join_alerts(list(self.alerts.values()), impact, self.budget.weight)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -134,6 +134,9 @@ class Booking(BaseModel):
         return max(start_ns - time_ns, time_ns - end_ns, 0)
 
 
+_MOST_KNOWN: Final = 100_000
+
+
 class Hospital(BaseModel):
     """What people confirmed; empty on day one, when detectors fall back to what is general."""
 
@@ -154,13 +157,18 @@ class Hospital(BaseModel):
         return planned or tuple(ip_network(p) for p in private)
 
     @cached_property
+    def known_inside(self) -> dict[str, bool]:
+        """What `is_inside` has answered lately: the same hosts are asked for again and again."""
+        return {}
+
+    @cached_property
     def asset_by_ip(self) -> dict[str, Asset]:
         return {a.ip: a for a in self.assets}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other parts; what was derived from the old parts is derived anew."""
         copied = super().model_copy(update=update, deep=deep)
-        for derived in ("inside", "asset_by_ip"):
+        for derived in ("inside", "known_inside", "asset_by_ip", "ip_by_mac"):
             copied.__dict__.pop(derived, None)
         return copied
 
@@ -172,7 +180,12 @@ class Hospital(BaseModel):
 
     def is_inside(self, ip: str) -> bool:
         """True for the hospital's own unicast addresses."""
-        return _is_in(ip, self.inside)
+        known = self.known_inside.get(ip)
+        if known is None:
+            if len(self.known_inside) >= _MOST_KNOWN:
+                self.known_inside.clear()
+            known = self.known_inside[ip] = _is_in(ip, self.inside)
+        return known
 
     def segment_of(self, ip: str, vlan: int = 0) -> Segment | None:
         """The segment whose prefixes hold the address; of several, the one on this VLAN."""

@@ -13,7 +13,6 @@ from pydantic import Field
 from collector.apps import APP_CODE
 from collector.flows import mac_text
 from collector.sightings import Arp, Dhcp, NameAnnouncement, Ntlm
-from detector.addresses import is_one_host
 from detector.detection import Detector, Finding, Window
 from detector.edges import ADMIN_APPS
 from detector.hospital import Asset, Hospital, Segment
@@ -29,6 +28,7 @@ from detector.lines.addresses import AddressKinds
 from detector.lines.asset_ledger_words import WORDINGS
 from detector.lines.sessions import tool_sessions
 from detector.lines.surroundings import Surroundings, gateway_macs
+from detector.window_kernels import IN_PLAN, ONE_HOST
 
 S: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * S
@@ -131,12 +131,16 @@ class AssetLedger(Detector):
         if grown > 0:
             memory.last_ns = np.concatenate([memory.last_ns, np.zeros(grown, np.int64)])
         flows = window.flows
-        speaks = window.hosts.inside(window.source) & is_one_host(flows.source)
+        traits = window.hosts.traits[window.source]
+        speaks = traits & (IN_PLAN | ONE_HOST) == IN_PLAN | ONE_HOST
         rows = np.flatnonzero(speaks)
         np.maximum.at(memory.last_ns, window.source[rows], flows.last_ns[rows])
-        pairs = np.stack([window.source[rows].astype(np.uint64), flows.source_mac[rows]], axis=1)
-        _, firsts = np.unique(pairs, axis=0, return_index=True)
-        for row in rows[firsts].tolist():
+        numbers, macs = window.source[rows], flows.source_mac[rows]
+        order = np.lexsort((macs, numbers))
+        is_first = np.ones(len(rows), bool)
+        is_first[1:] = np.diff(numbers[order]) != 0
+        is_first[1:] |= np.diff(macs[order]) != 0
+        for row in rows[order[is_first]].tolist():
             mac = mac_text(flows.source_mac[row])
             host = _host(memory, window, int(window.source[row]), int(flows.first_ns[row]))
             if host is not None:
@@ -160,11 +164,11 @@ class AssetLedger(Detector):
         """Peers and administration of hosts within their first hour."""
         flows = window.flows
         answered = rows[(flows.reply_packets[rows] > 0) & (flows.part[rows] == 0)]
-        pairs = np.stack(
-            [window.source[answered], window.destination[answered],
-             np.isin(flows.app[answered], _ADMIN).astype(np.uint32)], axis=1
-        )  # fmt: skip
-        for source, target, is_admin in np.unique(pairs, axis=0).tolist():
+        ends = window.source[answered].astype(np.uint64) << np.uint64(32)
+        ends |= window.destination[answered]
+        pairs = ends << np.uint64(1) | np.isin(flows.app[answered], _ADMIN)  # numbers have 31 bits
+        for pair in np.unique(pairs).tolist():
+            source, target, is_admin = pair >> 33, pair >> 1 & 0xFFFF_FFFF, pair & 1
             host = memory.hosts.get(source)
             if host is None or window.start_ns - host.first_ns > HOUR_NS or len(host.peers) > 64:
                 continue
