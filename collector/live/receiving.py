@@ -1,11 +1,12 @@
-"""Receive many UDP datagrams with one call of the kernel (recvmmsg), into one buffer."""
+"""Receive many UDP datagrams with one call of the kernel (recvmmsg), into a ring."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import select
 import socket
+import struct
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.live.receiving_kernels import (
+    BYTES_TAKEN,
+    STOP,
+    TAKEN,
+    TRUNCATED,
+    WRITTEN,
+    receive_all,
+)
+
 _AT_ONCE: Final = 512
+#: Datagrams, and their bytes, that may wait for their reader; past them the kernel's buffer fills.
+_MOST: Final = 1 << 16
+_RING: Final = 64 << 20
+_HANDED: Final = 1 << 13  # at most, with one `receive`
+_NAP_S: Final = 0.002
+_STOPS_WITHIN_MS: Final = 200
 #: No exporter sends longer ones: a jumbo frame holds 9,000 bytes.
 _LONGEST: Final = 9216
-_DONT_WAIT: Final = 0x40
-_TRUNCATED: Final = 0x20
 _NAME: Final = 28  # struct sockaddr_in6
 _V4_MAPPED: Final = np.uint64(0xFFFF_0000_0000)
 #: struct mmsghdr of a 64-bit Linux.
@@ -51,38 +65,50 @@ class Received:
 
 
 class Receiver:
-    """One UDP socket. What `receive` returns is overwritten by the next call."""
+    """One UDP socket, read by a compiled thread. `receive` overwrites what it returned before."""
 
     def __init__(self, address: str, port: int, buffer_bytes: int) -> None:
-        """Bind; OSError names the address and what is wrong with it."""
+        """Bind and begin; OSError names the address and what is wrong with it."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             if family == socket.AF_INET6:
                 self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+            wait = struct.pack("ll", 0, _STOPS_WITHIN_MS * 1000)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
             self._socket.bind((address, port))
         except OSError as fault:
             self._socket.close()
             raise OSError(fault.errno, f"{address} port {port}: {fault.strerror}") from None
         self._is_v6 = family == socket.AF_INET6
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
-        self._receive = ctypes.CDLL(None, use_errno=True).recvmmsg
-        self._make_room()
+        self._ring = np.empty(_RING, np.uint8)
+        self._index = np.zeros((_MOST, 3), np.int64)
+        self._senders = np.zeros((_MOST, _NAME), np.uint8)
+        self._state = np.zeros(8, np.int64)
+        self._handed = self._truncated = 0
+        self._state[STOP] = 1
+        self._run()  # compiles, or loads, before the first datagram
+        self._state[STOP] = 0
+        self._thread = threading.Thread(target=self._run, name=f"receive {port}", daemon=True)
+        self._thread.start()
 
-    def _make_room(self) -> None:
-        self._buffer = np.zeros(_AT_ONCE * _LONGEST, np.uint8)
-        self._names = np.zeros((_AT_ONCE, _NAME), np.uint8)
-        self._vectors = np.zeros((_AT_ONCE, 2), np.uint64)
-        self._offsets = np.arange(_AT_ONCE, dtype=np.int64) * _LONGEST
-        self._vectors[:, 0] = self._buffer.ctypes.data + self._offsets.astype(np.uint64)
-        self._vectors[:, 1] = _LONGEST
-        self._messages = np.zeros(_AT_ONCE, _MESSAGE)
+    def _run(self) -> None:
+        slots = np.zeros((_AT_ONCE, _LONGEST), np.uint8)
+        names = np.zeros((_AT_ONCE, _NAME), np.uint8)
+        vectors = np.zeros((_AT_ONCE, 2), np.uint64)
         steps = np.arange(_AT_ONCE, dtype=np.uint64)
-        self._messages["name"] = self._names.ctypes.data + steps * np.uint64(_NAME)
-        self._messages["vector"] = self._vectors.ctypes.data + steps * np.uint64(16)
-        self._messages["vectors"] = 1
+        vectors[:, 0] = slots.ctypes.data + steps * np.uint64(_LONGEST)
+        vectors[:, 1] = _LONGEST
+        messages = np.zeros(_AT_ONCE, _MESSAGE)
+        messages["name"] = names.ctypes.data + steps * np.uint64(_NAME)
+        messages["name_length"] = _NAME
+        messages["vector"] = vectors.ctypes.data + steps * np.uint64(16)
+        messages["vectors"] = 1
+        receive_all(
+            self._socket.fileno(), messages, messages.ctypes.data, slots, names, self._ring,
+            self._index, self._senders, self._state,
+        )  # fmt: skip
 
     @property
     def port(self) -> int:
@@ -95,23 +121,23 @@ class Receiver:
 
     def receive(self, timeout_ms: int) -> Received | None:
         """What is there, or comes within the time; None if nothing did."""
-        if not self._poll.poll(timeout_ms):
-            return None
-        self._messages["name_length"] = _NAME
-        count = self._receive(
-            self._socket.fileno(),
-            ctypes.c_void_p(self._messages.ctypes.data),
-            _AT_ONCE,
-            _DONT_WAIT,
-            None,
-        )
-        if count <= 0:
-            return None
-        told = self._messages[:count]
-        sender, port = _senders(self._names[:count], self._is_v6)
-        truncated = int(np.count_nonzero(told["flags"] & _TRUNCATED))
-        length = told["length"].astype(np.int64)
-        return Received(self._buffer, self._offsets[:count], length, sender, port, truncated)
+        state, index = self._state, self._index
+        if self._handed:  # the reader is done with these
+            last = (int(state[TAKEN]) + self._handed - 1) % _MOST
+            state[BYTES_TAKEN] = index[last, 2]
+            state[TAKEN] += self._handed
+            self._handed = 0
+        until = time.monotonic() + timeout_ms / 1000
+        while not (waiting := int(state[WRITTEN] - state[TAKEN])):
+            if time.monotonic() >= until:
+                return None
+            time.sleep(_NAP_S)
+        first = int(state[TAKEN]) % _MOST
+        self._handed = min(waiting, _HANDED, _MOST - first)
+        told = index[first : first + self._handed]
+        sender, port = _senders(self._senders[first : first + self._handed], self._is_v6)
+        truncated, self._truncated = int(state[TRUNCATED]) - self._truncated, int(state[TRUNCATED])
+        return Received(self._ring, told[:, 0].copy(), told[:, 1].copy(), sender, port, truncated)
 
     def dropped(self) -> int:
         """Datagrams that found the kernel's buffer full, since the socket was opened."""
@@ -124,6 +150,8 @@ class Receiver:
         return 0
 
     def close(self) -> None:
+        self._state[STOP] = 1
+        self._thread.join()
         self._socket.close()
 
 

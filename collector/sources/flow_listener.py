@@ -93,6 +93,7 @@ class _Listening:
         self._nets = [
             (address_number(str(net.network_address)), _masks(net)) for net in source.allow
         ]
+        self._packets = self._bytes = 0  # of which all is decoded
         self._second, self._taken = 0, Counter[tuple[int, int]]()
         self._refused_ns = self._looked_ns = self._saved_ns = 0
         self._refused = ""
@@ -104,10 +105,10 @@ class _Listening:
         if received is None:
             self._hand_over(self._stitcher.feed(FlowBatch.empty(), now_ns), now_ns)
             return
-        health, count = self._health, len(received.length)
-        health.packets += count
-        health.bytes += int(received.length.sum())
-        health.last_ns = now_ns
+        count = len(received.length)
+        self._packets += count
+        self._bytes += int(received.length.sum())
+        self._health.last_ns = now_ns
         if received.truncated:
             self._count("too_long", received.truncated)
         wanted = self._allowed(received, now_ns)
@@ -124,6 +125,7 @@ class _Listening:
         if now_ns - self._looked_ns < _LOOK_NS:
             return
         self._looked_ns = now_ns
+        self._health.packets, self._health.bytes = self._packets, self._bytes
         self._health.dropped = receiver.dropped()
         exporters = list(self._decoder.exporters.items())[:_SHOWN]
         self._health.counts["exporters"] = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from collector.flows import FlowBatch, address_number
 from collector.live.receiving import Receiver
@@ -84,10 +85,37 @@ def test_a_receiver_tells_senders_of_both_families() -> None:
         receiver.close()
 
 
-def test_datagrams_that_find_no_room_are_counted() -> None:
+def test_datagrams_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.live.receiving._MOST", 512)  # one batch, until it is read
     receiver = Receiver("127.0.0.1", 0, 4096)
+    send(receiver.port, b"first")
+    time.sleep(0.05)
     send(receiver.port, *[bytes(1400)] * 200)
-    assert receiver.dropped() > 100
+    assert receiver.dropped() > 150
+    taken = 0
+    while (received := receiver.receive(300)) is not None:
+        taken += len(received.length)
+    assert taken + receiver.dropped() == 201
+    receiver.close()
+
+
+def test_a_burst_comes_out_whole_and_in_order() -> None:
+    receiver = Receiver("127.0.0.1", 0, 4 << 20)
+    sizes = [100 + n % 1300 for n in range(20_000)]
+    for at in range(0, len(sizes), 100):
+        send(receiver.port, *(n.to_bytes(4, "big") * (sizes[n] // 4) for n in range(at, at + 100)))
+        time.sleep(0.001)  # so that the kernel's buffer need not hold all of it
+    told: list[tuple[int, int]] = []
+    while (received := receiver.receive(300)) is not None:
+        spans = zip(received.offset.tolist(), received.length.tolist(), strict=True)
+        for place, size in spans:
+            words = received.buffer[place : place + size].view(">u4")
+            assert (words == words[0]).all()
+            told.append((int(words[0]), size))
+    assert len(told) + receiver.dropped() == len(sizes)
+    assert told == sorted(told)
+    assert all(size == sizes[n] // 4 * 4 for n, size in told)
+    assert len(told) > 5000  # more than the kernel's buffer holds
     receiver.close()
 
 
