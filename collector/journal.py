@@ -6,6 +6,7 @@ time, all is in it; what is left in the journal after a kill is exactly the rest
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 from collections import Counter
@@ -68,7 +69,7 @@ class Journal:
             self._next += 1
             self._on_way.add(number)
             try:
-                self._write(number, rows.tobytes(), len(rows), int(rows["reported_ns"].max()))
+                self._write(number, rows, int(rows["reported_ns"].max()))
             except OSError:
                 self._file = None
                 self.shed[_LOST] += len(rows)
@@ -114,15 +115,15 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def _write(self, number: int, rows: bytes, count: int, latest_ns: int) -> None:
+    def _write(self, number: int, rows: NDArray[Any], latest_ns: int) -> None:
         if self._file is None or self._segments[-1].size >= _SEGMENT_BYTES:
             self._begin(number)
         assert self._file is not None
-        entry = _HEAD.pack(_MARK, number, count) + rows
-        if self._file.write(entry) != len(entry):
+        head, size = _HEAD.pack(_MARK, number, len(rows)), _HEAD.size + rows.nbytes
+        if os.writev(self._file.fileno(), [head, rows.view(np.uint8).data]) != size:
             raise OSError(28, "no room for the whole entry")
         segment = self._segments[-1]
-        segment.last, segment.size = number, segment.size + _HEAD.size + len(rows)
+        segment.last, segment.size = number, segment.size + size
         segment.latest_ns = max(segment.latest_ns, latest_ns)
 
     def _begin(self, number: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.exports.kernels import COUNT, OLDEST, Waiting, new_waiting
+from collector.exports.kernels import COUNT, OLDEST, Waiting, new_waiting, raw_of
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.lasting import LastingMemory
 
@@ -39,7 +39,9 @@ class WaitingRoom:
         """Room for so many; `settle` when what was there before is in it."""
         raw = self._memory.new(self._name, _BYTES, _HEAD + room * _ROW)
         ring, direction, rows = _views(raw, room)
-        return new_waiting(room)._replace(ring=ring, direction=direction, rows=rows)
+        return new_waiting(room)._replace(
+            ring=ring, direction=direction, rows=rows, raw=raw_of(rows)
+        )
 
     def settle(self) -> None:
         self._memory.settle(self._name)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from collector.exports.kernels import COUNT, expire, move, new_waiting, take
+from collector.capture.windows import Pool
+from collector.exports.kernels import COUNT, expire, move, new_waiting, raw_of, take
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FLOW_DTYPE, FlowBatch
 
@@ -35,6 +36,7 @@ class Stitcher:
         self._within_ns = int(within_s * _S)
         self._most_rows = most_rows
         self._room = room
+        self._outs = Pool(OUTPUT_DTYPE)
         self._waiting = new_waiting(_FIRST_ROOM)
         self.released_early = 0  # records let go before their time, to stay within `most_rows`
 
@@ -62,18 +64,21 @@ class Stitcher:
         Nothing that comes later was reported before `watermark_ns`.
         """
         rows = np.ascontiguousarray(flows.rows).view(OUTPUT_DTYPE)
-        out = np.empty(len(rows) + self.waiting, OUTPUT_DTYPE)
+        # Only what is written is ever touched; a new array would cost a page fault each 20 rows.
+        out = self._outs.take(1 << (len(rows) + self.waiting).bit_length())
+        raw, out_raw = raw_of(rows), raw_of(out)
         at = done = 0
         while True:
             at, more, early = take(
-                self._waiting, rows, at, self._within_ns, self._most_rows, out[done:]
-            )
+                self._waiting, rows, raw, at, self._within_ns, self._most_rows, out[done:],
+                out_raw[done:],
+            )  # fmt: skip
             done += more
             self.released_early += early
             if at == len(rows):
                 break
             self._grow()
-        done = expire(self._waiting, watermark_ns, self._within_ns, out, done)
+        done = expire(self._waiting, watermark_ns, self._within_ns, out, out_raw, done)
         return FlowBatch(out[:done].view(FLOW_DTYPE), flows.sensors)
 
     def _grow(self) -> None:
@@ -87,7 +92,7 @@ class Stitcher:
     def finish(self, sensors: tuple[str, ...] = ("local",)) -> FlowBatch:
         """Let go of all that waits."""
         out = np.empty(self.waiting, OUTPUT_DTYPE)
-        done = expire(self._waiting, _END_NS, self._within_ns, out, 0)
+        done = expire(self._waiting, _END_NS, self._within_ns, out, raw_of(out), 0)
         return FlowBatch(out[:done].view(FLOW_DTYPE), sensors)
 
 

@@ -27,7 +27,7 @@ _AT_ONCE: Final = 512
 #: Datagrams, and their bytes, that may wait for their reader; past them the kernel's buffer fills.
 _MOST: Final = 1 << 16
 _RING: Final = 64 << 20
-_HANDED: Final = 1 << 13  # at most, with one `receive`
+_HANDED: Final = 1 << 10  # at most, with one `receive`: their flows fit into a cache
 _NAP_S: Final = 0.002
 _STOPS_WITHIN_MS: Final = 200
 #: No exporter sends longer ones: a jumbo frame holds 9,000 bytes.

@@ -13,7 +13,7 @@ from numba import njit, types
 #: Cells of a ring's state. Counts only grow; places are counts modulo the room.
 STOP, WRITTEN, TAKEN, BYTES_WRITTEN, BYTES_TAKEN, TRUNCATED = range(6)
 _WAIT_FOR_ONE, _TRUNCATED_FLAG = 0x10000, 0x20
-_NAP_US = 500
+_NAP_US, _FEW = 1000, 64
 
 _recvmmsg = types.ExternalFunction(
     "recvmmsg", types.int32(types.int32, types.intp, types.uint32, types.int32, types.intp)
@@ -62,3 +62,5 @@ def receive_all(
         _sched_yield()  # what was written stands before it is told of
         state[BYTES_WRITTEN] = written_bytes
         state[WRITTEN] = written
+        if 0 < count < _FEW:  # so that the next call brings many
+            _usleep(np.uint32(_NAP_US))
