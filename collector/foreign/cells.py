@@ -19,7 +19,14 @@ def ns_of(seconds: str) -> int:
     if not _SECONDS.fullmatch(seconds):
         raise ValueError("no time")
     whole, _, part = seconds.partition(".")
-    return int(whole) * 1_000_000_000 + int(part.ljust(9, "0"))
+    return time_of(int(whole) * 1_000_000_000 + int(part.ljust(9, "0")))
+
+
+def time_of(ns: int) -> int:
+    """The time itself, if it is one that flows can carry (1970 to 2262)."""
+    if not 0 <= ns < 1 << 63:
+        raise ValueError("a time before 1970 or after 2262")
+    return ns
 
 
 def iso_ns(text: str) -> int:
@@ -30,7 +37,7 @@ def iso_ns(text: str) -> int:
     told = told if told.tzinfo else told.replace(tzinfo=UTC)
     ns = int(fraction[1][1:].ljust(9, "0")) if fraction else 0
     try:
-        return int(told.timestamp()) * 1_000_000_000 + ns
+        return time_of(int(told.timestamp()) * 1_000_000_000 + ns)
     except OverflowError:
         raise ValueError("no time") from None
 

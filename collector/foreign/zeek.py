@@ -35,6 +35,7 @@ _SERVICES: Final = {
 }  # fmt: skip
 _HISTORY: Final = (("s", 2), ("h", 18), ("a", 16), ("d", 24), ("f", 1), ("r", 4))
 _SURE: Final = 95
+_LATEST_S: Final = 9.2e9  # times that flows can carry end in 2262
 
 
 def flows_of(lines: Rows) -> FlowBatch:
@@ -42,12 +43,14 @@ def flows_of(lines: Rows) -> FlowBatch:
     source, has_source = lines.addresses("id.orig_h")
     destination, has_destination = lines.addresses("id.resp_h")
     start_s = lines.number("ts", -1.0)
-    good = has_source & has_destination & (start_s >= 0)
+    duration_s = lines.number("duration")
+    good = has_source & has_destination & (start_s >= 0) & (start_s + duration_s < _LATEST_S)
+    start_s, duration_s = np.where(good, start_s, 0), np.where(good, duration_s, 0)
     lines.malformed["zeek: line without a time or addresses"] += int((~good).sum())
     rows = new_rows(len(lines))
     rows["source"], rows["destination"] = source, destination
     rows["first_ns"] = np.round(start_s * 1e6).astype(np.int64) * 1000
-    duration_ns = np.round(lines.number("duration") * 1e6).astype(np.int64) * 1000
+    duration_ns = np.round(duration_s * 1e6).astype(np.int64) * 1000
     rows["last_ns"] = rows["reported_ns"] = rows["first_ns"] + duration_ns
     rows["protocol"] = lines.mapped("proto", PROTOCOLS, 255)
     set_family(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from collector.foreign.cells import iso_ns
+from collector.foreign.cells import iso_ns, time_of
 from collector.monitors.records import Record
 
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?")
@@ -35,7 +35,7 @@ class Header:
 def _time_ns(record: Record, stamp: re.Match[str] | None, year: int) -> int:
     exact = record.first("eventtime")  # FortiGate: seconds or nanoseconds since 1970
     if exact.isdigit() and len(exact) in (10, 19):
-        return int(exact.ljust(19, "0"))
+        return time_of(int(exact.ljust(19, "0")))
     date, clock = record.first("date"), record.first("time")
     if date and clock:
         zone = _ZONE.fullmatch(record.first("tz"))
@@ -51,7 +51,12 @@ def _time_ns(record: Record, stamp: re.Match[str] | None, year: int) -> int:
 
 def _ns(text: str) -> int:
     told = datetime.fromisoformat(text.replace("Z", "+00:00").partition(".")[0])
-    return iso_ns(text) if _has_zone(text) else int(told.astimezone().timestamp()) * 1_000_000_000
+    if _has_zone(text):
+        return iso_ns(text)
+    try:
+        return time_of(int(told.astimezone().timestamp()) * 1_000_000_000)
+    except OverflowError:
+        raise ValueError("no time") from None
 
 
 def _has_zone(text: str) -> bool:

@@ -161,6 +161,19 @@ def test_no_bytes_crash_a_reader(noise: bytes, at: int) -> None:
         lines.feed(text[:at] + noise + text[at:] + b"\n")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("year", ["0001", "1969", "2263", "9999"])
+def test_times_that_no_flow_can_carry_are_counted(year: str) -> None:
+    """Found by fuzzing: a date after 2262 stopped the reader."""
+    for lines, text in (
+        (EveLines("s"), eve_flow(1).replace(b"2026", year.encode())),
+        (RecordLines("s", 2026), FORTIGATE.replace(b"2026", year.encode())),
+        (RecordLines("s", 2026), FORTIGATE.replace(b"date=", b"eventtime=9999999999999999999 d=")),
+    ):
+        flows, _ = lines.feed(text)  # type: ignore[attr-defined]
+        assert not len(flows)
+        assert sum(lines.malformed.values()) == 1  # type: ignore[attr-defined]
+
+
 def drain(tail: Tail) -> list[str]:
     """All that is there now, and after a rotation's grace."""
     told = b""
