@@ -94,9 +94,10 @@ class PacketKeeper(threading.Thread):
         last_ns = max(r.last_ns for r in requests)
         segments = segments_between(self._packets, first_ns, last_ns)
         cut_evidence(segments, requests, self._evidence)
-        self._make_room()
+        self.make_room()
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
+        """Remove evidence of the oldest alerts past the room that it has."""
         told = [(path.stat(), path) for path in self._evidence.glob("*.pcap")]
         total = sum(stat.st_size for stat, _ in told)
         for stat, path in sorted(told, key=lambda one: one[0].st_mtime_ns):
