@@ -53,8 +53,11 @@ def may_be_ldap(payload: bytes) -> bool:
 def _unwrapped(payload: bytes) -> bytes:
     if payload[:1] == b"\x30" or len(payload) < 20:
         return payload
-    is_sealed = payload[4:6] == _SIGNATURES[1] and payload[6] & _SEALED
-    return b"" if is_sealed else payload[20:]
+    if payload[4:6] != _SIGNATURES[1]:
+        return payload[20:]
+    # The checksum stands before the message when it was rotated there (RFC 4121 §4.2.5).
+    rotated = int.from_bytes(payload[10:12], "big")
+    return b"" if payload[6] & _SEALED else payload[20 + rotated :]
 
 
 def _element(data: bytes) -> tuple[int, bytes, bytes]:

@@ -351,8 +351,10 @@ def unit_length(buffer: Buffer, at: int, end: int) -> int:
     if word >> 16 & 0xFF == 0 and 1 <= first <= 7:
         length = read32(buffer, at + 2)
         return 6 + length if 4 <= length < _LONGEST_UNIT else 0
-    if word < 0x100000 and 0x60 <= buffer[at + 4] <= 0x7E:
-        return 4 + word
+    if word < 0x100000:
+        token = read32(buffer, at + 4)  # Kerberos; LDAP that GSS-API (RFC 4121) or NTLM signs
+        if 0x60 <= token >> 24 <= 0x7E or token >> 16 == 0x0504 or token == 0x01000000:
+            return 4 + word
     return 0
 
 

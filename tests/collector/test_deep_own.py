@@ -4,15 +4,18 @@ import struct
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sample_pcaps
 from collector.deep import DeepLane, DeepSettings
+from collector.fastlane.select import unit_length
 from collector.packet import Pick
 from collector.replay import Replay
 from collector.settings import CollectorSettings
-from collector.sightings import Dicom
+from collector.sightings import Dicom, Ldap
 from tests.collector.feeder import packet_rows
 
 CT_STORAGE = b"1.2.840.10008.5.1.4.1.1.2"
@@ -59,7 +62,28 @@ def test_signed_ldap_is_read_and_sealed_is_not() -> None:
     length = struct.pack("!I", 16 + len(message))
     assert len(read(length + b"\1\0\0\0" + bytes(12) + message)) == 1
     assert len(read(length + b"\5\4\1\xff" + bytes(12) + message)) == 1
+    rotated = b"\5\4\4\xff" + b"\0\x0c" * 2 + bytes(8) + b"checksum in " + message
+    assert len(read(struct.pack("!I", len(rotated)) + rotated)) == 1
     assert read(length + b"\5\4\3\xff" + bytes(12) + message) == []
+
+
+@pytest.mark.parametrize("token", [b"\5\4\5\xff", b"\1\0\0\0"])
+def test_signed_ldap_is_picked(token: bytes) -> None:
+    message = token + bytes(12) + search(b"DC=x", equal(b"cn", b"a"))
+    segment = np.frombuffer(struct.pack("!I", len(message)) + message, np.uint8)
+    assert unit_length(segment, 0, len(segment)) == len(segment)
+
+
+def test_a_signed_search_of_a_real_directory(captures: Path) -> None:
+    """Service accounts are looked for in a connection that Kerberos signs."""
+    file = captures / "credential-access" / "el_rubeus-kerberoast-cmdline-parameter.pcap"
+    told = [
+        s.filter.lower()
+        for seen in Replay(CollectorSettings()).read([file])
+        for s in seen.sightings
+        if isinstance(s, Ldap)
+    ]
+    assert any("serviceprincipalname=*" in asked for asked in told)
 
 
 def test_a_deep_filter_ends() -> None:
