@@ -10,7 +10,7 @@ say() { printf '%s\n' "mimawari setup: $*"; }
 
 # package:what is lost without it
 wanted="tshark:remote calls, logons and DICOM inside packets stay unseen (deep lane)
-chromium:the console's browser tests are skipped
+chromium-headless-shell:the console's browser tests are skipped
 fonts-noto-cjk:Japanese text in the browser tests' screenshots shows as boxes
 victoria-metrics:the telemetry test is skipped
 npm:the console works without live refresh"
