@@ -3,10 +3,10 @@
     python -m bench.speed_flows [CAPTURE …] [--packets N] [--excerpt N] [--own]
 
 Each program reads the same file, as a whole process; the table shows wall time, processor time, the
-greatest memory, packets per second and how these compare with `tcpdump -r FILE -w /dev/null`. The
-last line is the fast lane inside one process, without start-up and output. Slow peers read the
-file's first packets only. Without files two are made in memory (/dev/shm): full-size packets in
-long connections, and 64-byte packets in short ones.
+greatest memory, packets per second and how these compare with `tcpdump -r FILE -w /dev/null`;
+`replay` is everything, with all detectors. The last line is the fast lane inside one process,
+without start-up and output. Slow peers read the file's first packets only. Without files two are
+made in memory (/dev/shm): full-size packets in long connections, and 64-byte packets in short ones.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def compare(capture: Path, folder: Path, excerpt: int) -> None:
         Peer("mimawari flows", flows),
         Peer("  --json", [*flows, "--json"]),
         Peer("  --parquet", [*flows, "--parquet", str(folder / "flows.parquet")]),
+        Peer("mimawari replay", [sys.executable, "mimawari.py", "replay", str(capture), "--json"]),
     ]
     if excerpt:
         cut(capture, folder / "excerpt.pcap", excerpt)
