@@ -51,6 +51,21 @@ def put(index: Any, key: Any, row: int) -> None:  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
+def rows_of(keys: Any, count: int, source: int) -> Any:  # pragma: no cover - compiled
+    """Rows of the first `count` keys whose source this is; int64 (n,), in the order of rows."""
+    found = 0
+    for row in range(count):
+        found += np.int64(keys[row] >> np.uint64(40)) == source
+    rows = np.empty(found, np.int64)
+    found = 0
+    for row in range(count):
+        if np.int64(keys[row] >> np.uint64(40)) == source:
+            rows[found] = row
+            found += 1
+    return rows
+
+
+@njit(cache=True, nogil=True)
 def fill_indexes(
     keys: Any, count: int, index: Any, pairs: Any, pair_index: Any
 ) -> int:  # pragma: no cover - compiled

@@ -8,6 +8,7 @@ landing host wait for a person. Surprise follows B3: familiarity smoothed by wha
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from collector.apps import APP_CODE, APPS
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
-from detector.edge_kernels import fill_indexes, find_all, learn, tally
+from detector.edge_kernels import fill_indexes, find_all, learn, rows_of, tally
 
 if TYPE_CHECKING:
     from detector.detection import Window
@@ -87,6 +88,7 @@ class EdgeMemory:
         self._capacity = capacity
         self._hosts: HostTable | None = None
         self._days: set[int] = set()
+        self._users: dict[int, Counter[str]] = {}  # by service, as of this window
         self._now_ns = 0
         self.frozen_ns = 0  # since then nothing new accepts itself; 0 = it learns
         self._fill(np.zeros(0, EDGE_DTYPE))
@@ -124,6 +126,7 @@ class EdgeMemory:
     def observe(self, window: Window, watched: NDArray[np.uint32] | None = None) -> None:
         """Learn the answered conversations of a window; hosts in an incident do not teach."""
         self._hosts = window.hosts
+        self._users.clear()
         self._now_ns = max(self._now_ns, window.end_ns)
         flows = window.flows
         if len(flows) == 0:
@@ -187,23 +190,29 @@ class EdgeMemory:
         """Numbers to compare with, as of before the present window; None = any service."""
         if len(self) == 0 or self._hosts is None:
             return Past(0, 0, 0)
-        keys, hosts = self._keys[: len(self)], self._hosts
-        meant = keys if service is None else keys[keys & np.uint64(0xFFFF) == np.uint64(service)]
-        sources = (meant >> np.uint64(40)).astype(np.int64)
-        targets = (meant >> np.uint64(16)).astype(np.int64) & (_MAX_HOST - 1)
-        own = np.unique(targets[sources == source])
-        peers = 0
-        if service is not None:
-            role = hosts.get(source).role
-            users = np.unique(sources).tolist()
-            peers = sum(1 for user in users if user != source and hosts.get(user).role == role)
+        rows = rows_of(self._keys, len(self), source)
+        keys, services = self._keys[rows], self._keys[rows] & np.uint64(0xFFFF)
+        meant = np.ones(len(rows), bool) if service is None else services == np.uint64(service)
+        targets = (keys[meant] >> np.uint64(16)) & np.uint64(_MAX_HOST - 1)
         days = 0
         if destination is not None:
-            there = (keys >> np.uint64(16)) == np.uint64(source << 24 | destination)
-            if service is not None:
-                there &= keys & np.uint64(0xFFFF) == np.uint64(service)
-            days = int(self._edges["active_days"][there].max(initial=0))
-        return Past(days, len(own), peers)
+            there = self._edges["active_days"][rows[meant]][targets == np.uint64(destination)]
+            days = int(there.max(initial=0))
+        peers = 0
+        if service is not None:
+            users = self._users_by_role(service, self._hosts)
+            peers = users[self._hosts.get(source).role] - bool(len(targets))
+        return Past(days, len(np.unique(targets)), peers)
+
+    def _users_by_role(self, service: int, hosts: HostTable) -> Counter[str]:
+        """How many hosts of each role have used a service; counted once a window."""
+        users = self._users.get(service)
+        if users is None:
+            keys = self._keys[: len(self)]
+            used = keys[keys & np.uint64(0xFFFF) == np.uint64(service)] >> np.uint64(40)
+            users = Counter(hosts.get(user).role for user in np.unique(used).tolist())
+            self._users[service] = users
+        return users
 
     def find(self, source_ip: str, destination_ip: str, service: int) -> Edge | None:
         """One edge by address."""
