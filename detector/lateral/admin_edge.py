@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from detector.edges import service_of
 from detector.hosts import Host
 from detector.landing import allowed_targets, line_networks
 from detector.lateral.contacts import flow_keys
+from detector.lateral.rounds import Round, Rounds
 from detector.window_kernels import HALF_OPEN, TO_ONE, WINRM
 from detector.words import Text, Wording
 
@@ -65,6 +67,9 @@ class AdminEdge(Detector):
     from day one; where a vendor's line lands, a new session beyond the contract scores 75. On a
     cold memory only screens and shells (RDP, VNC, WinRM) between clients or from outside are told,
     as low; SSH, SMB and databases wait until there is something to compare.
+
+    A host that reaches `round_targets` new targets in a week by one service is on a round, as the
+    asset tool's server is: one alert for as long as it goes on; a day of thrice as many is another.
 
     Why it matters: every step of an intruder through the hospital is a new edge of this kind.
 
@@ -133,6 +138,12 @@ class AdminEdge(Detector):
     cold_days: int = Field(default=3, ge=1, description="days below which the memory is cold")
     warm_days: int = Field(default=28, ge=1, description="days after which scores are not capped")
     least_score: float = Field(default=40.0, ge=0, le=100, description="below this it is silent")
+    round_targets: int = Field(
+        default=6, ge=2, description="new targets of a source in a week that are told as one"
+    )
+
+    def remember(self) -> Rounds:
+        return Rounds()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         flows = window.flows
@@ -158,8 +169,23 @@ class AdminEdge(Detector):
             if is_contracted(window, source, target, int(flows.destination_port[at[0]])):
                 continue
             finding = self._judge(window, source, target, APPS[app], at, bool(ours[at[0]]))
+            if finding is not None and finding.variant == "new":
+                turn = memory.note(finding.source, finding.app, finding.targets[0], finding.last_ns)
+                finding = self._of_round(finding, turn)
             if finding is not None:
                 yield finding
+
+    def _of_round(self, finding: Finding, turn: Round) -> Finding:
+        if len(turn.targets) < self.round_targets:
+            return finding
+        key = f"{finding.source} {finding.app}"
+        began_ns = finding.first_ns if turn.is_burst else min(finding.first_ns, turn.began_ns)
+        return replace(
+            finding,
+            targets=tuple(turn.reached[:100]),
+            first_ns=began_ns,
+            key=f"{key} burst" if turn.is_burst else key,
+        )
 
     def _judge(
         self, window: Window, source: int, target: int, app: str, at: list[int], is_ours: bool

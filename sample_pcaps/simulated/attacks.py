@@ -56,6 +56,7 @@ class Stage:
     rng: np.random.Generator
     days: dict[int, tuple[Day, Told]]
     scenario: Scenario
+    _hosts: list[tuple[int, tuple[int, ...], tuple[str, ...]]] = field(default_factory=list)
 
     def at(self, when: float) -> tuple[Day, Told, float]:
         """The day that holds a second counted from the first day's midnight."""
@@ -110,10 +111,21 @@ class Stage:
     ) -> None:
         """Begin a move; what follows belongs to it. `aliases`: the actor's further addresses."""
         at_ns = midnight_ns(0) + int(when * 1e9)
-        aims = tuple(self.house.ip(t) for t in targets)
+        aims = tuple(targets)
+        self._hosts.append((actor, aims, aliases))
         self.scenario.steps.append(
-            Step(name, technique, stage, (self.house.ip(actor), *aliases), aims, at_ns, at_ns)
+            Step(name, technique, stage, *self._addresses(len(self._hosts) - 1), at_ns, at_ns)
         )
+
+    def settle(self, number: int) -> None:
+        """Moves of a day name the addresses of that day: leases change between play and move."""
+        for at, step in enumerate(self.scenario.steps):
+            if midnight_ns(number) <= step.start_ns < midnight_ns(number + 1):
+                step.actors, step.targets = self._addresses(at)
+
+    def _addresses(self, at: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        actor, targets, aliases = self._hosts[at]
+        return (self.house.ip(actor), *aliases), tuple(self.house.ip(t) for t in targets)
 
     def rdp(self, when: float, source: int, target: int, seconds: float, user: str) -> None:
         self.flow(when, source, target, 3389, "rdp", seconds=seconds, up=3e5, down=4e6)

@@ -56,7 +56,7 @@ def simulate(
     inside = len(house)
     lake = Lake(folder / "lake")
     days = {n: _new_day(house, order.seed, n) for n in range(order.days + 8)}
-    played: list[Scenario] = []
+    played: list[Stage] = []
     later = np.zeros(0, FLOW_DTYPE)
     told_later: list[Sighting] = []
     flows = sightings = 0
@@ -66,6 +66,8 @@ def simulate(
         for name, draw in plays.get(number, ()):
             played.append(_play(name, draw, house, order, number, days))
         _work(day, told, order.volume)
+        for stage in played:
+            stage.settle(number)
         rows = np.concatenate([later, day.rows()])
         rows = rows[np.argsort(rows["reported_ns"], kind="stable")]
         is_today = rows["reported_ns"] < midnight_ns(number + 1)
@@ -94,7 +96,7 @@ def simulate(
         "warm_ns": midnight_ns(order.warm_days),
         "volume": order.volume,
         "times": order.times,
-        "scenarios": [s.to_json() for s in played],
+        "scenarios": [stage.scenario.to_json() for stage in played],
     }
     (folder / "truth.json").write_text(json.dumps(made, ensure_ascii=False, indent=1))
     return made
@@ -131,7 +133,7 @@ def _play(
     order: Order,
     number: int,
     days: dict[int, tuple[Day, Told]],
-) -> Scenario:
+) -> Stage:
     # Each scenario draws from its own numbers, so that leaving one out changes no other.
     at = [*_ALL, "S11"].index(name)
     rng = np.random.default_rng([order.seed, 7, at, draw])
@@ -142,7 +144,7 @@ def _play(
         s11(stage, number, order.days)
     else:
         play(stage, number)
-    return stage.scenario
+    return stage
 
 
 def _work(day: Day, told: Told, volume: float) -> None:

@@ -80,3 +80,23 @@ def test_a_landing_server_that_goes_beyond_its_contract() -> None:
     world = warm(10, Hospital(lines=(line,)))
     assert found(world, flow("10.0.7.5", "10.0.0.8", 3389, app="rdp")) == [("new", 75.0)]
     assert found(world, flow("10.0.7.5", "10.0.2.9", 3389, app="rdp")) == []
+
+
+def test_an_asset_tools_round_is_one_alert_and_a_burst_another() -> None:
+    world = warm(30)
+    rounds = []
+    for day in range(20):
+        many = 30 if day == 15 else 3
+        flows = [
+            flow("10.0.9.9", f"10.0.{20 + day}.{n}", 445, day * 86_400 + n, app="smb")
+            for n in range(many)
+        ]
+        window = world.window(flows, start_s=day * 86_400)
+        rounds += [(day, f) for f in world.run(AdminEdge(), window)]
+        world.edges.observe(window)
+    early = [f for day, f in rounds if day < 2]
+    late = [f for day, f in rounds if day >= 2 and not f.key.endswith("burst")]
+    assert len({f.key for f in early if len(f.targets) == 1}) == 5
+    assert {f.key for f in late} == {"10.0.9.9 smb"}
+    assert {f.first_ns for f in late} == {min(f.last_ns for f in early)}
+    assert {day for day, f in rounds if f.key.endswith("burst")} == {15}

@@ -12,7 +12,8 @@ from bench.evaluation.scoring import score
 from bench.evaluation.tiers import seen_flows, sees
 from collector.arrow import from_table, to_table
 from collector.flows import FlowBatch
-from sample_pcaps.simulated.calendar import hours, is_day_off, midnight_ns
+from sample_pcaps.simulated.attacks import Scenario, Stage
+from sample_pcaps.simulated.calendar import DAY_S, hours, is_day_off, midnight_ns
 from sample_pcaps.simulated.house import build_house
 from sample_pcaps.simulated.making import Order, read_truth, simulate
 from sample_pcaps.simulated.told import read_sightings
@@ -76,6 +77,22 @@ def test_truth_says_when_each_sensor_could_see(hospital: Path) -> None:
     flows = read_flows(hospital)
     there = np.abs(flows.first_ns - step["visible_ns"]["span"]) < 10_000
     assert (flows.destination_port[there] == 3389).any()
+
+
+def test_a_move_names_the_addresses_of_its_day() -> None:
+    house = build_house(20)
+    stage = Stage(house, np.random.default_rng(1), {}, Scenario("S0", "", True))
+    pc, server = int(house.of("OFFICE")[0]), int(house.of("DC")[0])
+    for day in range(2):
+        stage.step("moves", "T1021", "lateral_movement", (day + 0.5) * DAY_S, pc, [server], "also")
+    before = house.ip(pc)
+    stage.settle(0)
+    house.address[pc] += 1  # another lease, after the scenario was laid out
+    stage.settle(1)
+    first, second = stage.scenario.steps
+    assert first.actors == (before, "also")
+    assert second.actors == (house.ip(pc), "also") != first.actors
+    assert second.targets == (house.ip(server),)
 
 
 def test_sightings_come_back_as_they_were(hospital: Path) -> None:
