@@ -16,10 +16,9 @@ _COLD = Text(
 )
 _PAIR = Text(
     "これまでの記録（学習 {days} 日）: {source} から {target} への {app} は {pair}。{source} が "
-    "{app} を使った相手は {own} 台、同じ種類（{role}）の他の機器で {app} を使ったのは {peers} 台"
-    "です。",
+    "{app} を使った相手は {own} 台、{kind}で {app} を使ったのは {peers} 台です。",
     "So far ({days} days of learning): {app} from {source} to {target} {pair}. {source} has used "
-    "{app} with {own} hosts; of other hosts of its kind ({role}), {peers} use {app}.",
+    "{app} with {own} hosts; of {kind}, {peers} use {app}.",
 )
 _HOST = Text(
     "これまでの記録（学習 {days} 日）: {source} の通信相手は {own} 台{spoken}。",
@@ -44,11 +43,11 @@ def compared(alert: Alert, edges: EdgeMemory, hosts: HostTable) -> Text | None:
         past = edges.past(source, number, APP_CODE[alert.app])
         told = {
             **facts, "target": target.name or target.ip, "app": alert.app.upper(),
-            "own": past.own, "peers": past.peers, "role": alert.source.role or "unknown",
+            "own": past.own, "peers": past.peers,
         }  # fmt: skip
-        return _both(_PAIR, told, _pair_words(past), "pair")
+        return _both(_PAIR, told, {"pair": _pair_words(past), "kind": _kind(alert.source.role)})
     past = edges.past(source, number, None)
-    return _both(_HOST, {**facts, "own": past.own}, _spoken_words(past, target), "spoken")
+    return _both(_HOST, {**facts, "own": past.own}, {"spoken": _spoken_words(past, target)})
 
 
 def _first(targets: Sequence[Party]) -> Party | None:
@@ -72,5 +71,13 @@ def _spoken_words(past: Past, target: Party | None) -> Text:
     )
 
 
-def _both(text: Text, facts: dict[str, object], words: Text, place: str) -> Text:
-    return Text(text.fill({**facts, place: words.ja}).ja, text.fill({**facts, place: words.en}).en)
+def _kind(role: str) -> Text:
+    if role in ("", "unknown"):
+        return Text("種類の分からない他の機器", "other hosts whose kind is unknown")
+    return Text("同じ種類の他の機器", f"other hosts of its kind ({role})")
+
+
+def _both(text: Text, facts: dict[str, object], words: dict[str, Text]) -> Text:
+    ja = {place: word.ja for place, word in words.items()}
+    en = {place: word.en for place, word in words.items()}
+    return Text(text.fill({**facts, **ja}).ja, text.fill({**facts, **en}).en)

@@ -13,10 +13,10 @@ WORDINGS: Final = {
             "{end} is controlled from {source} by way of {middle} ({apps})",
         ),
         Text(
-            "遠隔操作が機器を渡り歩いています（{gap}、利用者 {users}）。"
+            "遠隔操作が機器を渡り歩いています（{gap}{users}）。"
             "少なくとも一方は過去に例のない"
             "組み合わせです。一段ずつは保守に見えても、踏み台を使う侵入はこの形になります。",
-            "Remote control goes on from host to host ({gap_en}, users {users}), and at least one "
+            "Remote control goes on from host to host ({gap_en}{users_en}), and at least one "
             "of "
             "the steps was never seen before. Each step looks like maintenance; an intruder who "
             "uses "

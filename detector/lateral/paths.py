@@ -228,6 +228,8 @@ class Paths(Detector):
         for edge in (before, after):
             calm *= 1 - (0.55 if edge.is_new else 0.15) * fade
         score = 100 * (1 - calm) + 10 * is_core + 5 * changes
+        named = dict.fromkeys(user for user in (before.user, after.user) if user)
+        users = " → ".join(named)
         return Finding(
             source=hosts[0].ip,
             targets=(hosts[1].ip, hosts[2].ip),
@@ -238,7 +240,8 @@ class Paths(Detector):
             facts={
                 "middle": hosts[1].ip, "end": hosts[2].ip,
                 "apps": f"{before.app.upper()} → {after.app.upper()}",
-                "users": " → ".join(u or "?" for u in (before.user, after.user)),
+                "users": f"、利用者 {users}" if users else "",
+                "users_en": f", users {users}" if users else "",
                 "gap": "同時" if overlaps else f"{round(gap_s / 60)} 分後",
                 "gap_en": "at once" if overlaps else f"{round(gap_s / 60)} min later",
                 "path": [h.ip for h in hosts],
