@@ -13,6 +13,9 @@ _BOX_W, _BOX_H = 164, 58
 _GAP_X, _GAP_Y = 146, 30
 _MOST_TARGETS = 3  # of one event; the rest is gathered in one box
 _MOST_BOXES = 24
+#: Where on an arrow its numbers may stand, and how far above or below others': best with room for
+#: the words below them, else for the numbers alone.
+_PLACES = ((0.5, 34), (0.62, 34), (0.38, 34), (0.5, 20), (0.7, 20), (0.3, 20), (0.8, 20), (0.2, 20))
 
 
 @dataclass
@@ -65,7 +68,8 @@ def draw_path(
     _place(nodes, list(edges.values()))
     width = max(n.x for n in nodes.values()) + _BOX_W + 8
     height = max(n.y for n in nodes.values()) + _BOX_H + 14
-    arrows = Markup("").join(_arrow(e, nodes) for e in edges.values())
+    marks: list[tuple[float, float, float]] = []
+    arrows = Markup("").join(_arrow(e, nodes, marks) for e in edges.values())
     boxes = Markup("").join(_box(n) for n in nodes.values())
     return Markup(
         '<svg class="path" viewBox="0 0 {} {}" width="{}" role="group" aria-label="{}">{}{}</svg>'
@@ -134,40 +138,54 @@ def _box(node: Node) -> Markup:
     return Markup('<a href="{}">{}</a>').format(node.link, drawn) if node.link else drawn
 
 
-def _arrow(edge: Edge, nodes: Mapping[str, Node]) -> Markup:
+def _arrow(
+    edge: Edge, nodes: Mapping[str, Node], marks: list[tuple[float, float, float]]
+) -> Markup:
+    """One arrow with its numbers; `marks` are those already drawn: (x, y, half their width)."""
     source, target = nodes[edge.source], nodes[edge.target]
     if target.column > source.column:
-        x1, x2, lean = source.x + _BOX_W, target.x - 9, 44
+        x1, x2, lean, end_lean = source.x + _BOX_W, target.x - 9, 44, 44
         tip = (target.x, -9)
     elif target.column == source.column:  # beside each other: bow out to the right
-        x1, x2, lean = source.x + _BOX_W, target.x + _BOX_W + 9, 52
+        x1, x2, lean, end_lean = source.x + _BOX_W, target.x + _BOX_W + 9, 52, -52
         tip = (target.x + _BOX_W, 9)
     else:
-        x1, x2, lean = source.x, target.x + _BOX_W + 9, -44
+        x1, x2, lean, end_lean = source.x, target.x + _BOX_W + 9, -44, -44
         tip = (target.x + _BOX_W, 9)
     y1, y2 = source.y + _BOX_H / 2, target.y + _BOX_H / 2
     if target.column < source.column:
         y1, y2 = y1 + 13, y2 + 13
-    is_bow = target.column == source.column
-    end_lean = -lean if is_bow else lean
-    mid_x = x1 + 40 if is_bow else (x1 + x2) / 2 + 4
-    mid_y = (y1 + y2) / 2
-    curve = f"M{x1},{y1:.0f} C{x1 + lean},{y1:.0f} {x2 - end_lean},{y2:.0f} {x2},{y2:.0f}"
-    marks = "·".join(str(n) for n in edge.numbers[:4]) + ("…" if len(edge.numbers) > 4 else "")
-    half = 6 + 3.6 * len(marks)
+    curve = ((x1, y1), (x1 + lean, y1), (x2 - end_lean, y2), (x2, y2))
+    told = "·".join(str(n) for n in edge.numbers[:4]) + ("…" if len(edge.numbers) > 4 else "")
+    half = 6 + 3.6 * len(told)
+    mid_x, mid_y = _free_place(curve, half, marks)
+    marks.append((mid_x, mid_y, half))
     return Markup(
-        '<path class="edge is-{}" d="{}"/>'
+        '<path class="edge is-{}" d="M{:.0f},{:.0f} C{:.0f},{:.0f} {:.0f},{:.0f} {:.0f},{:.0f}"/>'
         '<path class="tip is-{}" d="M{},{:.0f} l{},-5.5 v11 z"/>'
         '<rect class="mark" x="{:.0f}" y="{:.0f}" width="{:.0f}" height="18" rx="9"/>'
         '<text x="{:.0f}" y="{:.0f}">{}</text>'
         '<text class="how" x="{:.0f}" y="{:.0f}">{}</text>'
     ).format(
-        edge.severity, curve,
+        edge.severity, *(value for point in curve for value in point),
         edge.severity, tip[0], y2, tip[1],
         mid_x - half, mid_y - 9, 2 * half,
-        mid_x, mid_y + 4, marks,
+        mid_x, mid_y + 4, told,
         mid_x, mid_y + 22, cut(edge.how, 22),
     )  # fmt: skip
+
+
+def _free_place(
+    curve: Sequence[tuple[float, float]], half: float, marks: Sequence[tuple[float, float, float]]
+) -> tuple[float, float]:
+    """A point of the curve, near its middle, where numbers hide no others; else the middle."""
+    for at, apart in _PLACES:
+        weights = ((1 - at) ** 3, 3 * at * (1 - at) ** 2, 3 * at**2 * (1 - at), at**3)
+        x = sum(w * point[0] for w, point in zip(weights, curve, strict=True))
+        y = sum(w * point[1] for w, point in zip(weights, curve, strict=True))
+        if all(abs(x - mx) > half + mhalf + 4 or abs(y - my) > apart for mx, my, mhalf in marks):
+            return x, y
+    return (curve[0][0] + curve[3][0]) / 2, (curve[0][1] + curve[3][1]) / 2
 
 
 def cut(text: str, width: int) -> str:

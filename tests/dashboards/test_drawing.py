@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -42,6 +43,22 @@ def test_columns_stack_up_to_their_sum() -> None:
     assert [b.find("title").text for b in bars] == ["11-21 軽微: 3", "11-21 重大: 1"]  # type: ignore[union-attr]
     low, high = bars
     assert float(low.attrib["height"]) > 2.5 * float(high.attrib["height"])
+
+
+def test_numbers_on_arrows_that_cross_hide_no_others() -> None:
+    pairs = [("10.0.0.1", "10.0.1.1"), ("10.0.0.1", "10.0.1.2"), ("10.0.0.2", "10.0.1.1")]
+    pairs += [("10.0.1.1", "10.0.1.2"), ("10.0.1.1", "10.0.2.1"), ("10.0.1.2", "10.0.2.1")]
+    one = example_alerts(example_hospital())[0]
+    crossing = [
+        replace(one, id=f"a{n}", source=Party(ip=source), targets=(Party(ip=target),))
+        for n, (source, target) in enumerate(pairs)
+    ]
+    drawn = ElementTree.fromstring(path_of(crossing))
+    marks = [r.attrib for r in drawn.iter("rect") if r.attrib["class"] == "mark"]
+    assert len(marks) == len(pairs)
+    for one_mark, other in combinations(marks, 2):
+        beside = abs(float(one_mark["x"]) - float(other["x"])) >= float(one_mark["width"])
+        assert beside or abs(float(one_mark["y"]) - float(other["y"])) >= 18
 
 
 def test_the_path_goes_from_left_to_right_and_numbers_the_story() -> None:
