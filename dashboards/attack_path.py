@@ -15,7 +15,11 @@ _MOST_TARGETS = 3  # of one event; the rest is gathered in one box
 _MOST_BOXES = 24
 #: Where on an arrow its numbers may stand, and how far above or below others': best with room for
 #: the words below them, else for the numbers alone.
-_PLACES = ((0.5, 34), (0.62, 34), (0.38, 34), (0.5, 20), (0.7, 20), (0.3, 20), (0.8, 20), (0.2, 20))
+_ROOM = 34
+_PLACES = (
+    (0.5, _ROOM), (0.62, _ROOM), (0.38, _ROOM),
+    (0.5, 20), (0.7, 20), (0.3, 20), (0.8, 20), (0.2, 20),
+)  # fmt: skip
 
 
 @dataclass
@@ -158,7 +162,7 @@ def _arrow(
     curve = ((x1, y1), (x1 + lean, y1), (x2 - end_lean, y2), (x2, y2))
     told = "·".join(str(n) for n in edge.numbers[:4]) + ("…" if len(edge.numbers) > 4 else "")
     half = 6 + 3.6 * len(told)
-    mid_x, mid_y = _free_place(curve, half, marks)
+    mid_x, mid_y, has_room = _free_place(curve, half, marks)
     marks.append((mid_x, mid_y, half))
     return Markup(
         '<path class="edge is-{}" d="M{:.0f},{:.0f} C{:.0f},{:.0f} {:.0f},{:.0f} {:.0f},{:.0f}"/>'
@@ -171,21 +175,24 @@ def _arrow(
         edge.severity, tip[0], y2, tip[1],
         mid_x - half, mid_y - 9, 2 * half,
         mid_x, mid_y + 4, told,
-        mid_x, mid_y + 22, cut(edge.how, 22),
+        mid_x, mid_y + 22, cut(edge.how, 22) if has_room else "",
     )  # fmt: skip
 
 
 def _free_place(
     curve: Sequence[tuple[float, float]], half: float, marks: Sequence[tuple[float, float, float]]
-) -> tuple[float, float]:
-    """A point of the curve, near its middle, where numbers hide no others; else the middle."""
+) -> tuple[float, float, bool]:
+    """A point of the curve, near its middle, where numbers hide no others; is there room for words?
+
+    Where every place is taken: the middle.
+    """
     for at, apart in _PLACES:
         weights = ((1 - at) ** 3, 3 * at * (1 - at) ** 2, 3 * at**2 * (1 - at), at**3)
         x = sum(w * point[0] for w, point in zip(weights, curve, strict=True))
         y = sum(w * point[1] for w, point in zip(weights, curve, strict=True))
         if all(abs(x - mx) > half + mhalf + 4 or abs(y - my) > apart for mx, my, mhalf in marks):
-            return x, y
-    return (curve[0][0] + curve[3][0]) / 2, (curve[0][1] + curve[3][1]) / 2
+            return x, y, apart == _ROOM
+    return (curve[0][0] + curve[3][0]) / 2, (curve[0][1] + curve[3][1]) / 2, False
 
 
 def cut(text: str, width: int) -> str:
