@@ -18,6 +18,7 @@ from api.routes import ROUTERS
 from api.routes.health import top_router
 from api.routes.router import PREFIX
 from api.services import Sources, build_services
+from api.services.coverage import Coverage
 from api.services.flows import FlowLake
 from api.services.health import mimawari_version
 from api.services.isolation import Planner
@@ -36,6 +37,7 @@ def create_app(
     *,
     lake: FlowLake | None = None,
     planner: Planner | None = None,
+    coverage: Coverage | None = None,
     now_ns: Callable[[], int] = time.time_ns,
 ) -> FastAPI:
     """The API over an open store; its own database opens when the app starts.
@@ -44,7 +46,7 @@ def create_app(
     `app.state.problem_page` to show errors as pages.
     """
     database = Database(settings.state_dir / "api.db")
-    sources = Sources(store, lake, planner, now_ns)
+    sources = Sources(store, lake, planner, coverage, now_ns)
 
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -13,6 +14,7 @@ from api.logs import configure_logs
 from api.server import make_server
 from collector.lake import Lake
 from detector.alerts import Alert
+from detector.coverage import coverage
 from detector.incidents import Incident
 from detector.isolation.dependencies import LakeDependencies
 from detector.isolation.plan import IsolationPlan
@@ -39,7 +41,9 @@ def serve(configuration: Configuration, port: int, add_console: Callable[[FastAP
         store.replace_ledger(hospital.assets)
     if not store.register() and hospital.lines:
         store.replace_register(hospital.lines)
-    app = create_app(settings, store, lake=lake, planner=plan)
+    app = create_app(
+        settings, store, lake=lake, planner=plan, coverage=partial(coverage, store, lake, hospital)
+    )
     add_console(app)
     scheme = "https" if settings.tls_cert else "http"
     sys.stderr.write(f"Mimawari: {scheme}://{settings.host}:{port}/\n")

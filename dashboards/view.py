@@ -43,6 +43,7 @@ _MENU: Final[tuple[tuple[str, str, str, Permission], ...]] = (
     ("flows", "/flows", "", "flows.read"),
     ("assets", "/assets", "know", "assets.read"),
     ("lines", "/lines", "", "lines.read"),
+    ("coverage", "/coverage", "", "lines.read"),
     ("maintenance", "/maintenance", "", "lines.read"),
     ("setup", "/setup", "", "assets.read"),
     ("weekly", "/reports/weekly", "", "incidents.read"),

@@ -14,6 +14,7 @@ from api.services.alerts import AlertService
 from api.services.assets import AssetService
 from api.services.audit import AuditService
 from api.services.baseline import BaselineService
+from api.services.coverage import Coverage, CoverageService
 from api.services.evidence import EvidenceService
 from api.services.flows import FlowLake, FlowService
 from api.services.gate import Gate
@@ -43,6 +44,7 @@ class Services:
     isolation: IsolationService
     assets: AssetService
     lines: LineService
+    coverage: CoverageService
     maintenance: MaintenanceService
     setup: SetupService
     reports: ReportService
@@ -60,6 +62,7 @@ class Sources:
     store: Store
     lake: FlowLake | None = None
     planner: Planner | None = None
+    coverage: Coverage | None = None
     now_ns: Callable[[], int] = time.time_ns
 
 
@@ -78,6 +81,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         isolation=IsolationService(store, database, gate, sources.planner, now_ns),
         assets=AssetService(store, gate),
         lines=LineService(store, gate),
+        coverage=CoverageService(sources.coverage, gate),
         maintenance=MaintenanceService(store, gate, now_ns),
         setup=SetupService(store, gate, settings.state_dir),
         reports=ReportService(store, gate),

@@ -63,6 +63,7 @@ TABLE: list[tuple[str, str, object, set[str] | frozenset[str] | None]] = [
     ("GET", "/api/v1/ledger-template.{form}", None, ANY),
     ("GET", "/api/v1/lines", None, ANY),
     ("GET", "/api/v1/lines/evidence", None, ANY),
+    ("GET", "/api/v1/coverage", None, ANY),
     ("GET", "/api/v1/register", None, ANY),
     ("PUT", "/api/v1/register", "nonsense", DIGGERS),
     ("GET", "/api/v1/register.{form}", None, ANY),

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from dashboards.console import add_console
 from dashboards.settings import ConsoleSettings
 from detector.alerts import Alert, Party, alert_id, severity_of
 from detector.care import care_class, care_impact
+from detector.coverage import coverage
 from detector.detection import Category, FlowKey
 from detector.hospital import Hospital
 from detector.incidents import join_alerts
@@ -284,10 +286,12 @@ def example_app(folder: Path, store: Store, now_ns: int = NOW_NS) -> FastAPI:
     evidence.mkdir(parents=True, exist_ok=True)
     pivot = next(a for a in example_alerts(hospital) if a.detector == "landing_pivot")
     shutil.copy(SAMPLE / "15_scan.pcap", evidence / f"{pivot.id}.pcap")
+    lake = example_lake(folder / "lake", hospital)
     app = create_app(
         ApiSettings(state_dir=folder),
         store,
-        lake=example_lake(folder / "lake", hospital),
+        lake=lake,
+        coverage=partial(coverage, store, lake, hospital),
         planner=example_planner(hospital).plan,
         now_ns=lambda: now_ns,
     )

@@ -14,7 +14,7 @@ PAGES = (
     "/", "/incidents", "/incidents?state=all", "/alerts", "/suppressions", "/baseline",
     "/alerts?severity=critical", "/alerts?host=10.20.50.10", "/assets", "/assets?verdict=unlisted",
     "/assets?search=放射線部", "/assets/10.20.10.41", "/assets/10.20.20.77", "/lines",
-    "/lines/L-002", "/lines/L-003", "/lines/4c3", "/maintenance", "/slips/s1",
+    "/lines/L-002", "/lines/L-003", "/lines/4c3", "/coverage", "/maintenance", "/slips/s1",
     "/slips/s2", "/setup", "/reports/weekly", "/flows", "/flows?host=10.20.10.41", "/health",
     "/account", "/account/password", "/people", "/audit", "/audit?verify=yes",
 )  # fmt: skip

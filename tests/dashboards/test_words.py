@@ -20,6 +20,7 @@ OPEN = (
     "person_role_about.", "permission.", "audit_result.", "flow_state.", "incident_state.",
     "asset_verdict.", "line_group.", "confidence.", "warmth.", "initiator.", "health.", "asset.",
     "alerts.", "alert.", "line.", "lines.", "flows.", "people.", "direction.",
+    "coverage_kind.", "coverage_lost.", "coverage_remedy.",
     "baseline_phase.", "baseline_about.", "baseline_state.",
 )  # fmt: skip
 
