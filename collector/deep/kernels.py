@@ -15,8 +15,6 @@ from collector.fastlane.wire import Buffer, read8, read16, read32
 
 #: Bits of a look: what a packet might be (the reader tells), and what it surely is.
 DICOM, HL7, LDAP, BULK, PROGRAM, CLOCK = 1, 2, 4, 8, 16, 32
-#: Looks of what the lane reads itself.
-OWN = DICOM | HL7 | LDAP | CLOCK
 
 _NBSS = 4  # the length that goes before SMB over TCP
 _NEGOTIATED = _NBSS + 64 + 56  # SMB2's header, and its times (MS-SMB2 §2.2.4)

@@ -7,6 +7,8 @@ import shutil
 import struct
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +20,7 @@ from collector.deep.clocks import may_tell_clock, read_clocks
 from collector.deep.dcerpc import read_dcerpc
 from collector.deep.fed import Fed
 from collector.deep.fields import Line
-from collector.deep.kernels import BULK, DICOM, OWN, PROGRAM, look_at
+from collector.deep.kernels import BULK, CLOCK, DICOM, HL7, LDAP, PROGRAM, look_at
 from collector.deep.ldap import may_be_ldap, read_ldap
 from collector.deep.memory import Memory
 from collector.deep.settings import DeepSettings
@@ -31,14 +33,15 @@ from collector.packet import Packet, Pick
 from collector.sighting_lane import Ends, ends_of, packets_of
 from collector.sightings import Sighting
 
-#: What is read here, without tshark: a quick look (the kernels' OWN comes first), then the reader.
+#: What is read here, without tshark: the kernels' look, a quick look of its own, then the reader.
 _OWN: Final[
-    tuple[tuple[str, Callable[[bytes], bool], Callable[[Packet], Iterator[Sighting]]], ...]
+    tuple[tuple[int, str, Callable[[bytes], bool], Callable[[Packet], Iterator[Sighting]]], ...]
 ] = (
-    ("clock", may_tell_clock, read_clocks),
-    ("hl7", may_be_hl7, read_hl7),
-    ("ldap", may_be_ldap, read_ldap),
+    (CLOCK, "clock", may_tell_clock, read_clocks),
+    (HL7, "hl7", may_be_hl7, read_hl7),
+    (LDAP, "ldap", may_be_ldap, read_ldap),
 )
+_OWN_LOOKS: Final = reduce(or_, (look for look, *_ in _OWN), DICOM)
 _BROKEN: Final = (ValueError, IndexError, struct.error)
 #: Lines waiting to be read before `feed` reads some, so that a long feed does not pile them up.
 _LINES_WAITING: Final = 4096
@@ -102,7 +105,7 @@ class DeepLane:
         begun = set(keys[0][looks & DICOM != 0].tolist())
         knows = self._dicom.knows
         is_dicom = [c in begun or knows(c, w) for c, w in zip(*keys.tolist(), strict=True)]
-        is_own: NDArray[Any] = (looks & OWN != 0) | np.array(is_dicom, bool)
+        is_own: NDArray[Any] = (looks & _OWN_LOOKS != 0) | np.array(is_dicom, bool)
         return is_own
 
     def drain(self) -> list[Sighting]:
@@ -127,7 +130,7 @@ class DeepLane:
         told = self._kept("dicom", lambda: self._dicom.read(packet, connection, way))
         if told is not None:
             return True
-        for name, may_be, read in _OWN:
+        for _, name, may_be, read in _OWN:
             if may_be(packet.payload):
                 self._kept(name, lambda read=read: list(read(packet)))  # type: ignore[misc]
                 return name == "hl7"
