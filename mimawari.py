@@ -187,8 +187,12 @@ def demo(
 ) -> None:
     """Replay the sample hospital, print its alerts, and serve the console on this machine."""
     from api.replaying import ReplayRun
+    from detector.opening import EDGES_FILE, MEMORIES_FILE
 
     folder = state or Path("state/demo")
+    # The days of the sample come again: a detector that remembered them would tell other things.
+    for learnt in (EDGES_FILE, MEMORIES_FILE):
+        (folder / learnt).unlink(missing_ok=True)
     here = Path(__file__).resolve().parent / "sample_pcaps"
     configuration = configuration_of(here / "mimawari.toml", folder)
     _replay(ReplayRun(configuration, folder, keep=True), [here], as_json=False)

@@ -133,3 +133,9 @@ def test_updated_lists_reach_the_lanes_of_a_replay(tmp_path: Path) -> None:
     assert mimawari("replay", console, "--state", state).returncode == 0
     told = mimawari("hunt", "--app", "splashtop", "--state", state, "--json")
     assert {json.loads(line)["destination_port"] for line in told.stdout.splitlines()} >= {443}
+
+
+def test_the_demo_tells_the_same_a_second_time(tmp_path: Path) -> None:
+    told = [mimawari("demo", "--no-serve", "--state", tmp_path).stdout for _ in range(2)]
+    counts = [text.rstrip().rpartition("sightings, ")[2].partition(" in ")[0] for text in told]
+    assert counts[0].endswith(" alerts") and counts[0] == counts[1]
