@@ -195,7 +195,8 @@ class _Reader(pickle.Unpickler):
         if not _is_ours(module) or module not in sys.modules:
             raise MemoryUnfit(f"holds {module}.{name}, which is no record")
         kind = super().find_class(module, name)
-        if not isinstance(kind, type):
+        # A dotted or imported name would reach what the module merely uses, such as files.
+        if not isinstance(kind, type) or (kind.__module__, kind.__qualname__) != (module, name):
             raise MemoryUnfit(f"holds {module}.{name}, which is no record")
         if self._shapes.get(f"{module}.{name}") != _shape(kind):
             raise MemoryUnfit(f"{name} has other fields now")

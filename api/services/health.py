@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import structlog
+
 from api.database import Database
 from api.people import Person
 from api.services.gate import Gate
 from detector.store import Store
+
+_log = structlog.get_logger("health")
 
 #: The note in the store that the pipeline writes: its counts, what was shed, where it is blind.
 COLLECTOR_NOTE = "collector_health"
@@ -55,7 +60,10 @@ class HealthService:
 
     def readiness(self) -> dict[str, bool]:
         """Which parts answer; for everybody, so it says no more than that."""
-        return {"store": _answers(self._store.last_change), "people": _answers(self._ask_people)}
+        return {
+            "store": _answers("store", self._store.last_change),
+            "people": _answers("people", self._ask_people),
+        }
 
     def _ask_people(self) -> object:
         return self._database.read("SELECT 1")
@@ -78,9 +86,10 @@ def mimawari_version() -> str:
         return "development"
 
 
-def _answers(ask: Callable[[], object]) -> bool:
+def _answers(part: str, ask: Callable[[], object]) -> bool:
     try:
         ask()
-    except Exception:  # whatever the fault is, the answer is "not ready"
+    except (sqlite3.Error, RuntimeError) as fault:  # RuntimeError: it is not open
+        _log.warning("a part does not answer", part=part, fault=str(fault))
         return False
     return True

@@ -83,13 +83,15 @@ async def test_routes_are_counted_by_pattern(house: House) -> None:
     assert "nowhere1" not in text
 
 
-async def test_readiness_notices_a_dead_database(house: House) -> None:
+async def test_readiness_notices_a_dead_database(house: House, logs: io.StringIO) -> None:
     async with house.client() as client:
         assert (await client.get("/readyz")).json()["ready"] is True
         house.store.close()
         answer = await client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["parts"] == {"store": False, "people": True}
+    told = [line for line in map(json.loads, logs.getvalue().splitlines()) if line.get("part")]
+    assert [(line["part"], "is not open" in line["fault"]) for line in told] == [("store", True)]
 
 
 async def test_the_log_tells_who_asked_and_no_secret(house: House, logs: io.StringIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from detector.engine import Engine, EngineSettings
 from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.lateral.rounds import Rounds
-from detector.memories import MemoryUnfit, load_memories, save_memories
+from detector.memories import MemoryUnfit, _Reader, load_memories, save_memories
 from detector.opening import MEMORIES_FILE, open_engine
 from tests.detector.windows import START_NS, S, flow
 
@@ -119,10 +119,17 @@ def test_the_file_can_run_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not Path("ran").exists()
 
 
-@dataclass
-class Wider:
-    began_ns: int
-    further: int = 0
+@pytest.mark.parametrize("name", ["io.FileIO", "Path"])
+def test_a_part_reaches_nothing_that_a_module_merely_uses(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["detector.memories", name, "ran", "w"]
+    module, kind, path, mode = (b"\x8c" + bytes([len(w)]) + w.encode() for w in words)
+    call = b"\x80\x04" + module + kind + b"\x93" + path + mode + b"\x86R."
+    with pytest.raises(MemoryUnfit, match="no record"):
+        _Reader(call, {f"detector.memories.{name}": []}).load()
+    assert not Path("ran").exists()
 
 
 def test_records_of_another_version_are_left_out(
@@ -132,7 +139,9 @@ def test_records_of_another_version_are_left_out(
     rounds.note("a", "b", "c", 5)
     file = kept(tmp_path, rounds=rounds)
     assert list(load_memories(file, HostTable(Hospital())).parts) == ["rounds"]
-    monkeypatch.setattr(detector.lateral.rounds, "Round", Wider)
+    wider = make_dataclass("Round", [("began_ns", int), ("further", int, 0)])
+    wider.__module__ = "detector.lateral.rounds"
+    monkeypatch.setattr(detector.lateral.rounds, "Round", wider)
     found = load_memories(file, HostTable(Hospital()))
     assert found.faults == ("memory of rounds: Round has other fields now; it begins anew",)
 
