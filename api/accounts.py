@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.database import Database
 from api.people import Language
 from api.permissions import Permission, Role
+from detector.database import Database
 
 _MOST_SESSIONS = 10  # of one account; the oldest goes
 _TOUCH_NS = 60 * 1_000_000_000  # a session's or key's last use is written once a minute

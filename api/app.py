@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.accounts import Accounts
 from api.audit import Audit
-from api.database import Database
+from api.database import people_database
 from api.first_start import make_first_admin
 from api.metrics import Metrics
 from api.passwords import Passwords
@@ -45,7 +45,7 @@ def create_app(
     `app.state` carries services, settings, live and metrics for routes and pages; a console may set
     `app.state.problem_page` to show errors as pages.
     """
-    database = Database(settings.state_dir / "api.db")
+    database = people_database(settings.state_dir / "api.db")
     sources = Sources(store, lake, planner, coverage, now_ns)
 
     @asynccontextmanager

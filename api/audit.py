@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import structlog
 
-from api.database import Database
+from detector.database import Database
 
 Result = Literal["allowed", "refused", "failed"]
 START = "0" * 64

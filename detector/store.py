@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from detector.alerts import Alert, State
 from detector.baselines.review import Decision
+from detector.database import Database
 from detector.hospital import Asset, Booking, Hospital, RegisteredLine
 from detector.incidents import Incident
 from detector.isolation.plan import IsolationPlan
@@ -51,53 +49,20 @@ CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, told TEXT NOT NULL);
 
 
 class Store:
-    """One SQLite file in WAL mode; safe to use from several threads and processes."""
+    """One SQLite file; safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
+        self._database = Database(path, _SCHEMA, _VERSION)
+        self._write = self._database.write
+        self._read = self._database.read
 
     def open(self) -> Store:
         """Open or create the file; RuntimeError if a newer version wrote it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            connection.close()
-            raise RuntimeError(
-                f"{self._path}: written by a newer version (schema {version}, this one reads up"
-                f" to {_VERSION}); update Mimawari or choose another state_dir"
-            )
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version={_VERSION}")
-        connection.commit()
-        self._connection = connection
+        self._database.open()
         return self
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing, on disk when it ends."""
-        if self._connection is None:
-            raise RuntimeError(f"{self._path}: the store is not open")
-        with self._lock, self._connection:
-            if not self._connection.in_transaction:
-                # From the first read on: what is read must still be true when it is written.
-                self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
-
-    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        if self._connection is None:
-            raise RuntimeError(f"{self._path}: the store is not open")
-        with self._lock:
-            return self._connection.execute(query, values).fetchall()
+        self._database.close()
 
     # alerts
 
@@ -177,18 +142,19 @@ class Store:
 
     def count_hits(self, counted: Sequence[Suppression]) -> None:
         """Keep how often suppressions hit; what people did to them meanwhile stays."""
-        stored = {s.id: s for s in self.suppressions()} if counted else {}
-        moved = [
-            replace(stored[s.id], hits=s.hits, last_hit_ns=s.last_hit_ns)
-            for s in counted
-            if s.id in stored and s.hits > stored[s.id].hits
-        ]
-        if moved:
-            with self._write() as connection:
-                connection.executemany(
-                    "UPDATE suppression SET told = ? WHERE id = ?",
-                    [(_dump(s.to_json()), s.id) for s in moved],
-                )
+        if not counted:
+            return
+        with self._write() as connection:
+            stored = {s.id: s for s in self.suppressions()}
+            moved = [
+                replace(stored[s.id], hits=s.hits, last_hit_ns=s.last_hit_ns)
+                for s in counted
+                if s.id in stored and s.hits > stored[s.id].hits
+            ]
+            connection.executemany(
+                "UPDATE suppression SET told = ? WHERE id = ?",
+                [(_dump(s.to_json()), s.id) for s in moved],
+            )
 
     def _with_stored_state(self, alert: Alert) -> Alert:
         stored = self.alert(alert.id)

@@ -58,7 +58,7 @@ def restore(
     What detectors remember between windows begins anew: it was learnt later than that day.
     """
     from api.audit import Audit
-    from api.database import Database
+    from api.database import people_database
     from detector.baselines.snapshots import Snapshots
     from detector.opening import EDGES_FILE, MEMORIES_FILE
 
@@ -71,7 +71,7 @@ def restore(
     memories = folder / MEMORIES_FILE
     if memories.exists():
         memories.replace(memories.with_suffix(".bin.before-restore"))
-    database = Database(folder / "api.db").open()
+    database = people_database(folder / "api.db").open()
     try:
         person = pwd.getpwuid(os.getuid()).pw_name
         Audit(database, time.time_ns).write(

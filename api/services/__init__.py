@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from api.accounts import Accounts
 from api.audit import Audit
-from api.database import Database
 from api.passwords import Passwords
 from api.services.alerts import AlertService
 from api.services.assets import AssetService
@@ -29,6 +28,7 @@ from api.services.reports import ReportService
 from api.services.setup import SetupService
 from api.services.suppressions import SuppressionService
 from api.settings import ApiSettings
+from detector.database import Database
 from detector.store import Store
 
 

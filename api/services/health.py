@@ -10,9 +10,9 @@ from typing import Any
 
 import structlog
 
-from api.database import Database
 from api.people import Person
 from api.services.gate import Gate
+from detector.database import Database
 from detector.store import Store
 
 _log = structlog.get_logger("health")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from api.database import Database
 from api.faults import Conflict, NotAllowed, NotFound, Unacceptable, Unavailable
 from api.people import Person
 from api.permissions import Permission
 from api.services.gate import Gate
 from api.services.incidents import tell
 from detector.alerts import Alert
+from detector.database import Database
 from detector.incidents import Incident
 from detector.isolation.plan import IsolationPlan, Step, StepState
 from detector.store import Store

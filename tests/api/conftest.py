@@ -13,7 +13,7 @@ import structlog
 from api.accounts import Accounts
 from api.app import create_app
 from api.audit import Audit
-from api.database import Database
+from api.database import people_database
 from api.logs import configure_logs
 from api.permissions import ROLES
 from api.settings import ApiSettings
@@ -53,7 +53,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """The application with people whose login is their role's name."""
     settings = make_settings()
-    database = Database(settings.state_dir / "api.db").open()
+    database = people_database(settings.state_dir / "api.db").open()
     accounts = Accounts(database, clock)
     for role in (*ROLES, "target"):
         accounts.add(f"{role}1", role, [role] if role in ROLES else ["viewer"], "en", "-")
@@ -73,7 +73,7 @@ async def new_house(
     settings = make_settings()
     app = create_app(settings, store, now_ns=clock)
     async with app.router.lifespan_context(app):
-        database = Database(settings.state_dir / "api.db").open()
+        database = people_database(settings.state_dir / "api.db").open()
         accounts, audit = Accounts(database, clock), Audit(database, clock)
         yield House(app, store, settings, accounts, audit, database, clock)
         database.close()

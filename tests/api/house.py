@@ -11,10 +11,10 @@ from fastapi import FastAPI
 
 from api.accounts import Accounts
 from api.audit import Audit
-from api.database import Database
 from api.settings import ApiSettings
 from api.web.sessions import cookie_name
 from detector.alerts import Alert, Party
+from detector.database import Database
 from detector.detection import FlowKey
 from detector.hospital import Asset, RegisteredLine
 from detector.incidents import Incident, join_alerts

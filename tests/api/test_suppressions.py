@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 from detector.alerts import Party
 from detector.store import Store
@@ -67,9 +68,11 @@ async def test_the_budget_is_told(house: House) -> None:
     assert (told["overall"], told["last_rate"]) == (1.1, 4.2)
 
 
-def test_verdicts_and_the_engines_saves_do_not_lose_each_other(house: House) -> None:
+def test_verdicts_and_the_engines_saves_do_not_lose_each_other(
+    house: House, tmp_path: Path
+) -> None:
     """A person judges while the engine keeps adding to the same alert, from another connection."""
-    engine = Store(house.store._path).open()
+    engine = Store(tmp_path / "detector.db").open()
     first = make_alert("r1")
     engine.save_alerts([first])
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.audit import Audit
-from api.database import Database
+from api.database import people_database
 from detector.baselines.snapshots import Snapshots
 from mimawari import app
 
@@ -48,7 +48,7 @@ def test_a_day_is_restored_and_audited(state: Path) -> None:
     assert (state / "edges.npz").read_bytes() == b"learnt on day 0"
     assert (state / "edges.npz.before-restore").read_bytes() == b"learnt on day 2"
     assert not (state / "memories.bin").exists()
-    database = Database(state / "api.db").open()
+    database = people_database(state / "api.db").open()
     audit = Audit(database, lambda: 0)
     [entry] = audit.entries()
     assert (entry.action, entry.thing, entry.address) == (
