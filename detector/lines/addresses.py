@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import numpy as np
@@ -63,6 +63,18 @@ def address_kinds(addresses: NDArray[np.uint64], hospital: Hospital) -> NDArray[
     bits = bits + special * SPECIAL + loopback * LOOPBACK
     kinds: NDArray[np.uint8] = bits.astype(np.uint8)
     return kinds
+
+
+def is_public(text: str, hospital: Hospital) -> bool:
+    """Is this text an address on the Internet, and none of the hospital's own?"""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    is_outside = address.is_global or any(
+        address.version == n.version and address in n for n in _DOCUMENTATION
+    )
+    return is_outside and not address.is_multicast and not hospital.is_inside(text)
 
 
 def _within(

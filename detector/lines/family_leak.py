@@ -12,9 +12,10 @@ from collector.sightings import Arp
 from detector.detection import Window
 from detector.lines.addresses import INSIDE, LOOPBACK, PUBLIC, SHARING, SPECIAL
 from detector.lines.clues import Clue
-from detector.lines.foreign import OTHER_PRIVATE, foreign_weight
+from detector.lines.foreign import DRAWN, OTHER_PRIVATE, foreign_weight, is_drawn
 from detector.lines.reference import is_sharing_gateway, sharing_range
 from detector.lines.sessions import flow_keys
+from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
 from detector.words import Text
 
@@ -155,6 +156,9 @@ def _leak(
     if not home or home == ip or is_known_second_nic(ip, mac, home, window.hospital):
         return
     is_sharing = sharing_range(ip) is not None
+    is_alone = around.is_only(home, ip) and is_drawn(ip)
+    if weight == OTHER_PRIVATE and is_alone and is_in_closed_segment(window, home, vlan):
+        weight = DRAWN
     yield Clue(
         host=home,
         mac=mac,

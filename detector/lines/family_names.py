@@ -19,7 +19,7 @@ from collector.sightings import (
 from detector.detection import Window
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
-from detector.lines.foreign import OTHER_PRIVATE, foreign_weight
+from detector.lines.foreign import DRAWN, OTHER_PRIVATE, foreign_weight, is_drawn
 from detector.lines.reference import sharing_range
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
@@ -128,6 +128,8 @@ def _old_lease(dhcp: Dhcp, window: Window, around: Surroundings) -> Iterator[Clu
         return
     weight = _STAYS if is_shared and stays else _DHCP.weight if is_shared else OTHER_PRIVATE
     host = home or dhcp.client_mac
+    if not is_shared and around.is_only(host, dhcp.requested_ip) and is_drawn(dhcp.requested_ip):
+        weight = DRAWN
     yield Clue(
         host=host,
         mac=dhcp.client_mac,

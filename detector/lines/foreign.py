@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Final
 
 from detector.hospital import Hospital
@@ -10,6 +10,8 @@ from detector.lines.reference import CARRIER_NAT, is_virtual, sharing_range
 
 #: A private address that is neither planned nor of a range that sharing devices use.
 OTHER_PRIVATE: Final = 2.0
+#: One that nobody would have typed: ten times likelier drawn by a phone than chosen by a person.
+DRAWN: Final = 3.0
 _BROADCAST = IPv4Address("255.255.255.255")
 
 
@@ -39,3 +41,26 @@ def foreign_weight(ip: str, hospital: Hospital) -> float:
     if address.is_global or (address.version == 4 and address in CARRIER_NAT):
         return 3.0
     return 0.5 if is_virtual(ip) else OTHER_PRIVATE
+
+
+#: Octets that people choose: small, even tens, twins, powers of two, the ends.
+_CHOSEN: Final = frozenset(
+    {*range(31), *range(0, 256, 10), *range(100, 106), *range(200, 206), *range(250, 256)}
+    | {33, 44, 55, 64, 66, 77, 88, 99, 111, 123, 128, 168, 172, 192, 222}
+)
+_OF_PHONES: Final = ((IPv4Network("10.0.0.0/8"), 1), (IPv4Network("192.168.0.0/16"), 2))
+
+
+def is_drawn(ip: str) -> bool:
+    """True where two octets or more look drawn by lot.
+
+    Android 11 and later share a /24 drawn from the private ranges (AOSP,
+    PrivateAddressCoordinator). A second network card of a console has an address that a person
+    typed, again and again the same few. 172.16.0.0/12 is left out: Hyper-V and WSL draw there too.
+    """
+    try:
+        address = IPv4Address(ip)
+    except ValueError:
+        return False
+    free = next((size for network, size in _OF_PHONES if address in network), 4)
+    return sum(octet not in _CHOSEN for octet in address.packed[free:]) >= 2

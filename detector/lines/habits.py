@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from collector.apps import APP_CODE
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import Dns
 from detector.detection import Window
-from detector.lines.addresses import PUBLIC
+from detector.lines.addresses import PUBLIC, is_public
 from detector.lines.habit_kernels import (
     ATTEMPTS,
     HABITS_A_FLOW,
@@ -120,7 +119,7 @@ class Habits:
             asker = answer.peer_ip
             if not answer.answers or not window.hospital.is_inside(asker):
                 continue
-            public = [a for a in answer.answers[:4] if _is_public(a, window)]
+            public = [a for a in answer.answers[:4] if is_public(a, window.hospital)]
             if public:
                 self._add(hosts.number_of(asker), RESOLVED, 1)
                 for address in public:
@@ -147,11 +146,3 @@ class Habits:
                 self.past = np.concatenate([self.past, np.zeros_like(self.past)])
                 self.known_days = np.concatenate([self.known_days, np.zeros_like(self.known_days)])
         self.today[row, kind] += count
-
-
-def _is_public(text: str, window: Window) -> bool:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return False
-    return address.is_global and not window.hospital.is_inside(text)

@@ -20,6 +20,7 @@ from detector.lines.family_names import find_names
 from detector.lines.family_nat import Speakers, find_nat
 from detector.lines.family_records import find_records
 from detector.lines.family_router import find_routers
+from detector.lines.family_split import Splits, find_splits
 from detector.lines.habits import Habits
 from detector.lines.hidden_line_words import WORDINGS
 from detector.lines.leases import Advertisers, Leases
@@ -42,6 +43,7 @@ class HiddenLineMemory:
     builds: Builds = field(default_factory=Builds)
     clocks: Clocks = field(default_factory=Clocks)
     comings: Comings = field(default_factory=Comings)
+    splits: Splits = field(default_factory=Splits)
     observability: Observability = field(default_factory=Observability)
 
 
@@ -56,6 +58,7 @@ FAMILIES: Final[tuple[ClueFinder, ...]] = (
     lambda window, memory: find_identities(window, memory.around, memory.identities),
     lambda window, memory: find_nat(window, memory.around, memory.speakers),
     lambda window, memory: find_absence(window, memory.around, memory.habits),
+    lambda window, memory: find_splits(window, memory.around, memory.splits),
     lambda window, memory: find_changes(window, memory.builds),
     lambda window, memory: find_clock_steps(window, memory.around, memory.clocks),
     lambda window, memory: find_comings(window, memory.around, memory.comings),
@@ -77,9 +80,9 @@ class HiddenLine(Detector):
     3 is an even chance, 4 is 91 %, 5 is 99 %. Below 4, or where only one family speaks and none of
     its signs is wrong by itself, it goes no further than the digest.
     Nine families: leaked addresses, names, routers, identity (MAC, phone names), several machines
-    behind one address, habits lost, clock and system jumps, control that begins nowhere, records
-    of other monitors. Each finding says what the sensor cannot see of that host's VLAN; a line
-    that leaks nothing stays unseen.
+    behind one address, habits lost or names asked in vain, clock and system jumps, control that
+    begins nowhere, records of other monitors. Each finding says what the sensor cannot see of that
+    host's VLAN; a line that leaks nothing stays unseen.
     False alarms: known second network cards (CT or MR consoles; list them in the ledger), virtual
     machines, a network nobody has entered in the plan (five hosts showing it silence it).
     """

@@ -33,6 +33,8 @@ class Surroundings:
     home: dict[str, str] = field(default_factory=dict)
     #: By (VLAN, /24): the unlisted router that leases or shares it.
     shared_by: dict[tuple[int, str], str] = field(default_factory=dict)
+    #: By network that is not of the plan: the host that showed it first.
+    first_shown: dict[str, str] = field(default_factory=dict)
 
     def observe(self, window: Window) -> None:
         """Take in one window, before the families look at it."""
@@ -66,6 +68,13 @@ class Surroundings:
         if ordinary:
             return window.hosts.ip(int(ordinary[0]))
         return window.hospital.ip_by_mac.get(mac, "")
+
+    def is_only(self, host: str, ip: str) -> bool:
+        """True while no host but this one has shown an address of that foreign network."""
+        network = network_of(ip)
+        if network not in self.first_shown and len(self.first_shown) >= MAX_MACS:
+            self.first_shown.pop(next(iter(self.first_shown)))
+        return self.first_shown.setdefault(network, host) == host
 
     def addresses_behind(self, mac: str) -> NDArray[np.int64]:
         """Numbers of hosts that first spoke from a MAC."""

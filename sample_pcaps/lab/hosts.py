@@ -85,8 +85,7 @@ class Machine:
     def __post_init__(self) -> None:
         for sub in ("run", "files"):
             (self.folder / sub).mkdir(parents=True, exist_ok=True)
-        resolver = f"nameserver {self.name_server}\n" if self.name_server else ""
-        (self.folder / "resolv.conf").write_text(resolver + "options timeout:1 attempts:1\n")
+        self.ask_names_of(self.name_server)
         (self.folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.ip} {self.name}\n")
         (self.folder / "enter").write_text(self._entering())
 
@@ -96,6 +95,11 @@ class Machine:
                  "hosts": "/etc/hosts"}  # fmt: skip
         lines = [f"mount --bind '{self.folder / own}' {seen}" for own, seen in binds.items()]
         return "\n".join(["set -e", f"hostname {self.name}", *lines, 'exec "$@"\n'])
+
+    def ask_names_of(self, server: str) -> None:
+        """Make this the name server of all programs started from now on; none if empty."""
+        resolver = f"nameserver {server}\n" if server else ""
+        (self.folder / "resolv.conf").write_text(resolver + "options timeout:1 attempts:1\n")
 
     def command(self, *words: str | Path) -> list[str]:
         """The whole command line that runs `words` on this machine."""

@@ -135,8 +135,41 @@ def test_a_leak_to_the_internet_from_any_private_range_goes_to_the_digest() -> N
 
     known = arp(CONSOLE, CONSOLE_MAC)
     assert [f.score for f in found(known, flows=[leak("10.135.74.203", "203.0.113.9")])] == [50]
-    assert found(known, flows=[leak("10.135.74.203", "10.20.30.9")]) == []  # a second card, say
+    assert found(known, flows=[leak("192.168.100.1", "10.20.30.9")]) == []  # a second card, say
     assert found(known, flows=[leak("172.17.0.2", "203.0.113.9")]) == []  # a container's packet
+
+
+@pytest.mark.parametrize(
+    ("leaked", "scores"),
+    [
+        ("10.135.74.203", [50]),  # as newer phones draw them
+        ("192.168.187.94", [50]),
+        ("10.0.0.2", []), ("10.1.1.10", []), ("192.168.100.1", []), ("192.168.1.85", []),
+        ("172.23.181.94", []),  # Hyper-V draws there too
+    ],
+)  # fmt: skip
+def test_an_address_drawn_by_lot_is_no_card_that_somebody_numbered(
+    leaked: str, scores: list[float]
+) -> None:
+    here, leak = arp(CONSOLE, CONSOLE_MAC), arp(leaked, CONSOLE_MAC, "10.20.30.9", at_s=1)
+    assert [f.score for f in found(here, leak)] == scores
+    asset = Asset(ip=CONSOLE, mac=CONSOLE_MAC, private_nics=(leaked,))
+    assert found(here, leak, hospital=PLAN.model_copy(update={"assets": (asset,)})) == []
+
+
+def test_two_consoles_on_one_strange_network_have_it_by_design() -> None:
+    """The second does not add: what two machines share is a network of their maker."""
+    other, other_mac = "10.20.30.52", "00:1c:73:00:00:52"
+    here = [arp(CONSOLE, CONSOLE_MAC), arp(other, other_mac)]
+    leaks = [arp("10.135.74.203", CONSOLE_MAC, at_s=1), arp("10.135.74.204", other_mac, at_s=2)]
+    assert [f.source for f in found(*here, *leaks)] == [CONSOLE]
+
+
+def test_a_lease_drawn_by_lot_is_asked_for_by_a_machine_that_stays() -> None:
+    wanted = Dhcp(time_ns=START, mac=CONSOLE_MAC, vlan=30, message="request",
+                  client_mac=CONSOLE_MAC, requested_ip="10.135.74.203")  # fmt: skip
+    assert [f.score for f in found(arp(CONSOLE, CONSOLE_MAC), wanted)] == [50]
+    assert found(wanted) == []  # a visitor's
 
 
 def test_asking_for_a_tether_gateway_alone_is_not_enough() -> None:

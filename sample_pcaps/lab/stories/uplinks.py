@@ -206,6 +206,7 @@ def old_lease(stage: Stage, uplink: Uplink) -> None:
 def split(stage: Stage, uplink: Uplink) -> None:
     """Names are asked of the hospital's DNS, connections go by the phone."""
     console, server = stage[_CONSOLE.name], stage["DC1"]
+    console.ask_names_of(server.ip)
     web_site(stage)
     server.serve(53, "dnsmasq", "-k", "-u", "root", "--conf-file=/dev/null", "--no-resolv",
                  "--no-hosts", f"--address=/example/{_SITE}", udp=True)  # fmt: skip
@@ -215,7 +216,11 @@ def split(stage: Stage, uplink: Uplink) -> None:
         for number in range(30):
             console.run("curl", "-s", "-m", "2", "-o", "/dev/null",
                         f"http://www{number}.shop{number}.example/", check=False)  # fmt: skip
-        time.sleep(35)
+        # What does not follow is known only once it could have been told: two minutes later.
+        until = time.monotonic() + 130
+        while time.monotonic() < until:
+            console.run("nc", "-w", "1", "-z", HOSTS["PACS1"].ip, "104", check=False)
+            time.sleep(10)
 
 
 #: leak: what plays it, hosts beside the console, programs.
@@ -226,7 +231,7 @@ _LEAKS = (
     ("dns-update", dns_update, ("DC1",), ("named:bind9", "nsupdate:bind9-dnsutils")),
     ("wins", wins, ("DC1",), ("nmbd:samba",)),
     ("old-lease", old_lease, (), ()),
-    ("split", split, ("DC1",), ()),
+    ("split", split, ("DC1",), ("nc:netcat-openbsd",)),
 )
 _NEEDS = ("dnsmasq:dnsmasq-base", "busybox:busybox", "curl:curl")
 _SHORT = {("android", "dns-update"), ("android-new", "arp")}
@@ -241,6 +246,7 @@ def _stories() -> tuple[Story, ...]:
             (*_NEEDS, *needs),
             (_CONSOLE.name, *hosts),
             is_short=(uplink.name, leak) in _SHORT,
+            limit_s=240 if leak == "split" else 120,
             matrix=("Linux console", uplink.name, leak),
         )
         for uplink in UPLINKS
