@@ -25,7 +25,7 @@ VERDICTS: tuple[AssetVerdict, ...] = ("unlisted", "missing", "mismatch", "match"
 class AssetRow:
     """One address, as seen and as listed."""
 
-    ip: str
+    ip: str  # a machine that is away, whose address is another's now, stands under its id
     verdict: AssetVerdict
     seen: Mapping[str, Any] | None = None  # as `detector.assets` describes it
     listed: Asset | None = None
@@ -37,6 +37,10 @@ def compare_assets(store: Store) -> list[AssetRow]:
     ports = store.note(SWITCH_PORTS).get("ports", {})
     seen = {str(asset["ip"]): _with_port(asset, ports) for asset in store.seen_assets()}
     listed = {asset.ip: asset for asset in store.ledger()}
+    by_mac = {asset.mac.lower(): asset for asset in listed.values() if asset.mac}
+    for ip, asset in seen.items():
+        if asset.get("is_away") and asset.get("mac") in by_mac:
+            listed[ip] = by_mac[str(asset["mac"])]
     addresses = sorted({*seen, *listed}, key=address_order)
     return [_compare(ip, seen.get(ip), listed.get(ip)) for ip in addresses]
 

@@ -17,6 +17,15 @@ _INSIDE = Hospital().inside  # without a plan: the private ranges
 
 
 @dataclass(frozen=True)
+class Stay:
+    """An address that a machine had, from when until when it was seen there."""
+
+    ip: str
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known of one asset, the ledger's word first."""
 
@@ -33,6 +42,9 @@ class Known:
     first_ns: int
     last_ns: int
     verdict: str
+    address: str  # as people read it: the last one of a machine that is away
+    is_away: bool
+    stays: tuple[Stay, ...]  # addresses that the machine had, the latest first
 
 
 class Directory:
@@ -100,4 +112,7 @@ def known_asset(row: AssetRow) -> Known:
         first_ns=int(seen.get("first_ns", 0)),
         last_ns=int(seen.get("last_ns", 0)),
         verdict=row.verdict,
+        address=str(seen.get("last_ip", "")) or row.ip,
+        is_away=bool(seen.get("is_away")),
+        stays=tuple(Stay(**stay) for stay in reversed(seen.get("addresses") or ())),
     )

@@ -32,6 +32,7 @@ class Party:
     mac: str = ""
     name: str = ""
     role: str = "unknown"
+    asset: str = ""  # lasting id of the machine, where its MAC tells it
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
         "target_count": len(addresses),
     }
     return Alert(
-        id=alert_id(f"{detector.id}/{finding.variant}", finding.source, target, day),
+        id=alert_id(f"{detector.id}/{finding.variant}", _subject(finding, hosts), target, day),
         detector=detector.id,
         variant=finding.variant,
         category=finding.category or detector.category,
@@ -202,6 +203,15 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
     )
 
 
+def _subject(finding: Finding, hosts: HostTable) -> str:
+    """Whom an alert's id names: the address, or the machine once that is more than an address."""
+    try:
+        host = hosts.at(finding.source)
+    except ValueError:
+        return finding.source
+    return host.asset if host.has_moved and host.asset else finding.source
+
+
 def _named(value: Any, hosts: HostTable) -> Any:
     """The host's name where a fact is the address of a host whose name is known."""
     return hosts.name_of(value) or value if isinstance(value, str) else value
@@ -213,4 +223,4 @@ def party(address: str, hosts: HostTable, mac: str = "") -> Party:
         host: Host = hosts.at(address)
     except ValueError:
         return Party(ip="", mac=address if ":" in address else mac, name=address)
-    return Party(ip=host.ip, mac=mac or host.mac, name=host.name, role=host.role)
+    return Party(host.ip, mac or host.mac, host.name, host.role, host.asset)

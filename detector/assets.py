@@ -22,6 +22,7 @@ from detector.care import care_class
 from detector.detection import Window
 from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
+from detector.identity import Identities
 
 _MOST_NAMES = 8
 _ON_A_PORT = frozenset({"new_mac", "mac_moved"})
@@ -32,7 +33,14 @@ _ROUTER_ADDRESSES = 4
 class AssetLog:
     """Keeps first and last sight, MAC, names and VLAN of every inside host, up to `most`."""
 
-    def __init__(self, hosts: HostTable, hospital: Hospital, most: int = 100_000) -> None:
+    def __init__(
+        self,
+        hosts: HostTable,
+        hospital: Hospital,
+        identities: Identities | None = None,
+        most: int = 100_000,
+    ) -> None:
+        self.identities = identities or Identities()
         self._hosts = hosts
         self._hospital = hospital
         self._most = most
@@ -143,8 +151,20 @@ class AssetLog:
     def _describe(self, number: int) -> dict[str, Any]:
         host = self._hosts.get(number)
         listed = self._hospital.asset_by_ip.get(host.ip)
+        known = self.identities.machine_of(number)
+        is_away = self._hosts.is_away(number)
+        stays = known[1].stays if known is not None else []
         return {
-            "ip": host.ip,
+            "id": host.asset or f"ip-{host.ip}",
+            # Another machine has the address of one that is away.
+            "ip": host.asset if is_away else host.ip,
+            "last_ip": host.ip,
+            "identity": "mac" if known is not None else "address",
+            "is_away": is_away,
+            "addresses": [
+                {"ip": stay.ip, "first_ns": stay.first_ns, "last_ns": stay.last_ns}
+                for stay in stays
+            ],
             "mac": host.mac,
             "name": host.name,
             "names": sorted(host.names),

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.flows import FlowBatch
 from collector.numbering import NO_NUMBER
 from collector.observations import Observations
-from collector.sightings import Sighting
+from collector.sightings import Arp, Dhcp, Sighting
 from detector.alerts import Alert, make_alert
 from detector.assets import AssetLog
 from detector.budget import Budget, BudgetSettings
@@ -30,6 +30,7 @@ from detector.edges import EdgeMemory
 from detector.hard_rules import is_hard
 from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
+from detector.identity import Identities
 from detector.incidents import Incident, join_alerts
 from detector.memories import Kept
 from detector.roles import RoleInference
@@ -41,6 +42,7 @@ from detector.words import Text
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
 _ROLES = "roles"
+_IDENTITIES = "identities"
 #: Comparisons with the past that are kept, by alert.
 _MOST_PASTS = 50_000
 
@@ -77,7 +79,8 @@ class Engine:
     ) -> None:
         self.hospital = hospital
         self.hosts = hosts
-        self.assets = AssetLog(self.hosts, hospital)
+        self.identities = Identities()
+        self.assets = AssetLog(self.hosts, hospital, self.identities)
         self.slips = SlipLog()
         self.setup = None if hospital.segments else SetupLearner()  # until a plan is confirmed
         self.edges = edges
@@ -109,13 +112,17 @@ class Engine:
 
     def memories(self) -> dict[str, Any]:
         """What is to outlive a restart, by name (`detector.memories`)."""
-        return {_ROLES: self._roles, **{d.id: memory for d, memory in self._detectors}}
+        inferred = {_ROLES: self._roles, _IDENTITIES: self.identities}
+        return {**inferred, **{d.id: memory for d, memory in self._detectors}}
 
     def remember_all(self, kept: Kept) -> None:
         """Go on with the memories of an earlier run; what did not fit is counted as a failure."""
         self.failures.update(kept.faults)
         self._detectors = [(d, kept.parts.get(d.id, memory)) for d, memory in self._detectors]
         self._roles = kept.parts.get(_ROLES, self._roles)
+        self.identities = kept.parts.get(_IDENTITIES, self.identities)
+        self.identities.restore(self.hosts)
+        self.assets.identities = self.identities
         self._roles.decide_again(self.hosts)
         self.remembered_until_ns = kept.until_ns
 
@@ -225,6 +232,7 @@ class Engine:
         kinds: dict[type[Sighting], list[Sighting]] = {}
         for _, sighting in sighted:
             kinds.setdefault(type(sighting), []).append(sighting)
+        self._follow(kinds)
         source = self.hosts.number(flows.source)
         destination = self.hosts.number(flows.destination)
         if self.hosts.is_full:
@@ -258,6 +266,13 @@ class Engine:
             self.budget.turn(end, pushed, len(self.assets))
             self._joined = None
         self._forget(end)
+
+    def _follow(self, kinds: Mapping[type[Sighting], list[Any]]) -> None:
+        """Machines that came to other addresses bring their numbers along, and all behind them."""
+        moves = self.hosts.moves
+        self.identities.observe(kinds.get(Dhcp, ()), kinds.get(Arp, ()), self.hosts, self.hospital)
+        if self.hosts.moves != moves:
+            self._roles.decide_again(self.hosts)
 
     def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
         """One detector on one window; a fault in it is counted and never stops the others."""

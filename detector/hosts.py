@@ -23,6 +23,13 @@ class HostsFull(ValueError):
     """So many addresses are known that there is no number for another one."""
 
 
+#: Numbers of machines that have no address now stand at one of RFC 6666's discard prefix,
+#: which no traffic ever carries.
+_AWAY: Final = 0x0100_0000_0000_0000
+
+_AWAY_TEXT: Final = "100::"
+_64: Final = (1 << 64) - 1
+
 #: What flows tell of each inside host, by number.
 SEEN_DTYPE: Final = np.dtype(
     [
@@ -40,9 +47,13 @@ SEEN_DTYPE: Final = np.dtype(
 
 @dataclass
 class Host:
-    """What has been seen of one address; what every flow changes stands in the table's columns."""
+    """What has been seen of one host; what every flow changes stands in the table's columns.
 
-    ip: str
+    A host is a machine where its MAC is known (`detector.identity`): it then keeps its number
+    when its address changes. Where only routed traffic is seen, the address is the host.
+    """
+
+    ip: str  # of a machine that is away: the last it had
     number: int
     is_inside: bool
     table: HostTable = field(repr=False, compare=False)
@@ -50,6 +61,13 @@ class Host:
     names: dict[str, int] = field(default_factory=dict)  # name → last seen, ns
     role: str = "unknown"
     role_reason: str = ""
+    machine: str = ""  # MAC that tells the machine, "" where the address is the host
+    has_moved: bool = False  # the machine or its address has changed partner
+
+    @property
+    def asset(self) -> str:
+        """The machine's lasting id; "" where nothing but the address tells the host."""
+        return f"mac-{self.machine.replace(':', '')}" if self.machine else ""
 
     @property
     def first_ns(self) -> int:
@@ -88,6 +106,8 @@ class HostTable:
         self._count = 0
         self._hosts: dict[int, Host] = {}
         self._by_ip: dict[str, int] = {}
+        self.moves = 0  # how often a number has come to another address
+        self._places = 0  # discard addresses that were given out
 
     def __len__(self) -> int:
         return self._count
@@ -130,16 +150,19 @@ class HostTable:
         number_addresses(known, self._addresses, 0, self._index, len(known))
 
     def _learn(self, fresh: slice) -> None:
-        addresses = self._addresses[fresh]
+        self._traits[fresh] = self._traits_of(self._addresses[fresh])
+
+    def _traits_of(self, addresses: NDArray[np.uint64]) -> NDArray[np.uint8]:
         is_planned = in_networks(addresses, self._hospital.inside)
         is_near = is_planned | in_networks(addresses, LINK_LOCAL)
         lands = in_networks(addresses, landing_networks(self._hospital.lines))
-        self._traits[fresh] = (
+        traits: NDArray[np.uint8] = (
             is_planned * IN_PLAN
             | is_near * NEAR
             | is_one_host(addresses) * ONE_HOST
             | lands * LANDING
-        )
+        ).astype(np.uint8)
+        return traits
 
     def table(self) -> NDArray[np.uint64]:
         """(n, 2) addresses of all hosts, by number."""
@@ -172,6 +195,95 @@ class HostTable:
                 )
         return number
 
+    def give(self, ip: str, number: int | None = None) -> int:
+        """Let an address belong to this number from now on, or to a new one; that number.
+
+        Whoever had the address is away from now on, and the address that the number had before
+        belongs to nobody: the next host there is a new one. HostsFull if no number is left.
+        """
+        holder = self.number_of(ip)
+        if holder == number:
+            return holder
+        self.get(holder).has_moved = True  # made now, so that it keeps the address as its last
+        mine = number
+        if mine is None or not self.is_away(mine):
+            # What takes the place left behind, or is the new host itself.
+            fresh = self._new_place()
+            if mine is None:
+                mine = fresh
+            else:
+                self._exchange(fresh, mine)
+        self._exchange(mine, holder)
+        self.get(mine).has_moved = True
+        self.moves += 1
+        return mine
+
+    def is_away(self, number: int) -> bool:
+        """True for a number that stands at no real address now."""
+        return int(self._addresses[number, 0]) == _AWAY
+
+    def restore_away(self, number: int, last_ip: str) -> None:
+        """After a restart: what a machine that is away was."""
+        self.get(number).ip = last_ip
+        pair = np.array([address_number(last_ip)], np.uint64)
+        self._traits[number] = self._traits_of(pair)[0]
+
+    def _new_place(self) -> int:
+        """A new number at a discard address."""
+        while True:
+            self._places += 1
+            place = np.array([(_AWAY, self._places)], np.uint64)
+            before = self._count
+            number = int(self._number(place, self._most + _SPARE)[0])
+            if number == NO_NUMBER:
+                raise HostsFull(
+                    f"more than {self._most:,} addresses; raise detector.engine.most_hosts"
+                )
+            if self._count > before:  # else an earlier run gave it out
+                return number
+
+    def _exchange(self, one: int, other: int) -> None:
+        """Two numbers change addresses; what is remembered stays with the number."""
+        slots = [self._slot(number) for number in (one, other)]
+        self._addresses[[one, other]] = self._addresses[[other, one]]
+        self._index[slots] = (other, one)
+        self._by_ip = {}
+        for number in (one, other):
+            if not self.is_away(number):
+                self._traits[number] = self._traits_of(self._addresses[number][None])[0]
+                if number in self._hosts:
+                    self._move(self._hosts[number], self.ip(number))
+
+    def _move(self, host: Host, ip: str) -> None:
+        """A machine's ledger row comes along where it names the MAC; else it is the address's."""
+        old = self._hospital.asset_by_ip.get(host.ip)
+        if old is not None and not (host.machine and old.mac.lower() == host.machine):
+            if host.role_reason == "ledger":
+                host.role, host.role_reason = "unknown", ""
+            if host.names.get(old.name) == 0:
+                del host.names[old.name]
+        host.ip = ip
+        self._list(host)
+
+    def _list(self, host: Host) -> None:
+        """What the ledger says of a host's address, unless it says it of another machine."""
+        listed = self._hospital.asset_by_ip.get(host.ip)
+        if listed is None or (listed.mac and host.machine not in ("", listed.mac.lower())):
+            return
+        host.role, host.mac = listed.role, listed.mac
+        host.role_reason = "ledger"
+        if listed.name:
+            host.names.setdefault(listed.name, 0)
+
+    def _slot(self, number: int) -> int:
+        """Where the index holds a number (the walk of `number_addresses`)."""
+        high, low = (int(half) for half in self._addresses[number])
+        mixed = ((low ^ (high * 0x9E3779B97F4A7C15 & _64)) * 0xBF58476D1CE4E5B9) & _64
+        slot = (mixed ^ mixed >> 29) & (len(self._index) - 1)
+        while self._index[slot] != number:
+            slot = (slot + 1) & (len(self._index) - 1)
+        return slot
+
     def ip(self, number: int) -> str:
         high, low = self._addresses[number]
         return address_text(int(high), int(low))
@@ -188,17 +300,15 @@ class HostTable:
             ip = self.ip(number)
             is_inside = bool(self._traits[number] & IN_PLAN)
             host = Host(ip=ip, number=number, is_inside=is_inside, table=self)
-            listed = self._hospital.asset_by_ip.get(ip)
-            if listed is not None:
-                host.role, host.mac = listed.role, listed.mac
-                host.role_reason = "ledger"
-                if listed.name:
-                    host.names[listed.name] = 0
+            self._list(host)
             self._hosts[number] = host
         return host
 
     def name_of(self, text: str) -> str:
         """The name of a host that has been met under this address; "" for any other text."""
+        if text.startswith(_AWAY_TEXT):  # where a machine stands that is away
+            absent = self.at(text)
+            return absent.name or absent.ip
         number = self._by_ip.get(text)
         host = self._hosts.get(number) if number is not None else None
         if host is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from detector.alerts import Alert, Severity, severity_of
+from detector.alerts import Alert, Party, Severity, severity_of
 from detector.detection import Category
 from detector.hard_rules import is_hard
 
@@ -87,7 +87,7 @@ def join_alerts(
     Suppressed alerts join nothing; what people called false or explained stays in the story and
     adds nothing to the priority.
     """
-    alerts = [a for a in alerts if a.state != "suppressed"]
+    alerts = _with_machines([a for a in alerts if a.state != "suppressed"])
     ordered = sorted(alerts, key=lambda a: (a.first_ns, a.id))
     root = list(range(len(ordered)))
 
@@ -132,8 +132,33 @@ def join_alerts(
     )
 
 
+def _with_machines(alerts: list[Alert]) -> list[Alert]:
+    """Alerts told before a machine's MAC was known are the machine's whose the address was."""
+    machines: dict[str, set[str]] = {}
+    for alert in alerts:
+        for party in (alert.source, *alert.targets):
+            if party.asset:
+                machines.setdefault(party.ip, set()).add(party.asset)
+    only = {ip: next(iter(assets)) for ip, assets in machines.items() if len(assets) == 1}
+
+    def named(party: Party) -> Party:
+        return party if party.asset else replace(party, asset=only.get(party.ip, ""))
+
+    if not only:
+        return alerts
+    return [
+        replace(a, source=named(a.source), targets=tuple(named(t) for t in a.targets))
+        for a in alerts
+    ]
+
+
+def _host(party: Party) -> str:
+    """What joins alerts of one host: the machine where it is known, else the address."""
+    return party.asset or party.ip or party.mac or party.name
+
+
 def _source_of(alert: Alert) -> str:
-    return alert.source.ip or alert.source.mac or alert.source.name
+    return _host(alert.source)
 
 
 def _hubs(alerts: Sequence[Alert]) -> set[str]:
@@ -141,10 +166,10 @@ def _hubs(alerts: Sequence[Alert]) -> set[str]:
     sources: dict[str, set[str]] = {}
     for alert in alerts:
         for target in alert.targets[:5]:
-            known = sources.setdefault(target.ip, set())
+            known = sources.setdefault(_host(target), set())
             if len(known) < _HUB_SOURCES:
                 known.add(_source_of(alert))
-    return {ip for ip, known in sources.items() if len(known) >= _HUB_SOURCES}
+    return {host for host, known in sources.items() if len(known) >= _HUB_SOURCES}
 
 
 def _links(alert: Alert, hubs: set[str]) -> list[tuple[tuple[str, str], int]]:
@@ -153,7 +178,8 @@ def _links(alert: Alert, hubs: set[str]) -> list[tuple[tuple[str, str], int]]:
     spreads = alert.category in ("lateral_movement", "credential_access", "impact")
     # A scan's or a spray's hundred targets would chain the whole hospital together.
     if spreads and len(alert.targets) <= 5:
-        links += [(("host", t.ip), _LINK_NS) for t in alert.targets if t.ip and t.ip not in hubs]
+        targets = [_host(t) for t in alert.targets if t.ip]
+        links += [(("host", t), _LINK_NS) for t in targets if t not in hubs]
     if alert.line:
         links.append((("line", alert.line), _LINE_LINK_NS))
     return links

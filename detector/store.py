@@ -25,12 +25,14 @@ CREATE TABLE IF NOT EXISTS alert (
     told TEXT NOT NULL, changed INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS alert_by_time ON alert (last_ns DESC, id);
 CREATE INDEX IF NOT EXISTS alert_by_change ON alert (changed);
+CREATE INDEX IF NOT EXISTS alert_by_asset ON alert (json_extract(told, '$.source.asset'));
 CREATE TABLE IF NOT EXISTS incident (
     id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, priority REAL NOT NULL, state TEXT NOT NULL,
     told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS plan (id TEXT PRIMARY KEY, incident TEXT NOT NULL, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS asset (
     ip TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, told TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS asset_by_id ON asset (json_extract(told, '$.id'));
 CREATE TABLE IF NOT EXISTS ledger (ip TEXT PRIMARY KEY, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS observed_line (
     id TEXT PRIMARY KEY, last_ns INTEGER NOT NULL, told TEXT NOT NULL);
@@ -179,12 +181,16 @@ class Store:
         before: tuple[int, str] | None = None,
         limit: int = 100,
     ) -> list[Alert]:
-        """Alerts, newest first; `before` = (last_ns, id) of the last one of the previous page."""
+        """Alerts, newest first; `before` = (last_ns, id) of the last one of the previous page.
+
+        `source` is an address, or an asset's id ("mac-…"), wherever the machine was then.
+        """
+        is_asset = source.startswith("mac-")
         wanted = {
             "state": state,
             "severity": severity,
             "category": category,
-            "source": source,
+            "json_extract(told, '$.source.asset')" if is_asset else "source": source,
             "incident": incident,
         }
         tests = [f"{column} = ?" for column, value in wanted.items() if value]
@@ -272,8 +278,12 @@ class Store:
     # assets: what was seen (plain objects, see `detector.assets`) and what the ledger lists
 
     def save_seen_assets(self, assets: Sequence[Mapping[str, Any]]) -> None:
-        """Each has at least `ip` and `last_ns`."""
+        """Each has at least `ip` and `last_ns`; a machine (`id`) has one row, where it is now."""
         with self._write() as connection:
+            connection.executemany(
+                "DELETE FROM asset WHERE json_extract(told, '$.id') = ?",
+                [(a["id"],) for a in assets if "id" in a],
+            )
             connection.executemany(
                 "INSERT OR REPLACE INTO asset VALUES (?,?,?)",
                 [(a["ip"], a["last_ns"], _dump(a)) for a in assets],

@@ -55,9 +55,9 @@ class AssetService:
         return {verdict: counts[verdict] for verdict in VERDICTS}
 
     def get(self, person: Person | None, ip: str) -> AssetRow:
-        """One asset. Needs assets.read."""
+        """One asset by its address or its lasting id ("mac-…"). Needs assets.read."""
         self._gate.look(person, "assets.read", "asset.read", f"asset/{ip}")
-        row = next((row for row in self._rows() if row.ip == ip), None)
+        row = next((r for r in self._rows() if ip in (r.ip, (r.seen or {}).get("id"))), None)
         if row is None:
             raise NotFound(f"no asset {ip[:60]!r} was seen or is listed")
         return row

@@ -13,11 +13,13 @@ from api.services.alerts import AlertFilter
 from dashboards.badges import badge
 from dashboards.directory import Known, known_asset
 from dashboards.view import KnownView, View, file_response
+from detector.alerts import Alert
 from detector.hospital import Role
 
 router = APIRouter(include_in_schema=False)
 
 _PAGE = 100
+_ALERTS = 20
 _TONE = {"match": "ok", "unlisted": "high", "missing": "info", "mismatch": "medium"}
 
 
@@ -74,13 +76,24 @@ def import_ledger(view: KnownView, file: UploadFile) -> Response:
 @router.get("/assets/{ip}")
 def asset(view: KnownView, ip: str) -> Response:
     row = view.services.assets.get(view.person, ip)
-    alerts = view.services.alerts.find(view.person, AlertFilter(source=ip), limit=20)
+    shown = _with_badge(view, row)
     return view.show(
         "asset.html",
-        asset=_with_badge(view, row),
+        asset=shown,
         comparison=_compare(view, row),
-        alerts=alerts.items,
+        alerts=_alerts(view, row),
+        is_machine=bool(shown.stays),
     )
+
+
+def _alerts(view: View, row: AssetRow) -> list[Alert]:
+    """The latest alerts of the machine wherever it was; of an address where that is all we know."""
+    asset = str((row.seen or {}).get("id", ""))
+    found: dict[str, Alert] = {}
+    for source in (row.ip, asset) if asset.startswith("mac-") else (row.ip,):
+        page = view.services.alerts.find(view.person, AlertFilter(source=source), limit=_ALERTS)
+        found.update({a.id: a for a in page.items if a.source.asset in ("", asset)})
+    return sorted(found.values(), key=lambda a: (-a.last_ns, a.id))[:_ALERTS]
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def _compare(view: View, row: AssetRow) -> list[Comparison]:
     listed, t = row.listed, view.t
     names = ", ".join(seen.get("names") or [])
     rows = [
-        ("ip", listed.ip if listed else "", seen.get("ip", "")),
+        ("ip", listed.ip if listed else "", seen.get("last_ip") or seen.get("ip", "")),
         ("name", listed.name if listed else "", names or seen.get("name", "")),
         ("mac", listed.mac if listed else "", seen.get("mac", "")),
         (

@@ -205,6 +205,8 @@ class AssetLedger(Detector):
         if segment is not None and gap is not None:
             yield _segment_finding("unlisted_many", segment, window, gap, 40)
             return
+        if "unlisted" in host.told:  # told at an earlier address
+            return
         host.told.add("unlisted")
         yield _unlisted_finding(host, segment, window)
 
@@ -258,6 +260,10 @@ class AssetLedger(Detector):
 
 def _host(memory: LedgerMemory, window: Window, number: int, time_ns: int) -> SeenHost | None:
     host = memory.hosts.get(number)
+    if host is not None and host.ip != window.hosts.ip(number):
+        # The machine has moved; the ledger lists addresses, so it is judged anew.
+        host = memory.hosts[number] = SeenHost(window.hosts.ip(number), time_ns, told=host.told)
+        memory.unsettled[number] = None
     if host is None and len(memory.hosts) < MAX_HOSTS:
         host = memory.hosts[number] = SeenHost(window.hosts.ip(number), time_ns)
         memory.unsettled[number] = None

@@ -59,6 +59,7 @@ class RegisterMemory:
     #: By host number: index + 1 of the registered line whose landing pool holds it, 0 = none.
     pool: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     pool_of: tuple[RegisteredLine, ...] = ()  # the register that `pool` was made from
+    moves: int = 0  # of machines between addresses, at that time
     usage: LineUsage = field(default_factory=LineUsage)
     old_tls: dict[str, str] = field(default_factory=dict)  # outside server → version it speaks
 
@@ -252,6 +253,8 @@ class LineRegister(Detector):
     def _learn_pools(self, window: Window, memory: RegisterMemory) -> None:
         if memory.pool_of != window.hospital.lines:  # somebody has changed the register
             memory.pool, memory.pool_of = np.zeros(0, np.uint16), window.hospital.lines
+        if memory.moves != window.hosts.moves:
+            memory.pool, memory.moves = np.zeros(0, np.uint16), window.hosts.moves
         known = len(memory.pool)
         if known >= len(window.hosts):
             return

@@ -34,6 +34,7 @@ class DestinationMemory:
     kinds: AddressKinds = field(default_factory=AddressKinds)
     names: OutsideNames = field(default_factory=OutsideNames)
     is_closed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    moves: int = 0  # of machines between addresses, when that was made
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -102,6 +103,8 @@ class NewDestination(Detector):
             return
         memory.names.learn(window)
         kinds = memory.kinds.of(window.hosts, window.hospital)
+        if memory.moves != window.hosts.moves:
+            memory.is_closed, memory.moves = np.zeros(0, bool), window.hosts.moves
         known = len(memory.is_closed)
         if known < len(window.hosts):
             fresh = window.hosts.addresses(np.arange(known, len(window.hosts), dtype=np.uint32))
