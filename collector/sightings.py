@@ -405,7 +405,7 @@ class MonitorEvent(Sighting):
     """What another monitor told (syslog, trap, asset tool): `ip` and `mac` are of the host meant.
 
     `event` is one of new_mac, mac_moved, rogue_ssid, usb_modem, usb_network, wan_interface,
-    mobile_line, dial_up, clock_step, login, login_failed, config_change, ids_alert, other.
+    mobile_line, dial_up, clock_step, login, login_failed, config_change, other.
     """
 
     kind: ClassVar[str] = "monitor_event"
@@ -416,6 +416,24 @@ class MonitorEvent(Sighting):
     port_name: str = ""  # switch port, interface or SSID
     user: str = ""
     detail: str = ""  # the record's own words, cut to 200 characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdsAlert(Sighting):
+    """What an intrusion detection system told of a packet's sender (`ip`) and receiver (`peer_ip`).
+
+    `severity` is critical, high, medium, low or info, whatever scale the maker counts by.
+    """
+
+    kind: ClassVar[str] = "ids_alert"
+    monitor: str  # suricata, snort, fortigate, zeek
+    signature: str
+    signature_id: str = ""
+    category: str = ""  # the maker's class of it
+    severity: str = "medium"
+    is_stopped: bool = False  # the device stopped it
+    reporter_ip: str = ""
+    techniques: tuple[str, ...] = ()  # ATT&CK, where the record names them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,5 +451,5 @@ SIGHTINGS: tuple[type[Sighting], ...] = (
     Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
     NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, AttackBytes, SshBanner,
     RdpRequest, SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
-    MonitorEvent, SourceState, Clock,
+    MonitorEvent, IdsAlert, SourceState, Clock,
 )  # fmt: skip

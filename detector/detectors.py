@@ -1,6 +1,7 @@
 """All detectors, in the order in which they are asked."""
 
 from detector.detection import Detector
+from detector.ids_alert import IdsAlerts
 from detector.impact import IMPACT_DETECTORS
 from detector.lateral import LATERAL_DETECTORS
 from detector.lines import LINE_DETECTORS
@@ -12,5 +13,6 @@ DETECTORS: tuple[Detector, ...] = (
     *LINE_DETECTORS,
     *OUTBOUND_DETECTORS,
     *IMPACT_DETECTORS,
+    IdsAlerts(),
     SourceTrouble(),
 )

@@ -18,6 +18,8 @@ _LINE_LINK_NS = 30 * 24 * _HOUR_NS  # alerts on one outside line
 _FADE_NS = 72 * _HOUR_NS  # what an alert adds to the risk fades with this time constant
 _SPAN_NS = 14 * 24 * _HOUR_NS  # an incident that no line joins
 _BRIDGES = 50.0  # score from which an alert joins others
+_OTHER_MONITORS = "ids_alert"
+_ECHO_NS = 24 * _HOUR_NS
 _HUB_SOURCES = 4  # sources told against one target that make it a hub
 
 #: How soon a person must look.
@@ -185,6 +187,28 @@ def _links(alert: Alert, hubs: set[str]) -> list[tuple[tuple[str, str], int]]:
     return links
 
 
+def _without_echoes(alerts: Sequence[Alert]) -> list[Alert]:
+    """Leave out what another monitor told of two hosts for whom we told something ourselves.
+
+    It is evidence in the story; two devices that see one thing within a day are not two things.
+    """
+    own: dict[frozenset[str], list[int]] = {}
+    for alert in alerts:
+        if alert.detector != _OTHER_MONITORS:
+            for pair in _pairs(alert):
+                own.setdefault(pair, []).append(alert.last_ns)
+
+    def is_echo(alert: Alert) -> bool:
+        times = (at for pair in _pairs(alert) for at in own.get(pair, ()))
+        return any(abs(at - alert.last_ns) <= _ECHO_NS for at in times)
+
+    return [a for a in alerts if a.detector != _OTHER_MONITORS or not is_echo(a)]
+
+
+def _pairs(alert: Alert) -> set[frozenset[str]]:
+    return {frozenset((_source_of(alert), _host(target))) for target in alert.targets}
+
+
 def push_of(priority: float, gravest: float, alerts: Sequence[Alert]) -> Push:
     """By priority, and never later than the gravest alert's own weight asks; hard rules at once."""
     if priority >= 80 or gravest >= 90 or any(is_hard(a) for a in alerts):
@@ -198,7 +222,7 @@ def _incident(
     weigh: Callable[[Alert], float] | None,
 ) -> Incident:
     last_ns = max(a.last_ns for a in alerts)
-    counted = [a for a in alerts if a.state not in SETTLED]
+    counted = [a for a in _without_echoes(alerts) if a.state not in SETTLED]
     strongest: dict[str, float] = {}
     for alert in counted:
         score = alert.score if weigh is None else weigh(alert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -22,10 +23,11 @@ from collector.foreign.columns import (
     set_family,
 )
 from collector.foreign.parsing import cell_text
+from collector.monitors.ids import is_stopped, techniques_in
 from collector.sightings import (
     Dns,
     Http,
-    MonitorEvent,
+    IdsAlert,
     Sighting,
     SshBanner,
     TlsCertificate,
@@ -243,17 +245,34 @@ def _http(told: Told, ends: dict[str, Any]) -> Iterator[Sighting]:
 
 def _alert(told: Told, ends: dict[str, Any]) -> Iterator[Sighting]:
     alert = _part(told, "alert")
-    severity = number(str(alert.get("severity", 3)), 255)
-    words = f"{alert.get('gid', 1)}:{alert['signature_id']} {alert.get('signature', '')}"
-    category = plain(str(alert.get("category") or ""))
-    yield MonitorEvent(
+    metadata = _part(alert, "metadata")
+    action = str(alert.get("action") or "")
+    yield IdsAlert(
         **ends,
         monitor="suricata",
-        event="ids_alert",
-        port_name=f"severity {severity}",
-        host_name=plain(str(told.get("host") or ""))[:100],
-        detail=plain(f"{words} ({category})" if category else words)[:200],
+        signature=plain(str(alert.get("signature") or ""))[:200],
+        signature_id=f"{alert.get('gid', 1)}:{alert['signature_id']}"[:20],
+        category=plain(str(alert.get("category") or ""))[:100],
+        severity=_severity(alert.get("severity"), metadata),
+        is_stopped=is_stopped(action) or _part(told, "verdict").get("action") == "drop",
+        reporter_ip="",
+        techniques=techniques_in(json.dumps(metadata)),
     )
+
+
+#: Suricata's priorities, and what its rules' authors say of them in the metadata.
+_PRIORITIES: Final = {"1": "high", "2": "medium", "3": "low"}
+_AUTHORS: Final = {
+    "critical": "critical", "major": "high", "minor": "low", "informational": "info",
+    "audit": "info", "unknown": "",
+}  # fmt: skip
+
+
+def _severity(priority: Any, metadata: Told) -> str:
+    """The author's word where there is one, else the priority."""
+    said = metadata.get("signature_severity")
+    word = str(said[0] if isinstance(said, list) and said else said or "").lower()
+    return _AUTHORS.get(word, "") or _PRIORITIES.get(str(priority), "info")
 
 
 _READERS: Final[Mapping[str, Callable[[Told, dict[str, Any]], Iterator[Sighting]]]] = {

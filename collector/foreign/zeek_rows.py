@@ -1,4 +1,4 @@
-"""Lines of Zeek's dns, ssl, ssh, http, dhcp, ntlm and files logs as sightings.
+"""Lines of Zeek's dns, ssl, ssh, http, dhcp, ntlm, files and notice logs as sightings.
 
 A line tells of both directions; it becomes what the sensor would have seen of each.
 """
@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from collector.foreign.cells import address, list_of, mac, ns_of, number, plain
+from collector.monitors.ids import techniques_in
 from collector.sightings import (
     AttackBytes,
     Dhcp,
     Dns,
     Http,
+    IdsAlert,
     Ntlm,
     Sighting,
     SshBanner,
@@ -41,9 +43,9 @@ def sightings_of(log: str, cells: Cells, sensor: str) -> Iterator[Sighting]:
         "time_ns": time_ns,
         "sensor": sensor,
         "vlan": number(cells.get("vlan", ""), 4095),
-        "ip": address(cells.get("id.orig_h", "")),
+        "ip": address(cells.get("id.orig_h") or cells.get("src", "")),
         "port": number(cells.get("id.orig_p", ""), 65_535),
-        "peer_ip": address(cells.get("id.resp_h", "")),
+        "peer_ip": address(cells.get("id.resp_h") or cells.get("dst", "")),
         "peer_port": number(cells.get("id.resp_p", ""), 65_535),
     }
     yield from _READERS[log](cells, there)
@@ -158,8 +160,34 @@ def _files(cells: Cells, there: dict[str, Any]) -> Iterator[Sighting]:
     )  # fmt: skip
 
 
+#: Notices that tell of an attack; others (a certificate that expires) are the network's own.
+_NOTICES: Final = (
+    ("attack", "high"), ("exploit", "high"), ("backdoor", "high"), ("malware", "high"),
+    ("sql_injection", "medium"), ("password_guess", "medium"), ("bruteforc", "medium"),
+    ("heartbleed", "high"), ("scan", "medium"), ("intel::", "high"),
+)  # fmt: skip
+
+
+def _notice(cells: Cells, there: dict[str, Any]) -> Iterator[Sighting]:
+    note = plain(cells.get("note", ""))[:100]
+    if not note:
+        raise ValueError("notice without a name")
+    words = (plain(cells.get("msg", "")), plain(cells.get("sub", "")))
+    said = note.lower()
+    yield IdsAlert(
+        **there,
+        monitor="zeek",
+        signature=f"{note} {words[0]}".strip()[:200],
+        signature_id=note[:60],
+        category=note.partition("::")[2] or note,
+        severity=next((level for word, level in _NOTICES if word in said), "info"),
+        is_stopped="Notice::ACTION_DROP" in cells.get("actions", ""),
+        techniques=techniques_in(" ".join(words)),
+    )
+
+
 _READERS: Final[Mapping[str, Callable[[Cells, dict[str, Any]], Iterator[Sighting]]]] = {
     "dns": _dns, "ssl": _ssl, "ssh": _ssh, "http": _http, "dhcp": _dhcp, "ntlm": _ntlm,
-    "files": _files,
+    "files": _files, "notice": _notice,
 }  # fmt: skip
 LOGS: Final = frozenset(_READERS)

@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from collector.monitors.ids import ids_alert_of
 from collector.monitors.records import Record
-from collector.sightings import MonitorEvent
+from collector.sightings import IdsAlert, MonitorEvent
 
 _MAC: Final = re.compile(
     r"(?<![0-9a-fA-F:.\-])((?:[0-9a-fA-F]{2}[:\-]){5}[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
@@ -91,8 +92,13 @@ RULES: Final = (
 )
 
 
-def event_of(record: Record, reporter_ip: str, time_ns: int, sensor: str) -> MonitorEvent | None:
+def event_of(
+    record: Record, reporter_ip: str, time_ns: int, sensor: str
+) -> MonitorEvent | IdsAlert | None:
     """The event that a record tells; None if it is none of those that we use."""
+    alert = ids_alert_of(record, reporter_ip, time_ns, sensor)
+    if alert is not None:
+        return alert
     macs = [_plain_mac(found) for found in _MAC.findall(record.text)]
     words = f"{record.name} {record.text}"
     rule = next((r for r in RULES if r.words.search(words) and (macs or not r.needs_mac)), None)

@@ -19,7 +19,7 @@ from collector.foreign.log_lines import EveLines, RecordLines, ZeekLines
 from collector.foreign.tail import Tail
 from collector.replay import Replay
 from collector.settings import CollectorSettings
-from collector.sightings import AttackBytes, Dhcp, Dns, MonitorEvent, TlsClientHello
+from collector.sightings import AttackBytes, Dhcp, Dns, IdsAlert, TlsClientHello
 from tests.collector.wires import mimawari, settings_file, spooled
 
 HEAD = (
@@ -70,7 +70,10 @@ def test_suricata_names_handshakes_and_alerts_are_sightings() -> None:
         "type": "answer", "rrname": "PACS.example", "rrtype": "A", "rcode": "NOERROR",
         "answers": [{"rrname": "pacs.example", "rrtype": "A", "rdata": "10.1.9.9"}],
     }  # fmt: skip
-    alert = {"gid": 1, "signature_id": 2_010_935, "signature": "ET SCAN", "severity": 2}
+    alert = {
+        "gid": 1, "signature_id": 2_010_935, "signature": "ET SCAN", "severity": 2,
+        "action": "blocked", "metadata": {"mitre_technique_id": ["T1046"]},
+    }  # fmt: skip
     tls = {"sni": "Example.JP", "version": "TLS 1.2", "subject": "CN=x", "issuerdn": "CN=y"}
     text = eve("dns", dns=answer) + eve("tls", tls=tls, proto="TCP", dest_port=443)
     lines = EveLines("s")
@@ -80,9 +83,47 @@ def test_suricata_names_handshakes_and_alerts_are_sightings() -> None:
     assert (dns.ip, dns.peer_ip) == ("10.1.0.53", "10.1.2.3")
     assert isinstance(hello, TlsClientHello) and hello.sni == "example.jp"
     assert (certificate.ip, certificate.port) == ("10.1.0.53", 443)
-    assert isinstance(said, MonitorEvent) and said.event == "ids_alert"
-    assert "2010935 ET SCAN" in said.detail
+    assert isinstance(said, IdsAlert)
+    assert (said.signature_id, said.signature, said.severity) == ("1:2010935", "ET SCAN", "medium")
+    assert (said.is_stopped, said.techniques) == (True, ("T1046",))
     assert lines.malformed == {"suricata: dns record that cannot be read": 1}
+
+
+FORTIGATE_IPS = (
+    b'<185>date=2026-10-01 time=09:00:00 tz="+0900" devname="FG" type="utm" subtype="ips" '
+    b'eventtype="signature" level="alert" severity="critical" srcip=10.1.2.3 dstip=10.1.0.9 '
+    b'action="dropped" proto=6 service="SMB" attack="MS.SMB.Server.Code.Execution" srcport=4936 '
+    b"dstport=445 attackid=15621\n"
+)
+SNORT = (
+    b"<33>Oct  1 09:00:00 ids snort[77]: [1:2019401:3] ET MALWARE Beacon [Classification: A "
+    b"Network Trojan was detected] [Priority: 1] {TCP} 10.1.2.3:50123 -> 203.0.113.9:443\n"
+)
+
+
+def test_fortigates_and_snorts_records_are_alerts_of_an_ids() -> None:
+    _, seen = RecordLines("s", 2026).feed(FORTIGATE_IPS + SNORT)
+    forti, snort = seen
+    assert isinstance(forti, IdsAlert) and isinstance(snort, IdsAlert)
+    assert (forti.monitor, forti.severity, forti.is_stopped) == ("fortigate", "critical", True)
+    assert (forti.ip, forti.peer_ip, forti.peer_port) == ("10.1.2.3", "10.1.0.9", 445)
+    assert forti.signature == "MS.SMB.Server.Code.Execution"
+    assert (snort.signature, snort.signature_id) == ("ET MALWARE Beacon", "1:2019401")
+    assert (snort.category, snort.severity) == ("A Network Trojan was detected", "high")
+    assert (snort.ip, snort.port, snort.peer_port) == ("10.1.2.3", 50_123, 443)
+
+
+def test_a_zeek_notice_of_an_attack_is_an_alert_and_names_its_hosts() -> None:
+    told = {
+        "ts": 1_790_000_001.0, "note": "SSH::Password_Guessing", "src": "10.1.2.3",
+        "msg": "10.1.2.3 appears to be guessing SSH passwords", "actions": ["Notice::ACTION_LOG"],
+    }  # fmt: skip
+    plain = {**told, "note": "SSL::Certificate_Expired", "dst": "10.1.0.9"}
+    lines = b"".join(json.dumps(line).encode() + b"\n" for line in (told, plain))
+    _, (attack, routine) = ZeekLines("notice", "s").feed(lines)
+    assert isinstance(attack, IdsAlert) and isinstance(routine, IdsAlert)
+    assert (attack.ip, attack.peer_ip, attack.severity) == ("10.1.2.3", "", "medium")
+    assert (routine.peer_ip, routine.severity) == ("10.1.0.9", "info")
 
 
 def dns_line(number: int) -> str:
