@@ -31,6 +31,8 @@ APPS: Final[tuple[str, ...]] = (
     "vpn_service",
     # its exchange shows who logs on, and a hash of the shared secret to guess against
     "ikev1_aggressive",
+    # a mesh VPN with a greeting of its own, and two ways to a desk
+    "tinc", "ica", "nomachine",
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}

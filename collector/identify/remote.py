@@ -24,6 +24,7 @@ from collector.identify.wire import (
 
 TEAMVIEWER = APP_CODE["teamviewer"]
 RUSTDESK, RADMIN = APP_CODE["rustdesk"], APP_CODE["radmin"]
+ICA, NOMACHINE = APP_CODE["ica"], APP_CODE["nomachine"]
 VNC, RDP, SSH, TELNET = APP_CODE["vnc"], APP_CODE["rdp"], APP_CODE["ssh"], APP_CODE["telnet"]
 
 
@@ -35,6 +36,11 @@ def remote_tcp(
         return SSH, SURE
     if end - start == 12 and starts(buffer, start, end, b"RFB 00") and buffer[end - 1] == 10:
         return VNC, SURE
+    if is_ica(buffer, start, end):
+        return ICA, SURE
+    is_nx = starts(buffer, start, end, b"NXSH-") or starts(buffer, start, end, b"NXD-")
+    if is_nx and end - start >= 8 and 48 <= buffer[end - 2] <= 57:
+        return NOMACHINE, NAMED
     confidence = rdp(buffer, start, end, on(source_port, destination_port, 3389))
     if confidence:
         return RDP, confidence
@@ -98,6 +104,14 @@ def rdp(buffer: Bytes, start: int, end: int, on_rdp_port: bool) -> int:
     if code == 0xD0 and size == 19 and kind in (2, 3) and is_negotiation:
         return SURE
     return SHAPED if on_rdp_port else 0
+
+
+@njit(cache=True, nogil=True)
+def is_ica(buffer: Bytes, start: int, end: int) -> bool:
+    """Citrix' greeting on 1494, or that of its Common Gateway Protocol on 2598."""
+    if starts(buffer, start, end, b"\x7f\x7fICA\0"):
+        return True
+    return starts(buffer, start, end, b"\x1aCGP/01")
 
 
 @njit(cache=True, nogil=True)

@@ -34,7 +34,7 @@ NAT_T, OPENVPN = APP_CODE["nat_t"], APP_CODE["openvpn"]
 WIREGUARD, TAILSCALE = APP_CODE["wireguard"], APP_CODE["tailscale"]
 ZEROTIER, L2TP, PPTP = APP_CODE["zerotier"], APP_CODE["l2tp"], APP_CODE["pptp"]
 SOFTETHER, FRP, CLOUDFLARED = APP_CODE["softether"], APP_CODE["frp"], APP_CODE["cloudflared"]
-SOCKS, TEREDO = APP_CODE["socks"], APP_CODE["teredo"]
+SOCKS, TEREDO, TINC = APP_CODE["socks"], APP_CODE["teredo"], APP_CODE["tinc"]
 GLOBALPROTECT = APP_CODE["globalprotect"]
 
 #: OpenVPN hard resets with key id 0: client v2, server v2, client v3 (opcode << 3).
@@ -122,6 +122,8 @@ def tunnel_tcp(
             return OPENVPN, confidence
     if frp(buffer, start, end, on(source_port, destination_port, 7000)):
         return FRP, NAMED
+    if tinc(buffer, start, end):
+        return TINC, SURE
     confidence = socks(buffer, start, end, source_port, destination_port, is_reply)
     if confidence:
         return SOCKS, confidence
@@ -273,6 +275,27 @@ def frp(buffer: Bytes, start: int, end: int, on_frp_port: bool) -> bool:
     if on_frp_port and end - start >= 12:
         return starts(buffer, start, end, b"\x00\x01\x00\x01\x00\x00\x00\x01")
     return False
+
+
+@njit(cache=True, nogil=True)
+def tinc(buffer: Bytes, start: int, end: int) -> bool:
+    """Both ends greet with a line: request 0, the node's name, protocol 17 and perhaps a minor."""
+    if not starts(buffer, start, end, b"0 "):
+        return False
+    at = start + 2
+    while at < end and (
+        48 <= buffer[at] <= 57 or 65 <= buffer[at] <= 90 or 97 <= buffer[at] <= 122
+        or buffer[at] == 95 or buffer[at] == 94
+    ):  # fmt: skip
+        at += 1
+    if at == start + 2 or not starts(buffer, at, end, b" 17"):
+        return False
+    at += 3
+    if at < end and buffer[at] == 46:  # a dot, then the minor version
+        at += 1
+        while at < end and 48 <= buffer[at] <= 57:
+            at += 1
+    return at < end and buffer[at] == 10
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ from detector.lines.line_register import LineRegister
 from detector.lines.name_poisoning import NamePoisoning
 from detector.lines.new_destination import NewDestination
 from detector.lines.signatures import ToolSignatures
+from detector.lines.ssh_way_back import SshWayBack
 from detector.lines.unnamed_tunnel import UnnamedTunnel
 
 LINE_DETECTORS: tuple[Detector, ...] = (
@@ -27,4 +28,5 @@ LINE_DETECTORS: tuple[Detector, ...] = (
     LeaseFlood(),
     AssetLedger(),
     UnnamedTunnel(),
+    SshWayBack(),
 )

@@ -81,6 +81,9 @@ TCP_CASES = {
     "printer": b"\x1b%-12345X@PJL JOB\r\n",
     "tls": client_hello(b"pacs.example"),
     "anydesk": client_hello(b"", b"anydesk/6.2.0/linux"),
+    "tinc": b"0 hospital_1 17.7\n",
+    "ica": b"\x7f\x7fICA\0",
+    "nomachine": b"NXSH-6.0.0\n",
     "mqtt": b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0",
     "unknown": RANDOM[500:600],
 }
@@ -123,6 +126,20 @@ def test_zeros_are_no_wireguard_and_no_openvpn() -> None:
     assert named(b"\x01" + bytes(147), UDP) == "unknown"
     assert named(b"\x38" + bytes(13), UDP) == "unknown"
     assert named(b"\x04" + bytes(63), UDP) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"0 17\n", b"0 name 18\n", b"0 name 17", b"0 na-me 17\n", b"0 name 17.x\n", b"1 name 17\n"],
+)
+def test_a_line_that_is_no_greeting_is_no_tinc(payload: bytes) -> None:
+    assert named(payload) == "unknown"
+
+
+def test_citrix_greets_on_both_of_its_ports_and_words_alike_are_nothing() -> None:
+    assert named(b"\x1aCGP/01\x01" + bytes(20), TCP, 2598) == "ica"
+    assert named(b"\x7fICA\0" + bytes(20)) == "unknown"
+    assert named(b"NXSH-protocol handbook") == "unknown"
 
 
 def test_warp_is_wireguard_with_a_number_in_its_zero_bytes() -> None:

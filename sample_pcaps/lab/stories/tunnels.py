@@ -20,7 +20,7 @@ def sshd(machine: Machine, address: str, port: int, *, passwords: bool = False) 
     options = (
         f"HostKey={files}/host{port}", f"AuthorizedKeysFile={files}/allowed", "StrictModes=no",
         f"PasswordAuthentication={'yes' if passwords else 'no'}", "PermitRootLogin=yes",
-        "UsePAM=no", "GatewayPorts=yes",
+        "UsePAM=no", "GatewayPorts=yes", "Subsystem=sftp internal-sftp",
     )  # fmt: skip
     words = [word for option in options for word in ("-o", option)]
     machine.serve(port, "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", str(port),
