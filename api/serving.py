@@ -12,6 +12,7 @@ from api.app import create_app
 from api.configuration import Configuration
 from api.logs import configure_logs
 from api.server import make_server
+from api.settings import ApiSettings
 from collector.lake import Lake
 from detector.alerts import Alert
 from detector.coverage import coverage
@@ -29,6 +30,18 @@ def serve(configuration: Configuration, port: int, add_console: Callable[[FastAP
     where = {"port": port, "state_dir": configuration.state_dir}
     settings = configuration.api.model_copy(update=where)
     store = Store(configuration.state_dir / "mimawari.db").open()
+    app = make_app(configuration, settings, store)
+    add_console(app)
+    scheme = "https" if settings.tls_cert else "http"
+    sys.stderr.write(f"Mimawari: {scheme}://{settings.host}:{port}/\n")
+    try:
+        make_server(app, settings).run()
+    finally:
+        store.close()
+
+
+def make_app(configuration: Configuration, settings: ApiSettings, store: Store) -> FastAPI:
+    """The API over a state folder: its store, lake, planner and map of blind spots."""
     lake = Lake(configuration.state_dir / "lake")
     hospital = configuration.hospital
 
@@ -41,13 +54,6 @@ def serve(configuration: Configuration, port: int, add_console: Callable[[FastAP
         store.replace_ledger(hospital.assets)
     if not store.register() and hospital.lines:
         store.replace_register(hospital.lines)
-    app = create_app(
+    return create_app(
         settings, store, lake=lake, planner=plan, coverage=partial(coverage, store, lake, hospital)
     )
-    add_console(app)
-    scheme = "https" if settings.tls_cert else "http"
-    sys.stderr.write(f"Mimawari: {scheme}://{settings.host}:{port}/\n")
-    try:
-        make_server(app, settings).run()
-    finally:
-        store.close()

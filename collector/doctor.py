@@ -266,9 +266,8 @@ def what_sources_said(health: Mapping[str, Any]) -> Iterator[Finding]:
 def cover(vlans: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """One line a VLAN (rows of `detector.coverage`): what of it is seen."""
     for row in vlans:
-        seen = [kind for kind in ("broadcast", "unicast", "flow") if row[kind]]
-        missing = [kind for kind in ("broadcast", "unicast", "flow") if not row[kind]]
-        tone: Tone = "ok" if row["unicast"] or row["flow"] else "look" if seen else "blind"
+        seen, missing = row["seen"], row["blind"]
+        tone: Tone = "ok" if {"unicast", "flow"} & set(seen) else "look" if seen else "blind"
         told = f"VLAN {row['vlan']} {row['name']}".strip()
         yield Finding(
             tone, told,

@@ -10,6 +10,7 @@ from api.routes.bodies import Told
 from api.routes.router import make_router
 from api.web.sessions import Asker, UseCases
 
+Kind = Literal["broadcast", "unicast", "flow"]
 router = make_router("coverage")
 
 
@@ -22,7 +23,8 @@ class CoverageBody(Told):
     unicast: int = Field(description="flows between two hosts, seen by packets")
     flow: int = Field(description="flows told by exporters")
     hosts: int
-    blind: list[Literal["broadcast", "unicast", "flow"]] = Field(description="kinds not seen")
+    seen: list[Kind] = Field(description="kinds seen, by flows or by ARP, DHCP and announcements")
+    blind: list[Kind] = Field(description="kinds not seen")
 
 
 @router.get("/coverage")

@@ -12,7 +12,6 @@ from api.services.gate import Gate
 
 #: Rows as `detector.coverage.coverage` returns them.
 Coverage = Callable[[], list[dict[str, Any]]]
-_KINDS: Final = ("broadcast", "unicast", "flow")
 _WAIT_S: Final = 10
 
 
@@ -25,14 +24,13 @@ class CoverageService:
         self._turn = Lock()
 
     def report(self, person: Person | None) -> list[dict[str, Any]]:
-        """One row a VLAN, with `blind`: the kinds never seen there. Needs lines.read."""
+        """One row a VLAN: counts, and the kinds `seen` and `blind`. Needs lines.read."""
         self._gate.look(person, "lines.read", "coverage.read")
         if self._coverage is None:
             raise Unavailable("no flow lake is kept here")
         if not self._turn.acquire(timeout=_WAIT_S):
             raise Unavailable("others are reading the coverage; try again", retry_after_s=_WAIT_S)
         try:
-            rows = self._coverage()
+            return self._coverage()
         finally:
             self._turn.release()
-        return [{**row, "blind": [kind for kind in _KINDS if not row[kind]]} for row in rows]

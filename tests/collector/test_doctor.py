@@ -108,6 +108,21 @@ def test_the_map_of_blind_spots_tells_vlans_apart(tmp_path: Path) -> None:
     assert "放射線" in list(cover(found))[-1].topic
 
 
+def test_a_vlan_that_only_arp_tells_of_is_seen_by_its_broadcasts(tmp_path: Path) -> None:
+    """The lines and the coverage pages tell one truth."""
+    store, lake = Store(tmp_path / "mimawari.db").open(), Lake(tmp_path / "lake")
+    store.save_note("collector_health", {"event_ns": 3 * DAY})
+    heard = [{"vlan": 50, "broadcast": True, "unicast": False, "flow": False}]
+    store.save_note("line_evidence", {"hosts": [], "vlans": heard, "at_ns": 3 * DAY - 1})
+    [row] = coverage(store, lake, Hospital())
+    assert (row["vlan"], row["broadcast"]) == (50, 0)
+    assert (row["seen"], row["blind"]) == (["broadcast"], ["unicast", "flow"])
+    assert [line.tone for line in cover([row])] == ["look"]
+    store.save_note("line_evidence", {"hosts": [], "vlans": heard, "at_ns": DAY})
+    assert coverage(store, lake, Hospital()) == [], "what was heard two days ago is no sight"
+    store.close()
+
+
 def test_the_command_speaks_json_and_fails_where_it_is_blind(tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "mimawari.py", "doctor", "--json", "--state", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
