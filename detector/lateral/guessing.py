@@ -31,6 +31,9 @@ _SESSIONS: Final = (
 #: The same by application code; below 0 where a session tells nothing.
 _MOST_BYTES: Final = np.full(1 << 16, -1, np.int64)
 _MOST_BYTES[[APP_CODE[app] for app, _ in _SESSIONS]] = [most for _, most in _SESSIONS]
+_SSH: Final = APP_CODE["ssh"]
+#: Two key exchanges' worth and six tries (OpenSSH's MaxAuthTries); who sends more has got in.
+_SSH_SENT: Final = 6_000
 
 _NEXT_STEP = Text(
     ja="情報システム担当は {target} の認証ログで成功したログオンがないか確認し、"
@@ -202,6 +205,7 @@ class PasswordGuessing(Detector):
         if not len(rows):
             return
         chosen = (flows.part[rows] == 0) & (window.marks[rows] & (OURS | THEIRS) != 0)
+        chosen &= (flows.app[rows] != _SSH) | (flows.bytes[rows] <= _SSH_SENT)
         chosen &= flows.last_ns[rows] - flows.first_ns[rows] <= 60_000_000_000
         rows = rows[chosen]
         ends = (window.destination[rows], window.source[rows])

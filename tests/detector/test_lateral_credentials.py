@@ -66,6 +66,9 @@ def test_many_short_ssh_sessions() -> None:
     assert found(PasswordGuessing(), flows=tries[:9]) == []
     work = [flow(CLIENT, SERVER, 22, i, app="ssh", reply_bytes=90_000) for i in range(20)]
     assert found(PasswordGuessing(), flows=work) == []
+    # A configuration tool: a command and some input each, little comes back.
+    commands = [flow(CLIENT, SERVER, 22, i, **{**short, "bytes": 8200}) for i in range(60)]
+    assert found(PasswordGuessing(), flows=commands) == []
 
 
 def tickets(spns: list[str], etype: int = 23) -> list:
