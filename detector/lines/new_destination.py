@@ -15,6 +15,7 @@ from detector.addresses import in_networks
 from detector.detection import Detector, Finding, Window
 from detector.landing import is_endpoint
 from detector.lines.addresses import PUBLIC, AddressKinds
+from detector.lines.odd_tls import ODDITIES, OddTls
 from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import network_of
@@ -33,6 +34,7 @@ class DestinationMemory:
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
     names: OutsideNames = field(default_factory=OutsideNames)
+    tls: OddTls = field(default_factory=OddTls)
     is_closed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     moves: int = 0  # of machines between addresses, when that was made
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -44,8 +46,10 @@ class NewDestination(Detector):
     Why it matters: a closed network is the hospital's strongest protection; the first packet that
     is answered from outside shows that it is not closed.
     How: an answered connection from a segment marked closed to a public address that no registered
-    line names; more than 10 kB weighs more. Attempts that nobody answers are told once a week for
-    each host and place, at low weight. Tunnels and remote tools are told by their own detectors.
+    line names; more than 10 kB weighs more, and so does TLS as wrappers speak it (stunnel and its
+    like): to a bare address, or to a certificate that signs itself. Attempts that nobody answers
+    are told once a week for each host and place, at low weight. Tunnels and remote tools are told
+    by their own detectors.
     False alarms: public addresses used inside; put them in the address plan.
     """
 
@@ -76,6 +80,25 @@ class NewDestination(Detector):
                 "not, block it and ask the department of {device} what it runs.",
             ),
         ),
+        "odd_tls": Wording(
+            title=Text(
+                ja="閉域の {device}({segment})が外部 {place} と、包みらしい TLS で通信しています",
+                en="{device} in the closed segment {segment} speaks TLS like a wrapper's to "
+                "{place}, outside",
+            ),
+            why=Text(
+                ja="閉域のはずの区画からインターネットに届いています。{oddity_ja}。ブラウザや業務"
+                "ソフトではなく、別の通信を TLS に包む道具(stunnel など)の振る舞いです。",
+                en="A segment that should be closed reaches the Internet, and {oddity_en}: not as "
+                "browsers do, but as programs that wrap something else in TLS.",
+            ),
+            next_step=Text(
+                ja="{device} で動いている接続元のプログラムを確かめてください。業務に必要なら外部"
+                "接続台帳に登録し、不明なら遮断して隔離計画に従ってください。",
+                en="Look which program on {device} connects. If it is needed, register it; if "
+                "nobody knows it, block it and follow the isolation plan.",
+            ),
+        ),
         "attempt": Wording(
             title=Text(
                 ja="閉域の {device}({segment})が外部 {place} に接続を試みています",
@@ -102,6 +125,7 @@ class NewDestination(Detector):
         if not closed:
             return
         memory.names.learn(window)
+        memory.tls.learn(window)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         if memory.moves != window.hosts.moves:
             memory.is_closed, memory.moves = np.zeros(0, bool), window.hosts.moves
@@ -144,7 +168,9 @@ class NewDestination(Detector):
                 memory.seen.pop(next(iter(memory.seen)))
         moved = int(flows.bytes.sum() + flows.reply_bytes.sum())
         segment = window.hospital.segment_of(device, int(flows.vlan[0]))
+        odd = memory.tls.of(device, peer) if is_answered else ()
         score = 30.0 if not is_answered else 85.0 if moved > self.much_bytes else 75.0
+        score += 5 if odd else 0
         yield Finding(
             source=device,
             targets=(peer,),
@@ -160,8 +186,11 @@ class NewDestination(Detector):
                 "bytes": moved,
                 "connections": len(flows),
                 "port": keys[0].destination_port,
+                "oddity_ja": "、".join(ODDITIES[o].ja for o in odd),
+                "oddity_en": "; ".join(ODDITIES[o].en for o in odd),
             },
-            variant="" if is_answered else "attempt",
+            variant="odd_tls" if odd else "" if is_answered else "attempt",
+            techniques=("T1573", "T1090") if odd else (),
             key="outside",  # one alert a host and day; its targets are the places
             line=f"{device} → {place}",
             flows=keys,

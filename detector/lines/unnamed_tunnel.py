@@ -14,6 +14,7 @@ from collector.flows import FlowBatch
 from detector.detection import Detector, Finding, FlowKey, Window, app_table
 from detector.landing import is_endpoint
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL, AddressKinds
+from detector.lines.odd_tls import ODDITIES, OddTls
 from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
@@ -57,6 +58,7 @@ class TunnelMemory:
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
     names: OutsideNames = field(default_factory=OutsideNames)
+    tls: OddTls = field(default_factory=OddTls)
     chains: dict[tuple[int, int, int], Chain] = field(default_factory=dict)
     users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     noted: set[int] = field(default_factory=set)  # pairs of hosts that stand in `users`
@@ -70,7 +72,8 @@ class UnnamedTunnel(Detector):
     signature; how they behave does not change.
     How: 25 points each for an hour or more to one /24, for keep-alives (seven in ten quiet minutes
     hold the same few small packets), for the rhythm of a screen (small packets in, large ones out,
-    neither side far ahead) and for rarity (at most 2 % of the hosts use the place). 75 points are
+    neither side far ahead), for rarity (at most 2 % of the hosts use the place) and for TLS as
+    wrappers speak it (to a bare address, or to a certificate that signs itself). 75 points are
     told, 50 in a closed segment. Counted by the minute, as packets show; a flow export that tells
     connections in whole yields duration, sizes and rarity only, and sampled input is refused.
     False alarms: security agents and push services of few machines, conferences; register the
@@ -111,6 +114,7 @@ class UnnamedTunnel(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         memory.names.learn(window)
+        memory.tls.learn(window)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         self._count_hosts(window, memory, kinds)
         flows = window.flows
@@ -171,13 +175,16 @@ class UnnamedTunnel(Detector):
         hosts = int(memory.is_active.sum())
         signs = {"duration": True, **_behaviour(chain)}
         signs["rarity"] = hosts >= self.min_hosts and len(users) <= max(1, self.rare_share * hosts)
+        odd = memory.tls.of(device, peer)
+        signs |= dict.fromkeys(odd[:1], True)  # both are one habit of wrappers
         points = POINTS * sum(signs.values())
         is_closed = is_in_closed_segment(window, device, int(window.flows.vlan[row]))
         if points < (50 if is_closed else self.min_points) or points <= chain.told:
             return
         chain.told = points
         hours = (chain.last_ns - chain.first_ns) / 3600e9
-        said = [_SIGNS[sign] for sign, holds in signs.items() if holds]
+        said = [_SIGNS[sign] for sign, holds in signs.items() if holds and sign in _SIGNS]
+        said += [ODDITIES[oddity] for oddity in odd]
         if chain.is_exported:
             said.append(_SIGNS["exported"])
         yield Finding(
