@@ -54,11 +54,14 @@ def replay(
     speed: Annotated[str, typer.Option(help="max, or a factor of the captured time")] = "max",
 ) -> None:
     """Run the whole pipeline over captures, in the time their packets carry."""
-    from api.replaying import ReplayRun
+    from collector.reading_process import reading_process
 
-    configuration = configuration_of(config, state)
-    with state_folder(state) as folder:
-        run = ReplayRun(configuration, folder, keep=state is not None, speed=_speed(speed))
+    factor = _speed(speed)
+    with reading_process(captures) as reader, state_folder(state) as folder:
+        from api.replaying import ReplayRun
+
+        configuration = configuration_of(config, state)
+        run = ReplayRun(configuration, folder, keep=state is not None, speed=factor, reader=reader)
         _replay(run, captures, as_json)
 
 

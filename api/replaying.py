@@ -15,6 +15,7 @@ from collector.capture import CaptureError
 from collector.capture.finding import find_captures
 from collector.lake import Lake
 from collector.observations import Observations
+from collector.reading_process import ReadingProcess, ReplayApart
 from collector.replay import Progress, Replay
 from detector.alerts import Alert
 from detector.engine import Engine
@@ -42,13 +43,21 @@ class ReplayRun:
     """
 
     def __init__(
-        self, configuration: Configuration, folder: Path, *, keep: bool, speed: float = 0.0
+        self,
+        configuration: Configuration,
+        folder: Path,
+        *,
+        keep: bool,
+        speed: float = 0.0,
+        reader: ReadingProcess | None = None,
     ) -> None:
+        """With a `reader` the captures are read there, beside the detectors; it serves one run."""
         self._configuration = configuration
         self._folder = folder
         self._keep = keep
         self._speed = speed
-        self._replay: Replay | None = None
+        self._reader = reader
+        self._replay: Replay | ReplayApart | None = None
         self._notes: list[str] = []
         self._engine: Engine | None = None
 
@@ -63,7 +72,11 @@ class ReplayRun:
         if store is not None:  # what people have imported and booked since
             hospital = store.hospital(hospital)
         lake = Lake(folder / "lake")
-        self._replay = Replay(self._configuration.collecting(), on_progress)
+        collecting = self._configuration.collecting()
+        if self._reader is None:
+            self._replay = Replay(collecting, on_progress)
+        else:
+            self._replay = self._reader.replay(collecting, on_progress)
         try:
             found: dict[str, Alert] = {}
             files = find_captures(captures)

@@ -51,7 +51,7 @@ class Replay:
     faults: list[CaptureError] = field(default_factory=list)
     health: CollectorHealth = field(default_factory=CollectorHealth)
 
-    def read(self, paths: Sequence[Path]) -> Iterator[Observations]:
+    def read(self, paths: Sequence[Path]) -> Generator[Observations, None, None]:
         """Yield observations; the last ones carry what was still open when the input ended."""
         sys.setswitchinterval(0.001)  # so that the fast lane seldom waits for Python's lock
         fast, lanes = new_fast_lane(self.settings), Lanes(self.settings, self.health)

@@ -44,7 +44,7 @@ def teller_of(said: Sighting) -> Teller:
         Sighting.__dict__[name].__set__ for name in _WHERE
     )
     words = [
-        (_setter(kind, field.name), getattr(said, field.name))
+        (setter_of(kind, field.name), getattr(said, field.name))
         for field in fields(kind)
         if field.name not in _WHERE
     ]
@@ -78,7 +78,7 @@ def teller_of(said: Sighting) -> Teller:
 _WHERE: Final = ("time_ns", "vlan", "mac", "ip", "port", "peer_mac", "peer_ip", "peer_port")
 
 
-def _setter(kind: type[Sighting], name: str) -> Callable[..., Any]:
+def setter_of(kind: type[Sighting], name: str) -> Callable[..., Any]:
     slot: Any = kind.__dict__.get(name) or Sighting.__dict__[name]
     setter: Callable[..., Any] = slot.__set__
     return setter

@@ -42,3 +42,7 @@ class CaptureError(Exception):
         self.path = Path(path)
         self.offset = offset
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[CaptureError], tuple[Path, int, str]]:
+        """It comes from another process as it was (`collector.reading_process`)."""
+        return CaptureError, (self.path, self.offset, self.reason)
