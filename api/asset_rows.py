@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from detector.hospital import Asset
 from detector.ledger_check import differs_in_mac, differs_in_name, differs_in_vlan
 from detector.store import Store
-from detector.switch_ports import PortEntry, differs_in_port, edge_ports
+from detector.switch_ports import EdgePort, PortEntry, differs_in_port, edge_ports
 
 #: The store's note of imported MAC tables.
 SWITCH_PORTS: Final = "switch_ports"
@@ -61,6 +61,12 @@ def import_ports(store: Store, entries: Sequence[PortEntry]) -> dict[str, str]:
     kept = [[row.switch, row.port, row.mac] for row in rows]
     store.save_note(SWITCH_PORTS, {"entries": kept, "ports": ports})
     return ports
+
+
+def known_ports(store: Store) -> dict[str, EdgePort]:
+    """By MAC: the port that the imported tables show, for isolation plans."""
+    entries = store.note(SWITCH_PORTS).get("entries", ())
+    return edge_ports(PortEntry(*row) for row in entries)
 
 
 def _compare(ip: str, seen: Mapping[str, Any] | None, listed: Asset | None) -> AssetRow:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from api.asset_rows import known_ports
 from api.configuration import Configuration
 from collector.capture import CaptureError
 from collector.capture.finding import find_captures
@@ -98,9 +99,9 @@ class ReplayRun:
                 self._send(telemetry, engine)
             if store is not None:
                 self._keep_evidence(files, list(found.values()))
-            return self._with_plans(
-                found, Planner(hospital, LakeDependencies(lake, hospital)), store
-            )
+            ports = known_ports(store) if store is not None else {}
+            planner = Planner(hospital, LakeDependencies(lake, hospital), ports)
+            return self._with_plans(found, planner, store)
         finally:
             if store is not None:
                 store.close()

@@ -9,6 +9,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.asset_rows import known_ports
 from api.configuration import Configuration
 from api.logs import configure_logs
 from api.server import make_server
@@ -48,7 +49,8 @@ def make_app(configuration: Configuration, settings: ApiSettings, store: Store) 
     def plan(incident: Incident, alerts: Sequence[Alert]) -> IsolationPlan:
         """Plan with the ledger and the register as people have them now."""
         now = store.hospital(hospital)
-        return Planner(now, LakeDependencies(lake, now)).plan(incident, alerts)
+        planner = Planner(now, LakeDependencies(lake, now), known_ports(store))
+        return planner.plan(incident, alerts)
 
     if not store.ledger() and hospital.assets:
         store.replace_ledger(hospital.assets)

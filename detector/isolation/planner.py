@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from detector.alerts import Alert, Party
 from detector.care import care_class
@@ -11,6 +11,8 @@ from detector.hospital import CareClass, Hospital, RegisteredLine
 from detector.incidents import Incident
 from detector.isolation.plan import Commands, IsolationPlan, Step, Stop
 from detector.isolation.responders import Cut, render_all
+from detector.isolation.switch_place import switch_place
+from detector.switch_ports import EdgePort
 from detector.words import Text
 
 #: What depends on a host at a moment of event time: from the flows that were kept.
@@ -37,11 +39,20 @@ _APPROVER: dict[CareClass, Text] = {
 
 
 class Planner:
-    """Makes a plan for an incident; it proposes, people decide."""
+    """Makes a plan for an incident; it proposes, people decide.
 
-    def __init__(self, hospital: Hospital, dependencies: Dependencies) -> None:
+    `ports`: by MAC, the switch port that imported MAC tables show.
+    """
+
+    def __init__(
+        self,
+        hospital: Hospital,
+        dependencies: Dependencies,
+        ports: Mapping[str, EdgePort] | None = None,
+    ) -> None:
         self._hospital = hospital
         self._dependencies = dependencies
+        self._ports = ports or {}
 
     def plan(self, incident: Incident, alerts: Sequence[Alert]) -> IsolationPlan:
         """Steps in the order in which to take them; the same incident gives the same plan."""
@@ -132,8 +143,9 @@ class Planner:
         names_en = ", ".join(a.name or a.ip for a in backups) or "the backup system"
         commands: list[Commands] = []
         for asset in backups:
-            if asset.switch_port:
-                commands += render_all(Cut("port_down", switch_port=asset.switch_port))
+            place = switch_place(Party(asset.ip, mac=asset.mac), self._hospital, self._ports)
+            if place.port:
+                commands += render_all(Cut("port_down", switch_port=place.port))
         return Step(
             level=8,
             target=backups[0].ip if backups else "",
@@ -245,22 +257,22 @@ class Planner:
         )
 
     def _isolate_host(self, source: Party, at_ns: int) -> list[Step]:
-        listed = self._hospital.asset_by_ip.get(source.ip)
         care = self._care(source)
         stops = self._dependencies(source.ip, at_ns)
-        port = listed.switch_port if listed else ""
+        place = switch_place(source, self._hospital, self._ports)
         segment = self._hospital.segment_of(source.ip)
-        commands = render_all(
-            Cut("quarantine", switch_port=port, vlan=segment.vlan if segment else 0)
+        vlan = segment.vlan if segment else 0
+        quarantine = Cut("quarantine", switch_port=place.port, vlan=vlan)
+        cut = Cut("host", source=source.ip) if place.is_shared else quarantine
+        title = Text(
+            ja=f"{_name(source)} を隔離VLANへ移す{place.where.ja}",
+            en=f"Move {_name(source)} to the quarantine VLAN{place.where.en}",
         )
-        where = (
-            Text(ja=f"（{listed.switch} {port}）", en=f" ({listed.switch} {port})")
-            if listed and port
-            else Text(
-                ja="（接続ポートが台帳にないため、現地で確かめてから抜線します）",
-                en=" (its switch port is not in the ledger: find it on site, then unplug)",
+        if place.is_shared:
+            title = Text(
+                ja=f"{_name(source)} の通信をすべて止める{place.where.ja}",
+                en=f"Stop all traffic of {_name(source)}{place.where.en}",
             )
-        )
         care_note = (
             Text(
                 ja="生命維持に関わる機器です。自動では何もせず、ベッドサイドで代替手段を確保してから。",
@@ -276,14 +288,11 @@ class Planner:
             Step(
                 level=5,
                 target=source.ip,
-                title=Text(
-                    ja=f"{_name(source)} を隔離VLANへ移す{where.ja}",
-                    en=f"Move {_name(source)} to the quarantine VLAN{where.en}",
-                ),
+                title=title,
                 reason=care_note,
                 stops=stops,
                 approver=_APPROVER[care],
-                commands=commands,
+                commands=render_all(cut),
             )
         ]
 

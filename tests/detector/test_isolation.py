@@ -8,9 +8,10 @@ from detector.alerts import Alert, Party
 from detector.detection import FlowKey
 from detector.hospital import Asset, Hospital, RegisteredLine
 from detector.incidents import join_alerts
-from detector.isolation.plan import IsolationPlan, Stop
+from detector.isolation.plan import IsolationPlan, Step, Stop
 from detector.isolation.planner import Planner
 from detector.isolation.responders import Cut, render_all
+from detector.switch_ports import EdgePort
 from detector.words import Text
 
 WORD = Text("あ", "a")
@@ -45,6 +46,49 @@ def plan_for(
     )  # fmt: skip
     (incident,) = join_alerts([alert], {})
     return Planner(HOSPITAL, depends).plan(incident, [alert])
+
+
+MAC, OTHER = "00:11:22:00:00:10", "00:11:22:00:00:11"
+
+
+def seen_at(ports: dict[str, EdgePort], mac: str = MAC) -> Step:
+    """The step that isolates the dietary server, when the switches' tables show these ports."""
+    flow = FlowKey(0, "10.0.5.10", 50000, "10.0.1.10", 3389, 6)
+    alert = Alert(
+        id="a", detector="d", variant="", category="lateral_movement", techniques=(),
+        severity="critical", score=90, confidence=1, first_ns=0, last_ns=0,
+        source=Party("10.0.5.10", mac=mac), targets=(Party("10.0.1.10"),), title=WORD, why=WORD,
+        next_step=WORD, flows=(flow,),
+    )  # fmt: skip
+    (incident,) = join_alerts([alert], {})
+    return Planner(HOSPITAL, depends, ports).plan(incident, [alert]).steps[-1]
+
+
+def test_commands_name_the_port_that_the_mac_table_shows_and_say_when_the_ledger_differs() -> None:
+    step = seen_at({MAC: EdgePort("SW-5F", "Gi1/0/7", 1)})
+    assert "interface Gi1/0/7" in step.commands[0].do
+    assert "台帳は Gi1/0/12" in step.title.ja
+    same = seen_at({MAC: EdgePort("SW-5F", "GigabitEthernet1/0/12", 1)})
+    assert "interface GigabitEthernet1/0/12" in same.commands[0].do
+    assert "台帳" not in same.title.ja
+    assert "interface Gi1/0/12" in seen_at({OTHER: EdgePort("SW-5F", "Gi1/0/7", 1)}).commands[0].do
+
+
+def test_a_port_that_others_share_stays_up() -> None:
+    shared = EdgePort("SW-5F", "Gi1/0/7", 2)
+    step = seen_at({MAC: shared, OTHER: shared})
+    rendered = " ".join(word for c in step.commands for word in c.do)
+    assert "Gi1/0/7" not in rendered
+    assert "deny ip host 10.0.5.10 any" in rendered
+    assert OTHER in step.title.ja and "2 台" in step.title.ja
+
+
+@pytest.mark.parametrize("port", ["Gi1/0/7\nreload", "Gi1/0/7;x", "ポート7"])
+def test_a_port_of_a_hostile_table_stands_in_no_command(port: str) -> None:
+    assert not any("interface" in w for c in seen_at({MAC: EdgePort("S", port, 1)}).commands
+                   for w in c.do)  # fmt: skip
+    spaced = seen_at({MAC: EdgePort("S", "Gi 1/0/7", 1)})
+    assert "interface Gi1/0/7" in spaced.commands[0].do
 
 
 def test_a_pivot_is_watched_called_about_then_cut_edge_before_host() -> None:
