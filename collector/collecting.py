@@ -15,6 +15,7 @@ from collector.lanes import Lanes
 from collector.lasting import LastingMemory
 from collector.observations import CollectorHealth, Observations
 from collector.ordering import Order
+from collector.orphans import remove_orphans
 from collector.recorder import Recorder
 from collector.settings import CollectorSettings
 from collector.sources.interface import InterfaceSource
@@ -43,9 +44,12 @@ class Collector:
         recorder = None
         if live.packets_mib:
             recorder = Recorder(state_dir / "packets", live.packets_mib << 20, live.packet_bytes)
+        gone = remove_orphans()
         memory, journal = self._lasting(state_dir)
         folder = state_dir / "sources"
         self._post = Post(settings, self._ending, folder, recorder, memory, journal)
+        for orphan in gone:
+            self._post.note(f"{orphan.folder} removed: its state folder {orphan.state_dir} is gone")
         self._order = Order(self._spool.stored.until_ns)
         self._stored: list[Callable[[], None]] = []
         self._unsaved: list[Callable[[], None]] = []

@@ -5,6 +5,7 @@ A process that is killed by force leaves here what it had not yet brought to the
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import shutil
@@ -17,14 +18,16 @@ from numpy.typing import NDArray
 
 from collector.capture.windows import Pool
 
-_PLACE: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own in it, for our user only
+PLACE: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own in it, for our user only
+#: The file that tells whose memory it is; whoever uses it holds a shared lock on it.
+OWNER: Final = ".state"
 _PIECE: Final = 8 << 20
 
 
 class LastingMemory:
     """Named arrays in a folder of our own, one for each state folder."""
 
-    def __init__(self, state_dir: Path, needed_bytes: int, place: Path = _PLACE) -> None:
+    def __init__(self, state_dir: Path, needed_bytes: int, place: Path = PLACE) -> None:
         """OSError, in words, where there is no such memory or not enough of it."""
         mark = blake2b(str(state_dir.resolve()).encode(), digest_size=8).hexdigest()
         self.folder = place / f"mimawari-{os.geteuid()}-{mark}"
@@ -37,6 +40,10 @@ class LastingMemory:
             raise OSError(
                 28, f"{place} has {free >> 20} MiB free and {needed_bytes >> 20} are needed"
             )
+        anew = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._owner = _private(str(self.folder / OWNER), anew)
+        os.write(self._owner, str(state_dir.resolve()).encode())
+        fcntl.flock(self._owner, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def new(self, name: str, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
         """A zeroed array, which takes the place of what stands under this name with `settle`."""
@@ -87,8 +94,15 @@ class LastingMemory:
     def remove(self, name: str) -> None:
         (self.folder / name).unlink(missing_ok=True)
 
+    def let_go(self) -> None:
+        """This process uses it no longer; what is in it stays."""
+        if self._owner >= 0:
+            os.close(self._owner)
+            self._owner = -1
+
     def remove_all(self) -> None:
         """Nothing is left to be saved."""
+        self.let_go()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

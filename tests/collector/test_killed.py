@@ -199,10 +199,10 @@ def fill(ballast: Path) -> None:
 
 def lasting_folders(state: Path) -> list[Path]:
     """What is left in shared memory; made anew only to learn its name."""
-    folder = LastingMemory(state, 0).folder
-    left = list(folder.iterdir())
+    memory = LastingMemory(state, 0)
+    left = [path for path in memory.folder.iterdir() if not path.name.startswith(".")]
     if not left:
-        folder.rmdir()
+        memory.remove_all()
     return left
 
 
