@@ -184,7 +184,7 @@ class ReplayRun:
         if self._replay is None or self._engine is None:
             raise RuntimeError("nothing has been replayed yet")
         health = self._replay.health.to_json()
-        shed = Counter(health["shed"]) + self._engine.shed
+        shed = Counter(health["shed"]) + self._engine.shedding()
         return {
             "type": "summary",
             "schema": 1,

@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from collector.lasting import PLACE
+from collector.orphans import orphans
 from collector.settings import CollectorSettings
+from collector.shedding import why_shed
 from collector.sources.flow_listener import FlowListener
 from collector.sources.interface import InterfaceSource
 
@@ -48,6 +51,7 @@ def examine(settings: CollectorSettings, state_dir: Path) -> Iterator[Finding]:
         yield _receive_buffer(listener)
     yield _tshark(settings)
     yield _lasting(sum(s.workers for s in interfaces) * settings.fast_lane.max_flows)
+    yield from left_over()
     yield _disk(state_dir, settings.live.spool_mib + settings.live.packets_mib)
     yield _memory(sum(s.ring_mib * s.workers for s in interfaces))
     yield _clock()
@@ -177,7 +181,7 @@ def _tshark(settings: CollectorSettings) -> Finding:
 
 def _lasting(flows: int) -> Finding:
     """Whether flows outlive a collector that is killed by force."""
-    needed, place = flows * 192 + (256 << 20), Path("/dev/shm")  # noqa: S108 - only its size is read
+    needed, place = flows * 192 + (256 << 20), PLACE
     free = shutil.disk_usage(place).free if place.is_dir() else 0
     if free >= needed:
         return Finding(
@@ -192,6 +196,22 @@ def _lasting(flows: int) -> Finding:
         f"{place} has {free >> 20} MiB free and {needed >> 20} are needed: open flows are lost if "
         f"the collector is killed by force. Enlarge {place}, or lower max_flows.",
     )  # fmt: skip
+
+
+def left_over(place: Path = PLACE) -> Iterator[Finding]:
+    """Shared memory of collectors whose state folder was deleted."""
+    for orphan in orphans(place):
+        room = f"{orphan.bytes / (1 << 20):.0f} MiB"
+        ja = "次に収集を開始すると自動で削除します。"
+        en = "The next collector that starts removes it."
+        if orphan.is_in_use:
+            ja = "収集プロセスがまだ動作しています。停止してください。"
+            en = "A collector still runs there: stop it."
+        yield Finding(
+            "look", "memory",
+            f"{orphan.folder} ({room}) の状態フォルダ {orphan.state_dir} がありません。{ja}",
+            f"{orphan.folder} ({room}): its state folder {orphan.state_dir} is gone. {en}",
+        )  # fmt: skip
 
 
 def _disk(state_dir: Path, wanted_mib: int) -> Finding:
@@ -261,6 +281,10 @@ def what_sources_said(health: Mapping[str, Any]) -> Iterator[Finding]:
             )  # fmt: skip
     for lane, why in (health.get("blind") or {}).items():
         yield Finding("blind", lane, why, why)
+    for counter in ("shed", "detector_shed"):
+        for cause, count in sorted((health.get(counter) or {}).items()):
+            reason = why_shed(cause)
+            yield Finding("look", cause, f"{count:,} 件。{reason.ja}", f"{count:,}: {reason.en}")
 
 
 def cover(vlans: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.people import Language
 from api.services.health import Health
+from collector.shedding import why_shed
 from dashboards.clock import Clock, span
 from dashboards.words import Words
 
@@ -106,7 +108,14 @@ def _total(told: Mapping[str, Any], name: str) -> int:
     return sum(int(n) for n in (told.get(name) or {}).values())
 
 
-def causes(told: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
-    """A counter as rows, the largest first."""
+def causes(told: Mapping[str, Any], name: str, language: Language) -> list[tuple[str, str, str]]:
+    """A counter as rows (cause, count, why), the largest first."""
     counted = sorted((told.get(name) or {}).items(), key=lambda row: -int(row[1]))
-    return [(cause, f"{int(count):,}") for cause, count in counted]
+    return [(cause, f"{int(count):,}", _why(cause, name, language)) for cause, count in counted]
+
+
+def _why(cause: str, name: str, language: Language) -> str:
+    if name not in ("shed", "detector_shed"):
+        return ""
+    reason = why_shed(cause)
+    return reason.ja if language == "ja" else reason.en

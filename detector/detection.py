@@ -182,3 +182,7 @@ class Detector(BaseModel):
     def notes(self, memory: Any, now_ns: int) -> Mapping[str, Mapping[str, Any]]:
         """What people may look at besides findings, by the name under which it is stored."""
         return {}
+
+    def shed(self, memory: Any) -> Mapping[str, int]:
+        """What its memory had no room for, by cause."""
+        return {}

@@ -159,6 +159,16 @@ class Engine:
         """Outside lines that changed since the last call."""
         return [line for d, memory in self._detectors for line in d.observed_lines(memory)]
 
+    def shedding(self) -> Counter[str]:
+        """All that was shed or not believed, by cause (`collector.shedding` has the words)."""
+        told = Counter(self.shed)
+        told["assets: beyond the list"] = self.assets.turned_away
+        told["edges: forgotten, the memory was full"] = self.edges.forgotten
+        told += Counter({f"identity: {c}": n for c, n in self.identities.refused.items()})
+        for detector, memory in self._detectors:
+            told += Counter(detector.shed(memory))
+        return +told
+
     def notes(self, now_ns: int) -> dict[str, Mapping[str, Any]]:
         """What detectors have to show besides findings, by name."""
         told: dict[str, Mapping[str, Any]] = {}

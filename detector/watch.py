@@ -195,5 +195,5 @@ class Round:
             health["event_ns"] = seen.watermark_ns
             health["detector_failures"] = dict(self._engine.failures)
             lake_shed = {} if self._lake is None else dict(self._lake.shed)
-            health["detector_shed"] = dict(self._engine.shed) | lake_shed
+            health["detector_shed"] = dict(self._engine.shedding()) | lake_shed
             self._store.save_note("collector_health", health)

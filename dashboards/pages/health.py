@@ -32,7 +32,7 @@ def health(view: KnownView) -> Response:
             for name, n in counts
         ],
         tables=[
-            (f"health.{title}", f"health.{title}_about", causes(told, counter))
+            (f"health.{title}", f"health.{title}_about", causes(told, counter, view.lang))
             for title, counter in _TABLES
         ],
     )

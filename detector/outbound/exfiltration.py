@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -105,6 +105,9 @@ class Exfiltration(Detector):
 
     def remember(self) -> _Memory:
         return _Memory()
+
+    def shed(self, memory: Any) -> Mapping[str, int]:
+        return {"baseline: hosts without one of volume": memory.sent.shed}
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         if memory.hour < 0:

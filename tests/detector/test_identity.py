@@ -334,3 +334,15 @@ def test_alerts_are_found_by_the_machine_wherever_it_was(tmp_path: Path) -> None
     assert {a.source.asset for a in found} == {"mac-001122334403"}
     assert len(found) == 3
     store.close()
+
+
+def test_what_the_engine_had_no_room_for_is_told_by_cause() -> None:
+    ward = Ward()
+    ward.see(0, [], [lease(1, "10.0.1.5", 0)])
+    ward.see(90_000, [], [lease(1, "10.0.1.66", 90_000, server="10.0.1.66")])
+    ward.engine.assets.turned_away, ward.engine.edges.forgotten = 4, 5
+    assert ward.engine.shedding() == {
+        "assets: beyond the list": 4,
+        "edges: forgotten, the memory was full": 5,
+        "identity: lease of an unknown DHCP server": 1,
+    }
