@@ -67,7 +67,7 @@ def _sources(settings: CollectorSettings) -> Iterator[Finding]:
         )  # fmt: skip
         return
     names = ", ".join(source.name for source in settings.sources)
-    yield Finding("ok", "sources", f"入力: {names}", f"Sources: {names}")
+    yield Finding("ok", "sources", f"入力：{names}", f"Sources: {names}")
 
 
 def _capability() -> Finding:
@@ -113,7 +113,7 @@ def _interface(name: str, ring_mib: int) -> Iterator[Finding]:
         return
     yield Finding(
         "ok", topic,
-        f"{name} はリンクしています (受信バッファ {ring_mib} MiB)。",
+        f"{name} はリンクしています（受信バッファ {ring_mib} MiB）。",
         f"{name} has a link (rings of {ring_mib} MiB).",
     )  # fmt: skip
     yield from _offloads(name, topic)
@@ -142,7 +142,7 @@ def _offloads(name: str, topic: str) -> Iterator[Finding]:
         off = " ".join(f"{short} off" for short in glued)
         yield Finding(
             "look", topic,
-            f"{name} が受信パケットを結合しています ({', '.join(glued)})。パケット数と長さが実際と"
+            f"{name} が受信パケットを結合しています（{', '.join(glued)}）。パケット数と長さが実際と"
             f"異なります。ethtool -K {name} {off} で止めてください。",
             f"{name} glues packets together ({', '.join(glued)}), so that their number and length "
             f"are not those of the wire: run ethtool -K {name} {off}.",
@@ -191,7 +191,7 @@ def _lasting(flows: int) -> Finding:
         )  # fmt: skip
     return Finding(
         "look", "restart",
-        f"{place} の空きが {free >> 20} MiB です ({needed >> 20} MiB 必要)。収集プロセスが強制終了"
+        f"{place} の空きが {free >> 20} MiB です（{needed >> 20} MiB 必要）。収集プロセスが強制終了"
         f"すると、進行中のフローが失われます。{place} を広げるか、max_flows を減らしてください。",
         f"{place} has {free >> 20} MiB free and {needed >> 20} are needed: open flows are lost if "
         f"the collector is killed by force. Enlarge {place}, or lower max_flows.",
@@ -252,11 +252,11 @@ def _clock() -> Finding:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if state >= 0 and state != 5 and not unsynchronized:
         return Finding(
-            "ok", "clock", f"時刻は同期しています ({now})。", f"The clock is kept right ({now})."
+            "ok", "clock", f"時刻は同期しています（{now}）。", f"The clock is kept right ({now})."
         )
     return Finding(
         "look", "clock",
-        f"時刻が同期していません (現在 {now})。chrony などで院内の NTP サーバーに合わせて"
+        f"時刻が同期していません（現在 {now}）。chrony などで院内の NTP サーバーに合わせて"
         "ください。",
         f"Nothing keeps the clock right (it is {now}): point chrony at the hospital's NTP server.",
     )  # fmt: skip
@@ -267,7 +267,7 @@ def what_sources_said(health: Mapping[str, Any]) -> Iterator[Finding]:
     for name, told in (health.get("sources") or {}).items():
         counts = f"{told['packets']:,} / {told['dropped']:,}"
         if told["state"] == "up":
-            yield Finding("ok", name, f"受信 / 取りこぼし: {counts}", f"received / lost: {counts}")
+            yield Finding("ok", name, f"受信 / 取りこぼし：{counts}", f"received / lost: {counts}")
         else:
             yield Finding("blind", name, f"{told['state']}: {told['why']}", told["why"])
         for exporter, counted in (told.get("exporters") or {}).items():
@@ -295,8 +295,8 @@ def cover(vlans: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
         told = f"VLAN {row['vlan']} {row['name']}".strip()
         yield Finding(
             tone, told,
-            f"見えている: {'・'.join(_KINDS_JA[kind] for kind in seen) or 'なし'}"
-            f" / 見えていない: {'・'.join(_KINDS_JA[kind] for kind in missing) or 'なし'}",
+            f"見えている：{'・'.join(_KINDS_JA[kind] for kind in seen) or 'なし'}"
+            f" / 見えていない：{'・'.join(_KINDS_JA[kind] for kind in missing) or 'なし'}",
             f"seen: {', '.join(seen) or 'nothing'}; not seen: {', '.join(missing) or 'nothing'}",
         )  # fmt: skip
 

@@ -15,13 +15,13 @@ _COLD = Text(
     "Nothing to compare with yet: learning began today.",
 )
 _PAIR = Text(
-    "これまでの記録（学習 {days} 日）: {source} から {target} への {app} は {pair}。{source} が "
+    "これまでの記録（学習 {days} 日）：{source} から {target} への {app} は {pair}。{source} が "
     "{app} を使った相手は {own} 台、{kind}で {app} を使ったのは {peers} 台です。",
     "So far ({days} days of learning): {app} from {source} to {target} {pair}. {source} has used "
     "{app} with {own} hosts; of {kind}, {peers} use {app}.",
 )
 _HOST = Text(
-    "これまでの記録（学習 {days} 日）: {source} の通信相手は {own} 台{spoken}。",
+    "これまでの記録（学習 {days} 日）：{source} の通信相手は {own} 台{spoken}。",
     "So far ({days} days of learning): {source} has spoken to {own} hosts{spoken}.",
 )
 

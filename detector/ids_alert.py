@@ -96,7 +96,7 @@ class IdsAlerts(Detector):
             ),
             why=Text(
                 ja="別の監視装置のシグネチャに一致した通信です"
-                "（分類: {kind}、重大度: {severity}、{times} 回）。"
+                "（分類：{kind}、重大度：{severity}、{times} 回）。"
                 "ふるまいではなく、既知の攻撃や不正プログラムの特徴に基づく検知です。",
                 en="Traffic fits a signature of another monitor (class: {kind}, severity: "
                 "{severity}, {times} times). It is told by what is known of an attack or program, "
@@ -116,7 +116,7 @@ class IdsAlerts(Detector):
             ),
             why=Text(
                 ja="別の監視装置が通信を遮断しました"
-                "（分類: {kind}、重大度: {severity}、{times} 回）。"
+                "（分類：{kind}、重大度：{severity}、{times} 回）。"
                 "通信は止まりましたが、送ろうとした機器は残っています。",
                 en="Another monitor stopped it (class: {kind}, severity: {severity}, {times} "
                 "times). The traffic is gone, but whoever sent it is still there.",

@@ -11,7 +11,7 @@ from detector.words import Text, Wording
 
 _SCORES = {"down": 65, "silent": 65, "one_way": 55, "losing": 55, "refused": 45}
 _MIRROR = Text(
-    ja="スイッチのミラーポート設定 (対象ポートと方向) と LAN ケーブルを確認し、"
+    ja="スイッチのミラーポート設定（対象ポートと方向）と LAN ケーブルを確認し、"
     "「センサーの状態」で復旧を確かめてください。",
     en="Check the switch's mirror session (ports and direction) and the cable, then see on the "
     "sensor's health page that it works again.",
@@ -34,7 +34,7 @@ class SourceTrouble(Detector):
         "down": Wording(
             title=Text(ja="{input} から受信できません", en="{input} cannot be read"),
             why=Text(
-                ja="この間の通信は見えていません。アラートが出ないことは安全を意味しません。({reason})",
+                ja="この間の通信は見えていません。アラートが出ないことは安全を意味しません。（{reason}）",
                 en="Nothing is seen there meanwhile; no alert does not mean no trouble. ({reason})",
             ),
             next_step=Text(
@@ -83,7 +83,7 @@ class SourceTrouble(Detector):
             ),
             why=Text(
                 ja="許可していない機器からのデータは捨てています。"
-                "設定漏れの機器か、偽のデータを送る者がいます。({reason})",
+                "設定漏れの機器か、偽のデータを送る者がいます。（{reason}）",
                 en="Data from senders that are not allowed is thrown away: a device is missing in "
                 "the settings, or somebody forges data. ({reason})",
             ),

@@ -110,7 +110,7 @@ def _incidents(store: Store, alerts: list[Alert], since_ns: int, until_ns: int) 
     at_once = sum(i.push == "immediate" for i in within)
     rows = [
         Text(
-            f"事案 {len(within)} 件(すぐに対応 {at_once} 件、当日中 {len(pushed) - at_once} 件)、"
+            f"事案 {len(within)} 件（すぐに対応 {at_once} 件、当日中 {len(pushed) - at_once} 件）、"
             f"未完了 {sum(i.state == 'open' for i in pushed)} 件",
             f"{len(within)} incidents ({at_once} at once, {len(pushed) - at_once} the same day), "
             f"{sum(i.state == 'open' for i in pushed)} of these not closed",
@@ -135,7 +135,7 @@ def _told(alerts: list[Alert]) -> Section:
     quiet = [a for a in alerts if a.severity in ("medium", "low") and a.state == "new"]
     several = Counter((a.title.ja, a.title.en) for a in quiet)
     rows = [
-        Text(f"{ja}({n} 件)" if n > 1 else ja, f"{en} ({n})" if n > 1 else en)
+        Text(f"{ja}（{n} 件）" if n > 1 else ja, f"{en} ({n})" if n > 1 else en)
         for (ja, en), n in several.most_common(MOST_LINES)
     ]
     left = len(several) - len(rows)
@@ -156,7 +156,7 @@ def _lines(store: Store) -> Section:
     ]  # fmt: skip
     for line in [o for o in observed if o["verdict"] == "unregistered"][:_MOST_ROWS]:
         told = f"{line['device_ip']} – {line['outside']} ({line['label']})"
-        rows.append(Text(f"台帳にない: {told}", f"not registered: {told}"))
+        rows.append(Text(f"台帳にない：{told}", f"not registered: {told}"))
     return Section(
         Text("外部接続", "Outside lines"),
         tuple(rows) or (Text("院外への回線は見えていません", "no outside line was seen"),),
@@ -189,7 +189,7 @@ def _maintenance(store: Store, since_ns: int, until_ns: int, zone: ZoneInfo) -> 
     end = datetime.fromtimestamp(until_ns / 1e9, zone)
     coming = [b for b in store.bookings() if not b.is_cancelled and b.end > end]
     rows += [
-        Text(f"予定: {b.start.astimezone(zone):%m-%d %H:%M} {b.line} {b.person}({b.purpose})",
+        Text(f"予定：{b.start.astimezone(zone):%m-%d %H:%M} {b.line} {b.person}（{b.purpose}）",
              f"booked: {b.start.astimezone(zone):%m-%d %H:%M} {b.line} {b.person} ({b.purpose})")
         for b in coming[:_MOST_ROWS]
     ]  # fmt: skip
@@ -221,7 +221,7 @@ def _unseen(store: Store) -> Section:
     rows += [Text(f"取りこぼし {k}: {v} 件", f"shed, {k}: {v}") for k, v in shed.items()]
     rows.append(
         Text(
-            "機器自身の外部回線(テザリングなど)を流れる通信そのものは、どこに置いても見えません",
+            "機器自身の外部回線（テザリングなど）を流れる通信そのものは、どこに置いても見えません",
             "what flows over a device's own outside line is unseen wherever the sensor stands",
         )
     )

@@ -61,6 +61,7 @@ class PartyBody(Told):
     mac: str
     name: str
     role: str
+    asset: str = Field("", description="lasting id of the machine, where its MAC tells it")
 
 
 class FlowKeyBody(Told):

@@ -37,7 +37,7 @@ WORDINGS: Final = {
             "{source} wrote files to {count} servers it never wrote to, within 10 minutes",
         ),
         Text(
-            "不正プログラムを配る、または共有フォルダーを次々に暗号化する動きです（例: {file}）。",
+            "不正プログラムを配る、または共有フォルダーを次々に暗号化する動きです（例：{file}）。",
             "This is how malware is spread, or shares are encrypted one after another (such as "
             "{file}).",
         ),

@@ -150,7 +150,7 @@ class Planner:
             level=8,
             target=backups[0].ip if backups else "",
             title=Text(
-                ja=f"最優先: {names} のネットワークを切り離す",
+                ja=f"最優先：{names} のネットワークを切り離す",
                 en=f"First of all: disconnect {names_en} from the network",
             ),
             reason=Text(
@@ -206,7 +206,7 @@ class Planner:
             level=2,
             target=source.ip or source.mac,
             title=Text(
-                ja=f"台帳にない外部接続を外す: {_name(source)}",
+                ja=f"台帳にない外部接続を外す：{_name(source)}",
                 en=f"Remove the unregistered outside line at {_name(source)}",
             ),
             reason=Text(

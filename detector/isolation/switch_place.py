@@ -65,7 +65,7 @@ def _shared(
     return SwitchPlace(
         "",
         Text(
-            ja=f"（{seen} には {seen.machines} 台がつながっています: {'、'.join(names)} など。"
+            ja=f"（{seen} には {seen.machines} 台がつながっています：{'、'.join(names)} など。"
             "ポートごと止めず、この機器の通信だけを止めます）",
             en=f" ({seen.machines} machines hang on {seen}, among them {', '.join(names)}: leave "
             "the port up and stop this machine's traffic only)",

@@ -8,7 +8,7 @@ from detector.words import Text, Wording
 
 _ASK_ADMIN: Final = Text(
     ja="情報システム担当に、いま {source} から {target} "
-    "を遠隔操作する作業があるか確認してください（アカウント: {user}）。"
+    "を遠隔操作する作業があるか確認してください（アカウント：{user}）。"
     "心当たりがなければ {source} を LAN から外し、{target} "
     "で新しいサービス・タスク・プログラムを調べ、"
     "使われたアカウントのパスワードを変更してください。{target} が診療系なら、"
@@ -241,7 +241,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
     ),
     "relay": _says(
         (
-            "{source} が {target} に認証を強要し、直後に認証が行われました（アカウント: {user}）",
+            "{source} が {target} に認証を強要し、直後に認証が行われました（アカウント：{user}）",
             "{source} forced {target} to log on, and it did at once (account: {user})",
         ),
         (

@@ -65,7 +65,7 @@ class LandingPivot(Detector):
                 "reached.",
             ),
             Text(
-                "まず {vendor}（連絡先: {contact}）に電話し、"
+                "まず {vendor}（連絡先：{contact}）に電話し、"
                 "いま作業中の人とこの接続の目的を確認して"
                 "ください。確認が取れなければ回線 {line_name} を切り、"
                 "情報システム責任者へ報告してください。",
@@ -86,7 +86,7 @@ class LandingPivot(Detector):
                 "There was no answer, but it is looking outside what is allowed ({count} hosts).",
             ),
             Text(
-                "{vendor}（連絡先: {contact}）に作業内容を確認してください。"
+                "{vendor}（連絡先：{contact}）に作業内容を確認してください。"
                 "心当たりがなければ回線を切って"
                 "ください。",
                 "Ask {vendor} (contact: {contact}) what is being done. If they do not know, cut "

@@ -97,7 +97,7 @@ class Onward(Detector):
                 "of learning. The contract of this line ends at {source}.",
             ),
             Text(
-                "まず {vendor}（連絡先: {contact}）に電話し、いま誰が何の作業をしているか確認"
+                "まず {vendor}（連絡先：{contact}）に電話し、いま誰が何の作業をしているか確認"
                 "してください。確認が取れなければ回線 {line_name} を切り、{source} の画面を見て、"
                 "情報システム責任者へ報告してください。",
                 "First phone {vendor} (contact: {contact}): who is working, and on what? If it "

@@ -77,7 +77,7 @@ class TicketAbuse(Detector):
                 "{source} asks for weakly encrypted tickets of service accounts (Kerberoasting)",
             ),
             Text(
-                "チケットを持ち帰ってパスワードを解読する攻撃です。対象: {services}。",
+                "チケットを持ち帰ってパスワードを解読する攻撃です。対象：{services}。",
                 "The tickets are taken home to crack the passwords. Services: {services}.",
             ),
             _NEXT_STEP,
@@ -89,7 +89,7 @@ class TicketAbuse(Detector):
                 "roasting)",
             ),
             Text(
-                "返された情報からパスワードを解読できます。対象: {services}。",
+                "返された情報からパスワードを解読できます。対象：{services}。",
                 "The answers let passwords be cracked. Accounts: {services}.",
             ),
             _NEXT_STEP,
@@ -110,7 +110,7 @@ class TicketAbuse(Detector):
         ),
         "rc4_logon": Wording(
             Text(
-                "{source} が RC4 だけを使ってチケットを要求しました（アカウント: {services}）",
+                "{source} が RC4 だけを使ってチケットを要求しました（アカウント：{services}）",
                 "{source} asked for a ticket with RC4 only (account: {services})",
             ),
             Text(

@@ -73,7 +73,7 @@ class UnusualDay(Detector):
             ),
             Text(
                 "同じ役割の過去 {days} 日分と比べ、{odds} 日に 1 度の珍しさです。"
-                "主な違い: {reasons}。参考情報で、単独では対応を求めません。",
+                "主な違い：{reasons}。参考情報で、単独では対応を求めません。",
                 "Against {days} days of the same role, one in {odds} is as odd. Mostly: "
                 "{reasons_en}. For information; by itself it asks nothing of anybody.",
             ),

@@ -7,7 +7,7 @@ from typing import Final
 from detector.words import Text, Wording
 
 _ASK: Final = Text(
-    ja="{place}({department})の担当者に {device} の現物と設置理由を確認し、機器台帳を"
+    ja="{place}（{department}）の担当者に {device} の現物と設置理由を確認し、機器台帳を"
     "直してください。心当たりがなければスイッチのポートを特定し、隔離計画に従ってください。",
     en="Ask {department} at {place} about {device}, and correct the ledger. If nobody knows it, "
     "find its switch port and follow the isolation plan.",
@@ -17,7 +17,7 @@ _ASK: Final = Text(
 def _differs(what_ja: str, what_en: str) -> Wording:
     return Wording(
         title=Text(
-            ja="{device} の" + what_ja + "が機器台帳と違います(台帳 {listed}、実際 {seen})",
+            ja="{device} の" + what_ja + "が機器台帳と違います（台帳 {listed}、実際 {seen}）",
             en=what_en + " of {device} is not what the ledger says ({listed}; seen: {seen})",
         ),
         why=Text(
@@ -31,12 +31,12 @@ def _differs(what_ja: str, what_en: str) -> Wording:
 WORDINGS: Final[dict[str, Wording]] = {
     "unlisted": Wording(
         title=Text(
-            ja="機器台帳にない機器 {device}({mac})が {segment} で通信しています",
+            ja="機器台帳にない機器 {device}（{mac}）が {segment} で通信しています",
             en="{device} ({mac}), which is not in the ledger, speaks in {segment}",
         ),
         why=Text(
             ja="台帳にない機器は誰も更新も点検もしません。持ち込み機器や不正な機器は、"
-            "ここから院内を探ります。(管理系通信 {admin}、相手 {peers} 台)",
+            "ここから院内を探ります。（管理系通信 {admin}、相手 {peers} 台）",
             en="Nobody updates or checks what is not listed; brought-in and hostile machines look "
             "around from there. (administration: {admin}; {peers} peers)",
         ),
@@ -67,7 +67,7 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="They were scrapped, moved or lost without a record; find out where their data is.",
         ),
         next_step=Text(
-            ja="設置部署に現物({examples})を確認し、廃棄なら廃棄証明とともに台帳を直してください。",
+            ja="設置部署に現物（{examples}）を確認し、廃棄なら廃棄証明とともに台帳を直してください。",
             en="Ask the departments for the machines ({examples}) and correct the ledger.",
         ),
     ),
@@ -78,7 +78,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     "vlan": _differs("VLAN", "The VLAN"),
     "duplicate": Wording(
         title=Text(
-            ja="IP アドレス {device} を 2 台の機器が使っています({seen})",
+            ja="IP アドレス {device} を 2 台の機器が使っています（{seen}）",
             en="Two machines use the address {device} ({seen})",
         ),
         why=Text(
@@ -108,11 +108,11 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="{device} has no remote maintenance according to the ledger, but shows {seen}",
         ),
         why=Text(
-            ja="病院が知らないうちに遠隔保守の経路が設けられています(チェックリスト 2-②)。",
+            ja="病院が知らないうちに遠隔保守の経路が設けられています（チェックリスト 2-②）。",
             en="Somebody has set up a way in for maintenance that the hospital does not know.",
         ),
         next_step=Text(
-            ja="保守ベンダ({listed})に遠隔保守の有無を確認し、正規なら外部接続台帳と機器台帳に"
+            ja="保守ベンダ（{listed}）に遠隔保守の有無を確認し、正規なら外部接続台帳と機器台帳に"
             "登録してください。",
             en="Ask the vendor ({listed}) whether it maintains from afar; if proper, enter it in "
             "the register and the ledger.",

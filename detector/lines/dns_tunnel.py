@@ -93,7 +93,7 @@ class DnsTunnel(Detector):
     wordings: ClassVar = {
         "": Wording(
             title=Text(
-                ja="{device} が DNS の名前にデータを載せて送っています({domain}、{names} 種)",
+                ja="{device} が DNS の名前にデータを載せて送っています（{domain}、{names} 種）",
                 en="{device} carries data in DNS names ({domain}, {names} different)",
             ),
             why=Text(
@@ -110,7 +110,7 @@ class DnsTunnel(Detector):
         ),
         "commands": Wording(
             title=Text(
-                ja="{device} が DNS の応答で大量のデータを受け取っています({domain})",
+                ja="{device} が DNS の応答で大量のデータを受け取っています（{domain}）",
                 en="{device} takes in data through DNS answers ({domain})",
             ),
             why=Text(

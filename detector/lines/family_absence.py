@@ -40,7 +40,7 @@ MIN_HALF_SEEN: Final = 20
 _WORDS: Final = {
     "attempts": Text(
         ja="毎日 {usual} 回失敗していた外部への接続試行が止まり、院内の通信だけが続いている"
-        "(別の出口を得た可能性)",
+        "（別の出口を得た可能性）",
         en="{usual} vain attempts a day to go outside have stopped while its work goes on: it may "
         "have found another way out",
     ),
@@ -52,7 +52,7 @@ _WORDS: Final = {
         ja="毎日使っていたプロキシを使わなくなった", en="it no longer uses the proxy it used daily"
     ),
     "updates": Text(
-        ja="毎日接続していた更新配信サーバ (WSUS) に接続しなくなった",
+        ja="毎日接続していた更新配信サーバ（WSUS）に接続しなくなった",
         en="it no longer calls on the update server (WSUS) it called on daily",
     ),
     "time": Text(
@@ -60,7 +60,7 @@ _WORDS: Final = {
         en="it no longer asks the time server inside that it asked daily",
     ),
     "half": Text(
-        ja="この機器の通信だけ片方向しか見えない({usual} 件。戻りが別経路)",
+        ja="この機器の通信だけ片方向しか見えない（{usual} 件。戻りが別経路）",
         en="only one direction of its talks is seen ({usual}); the other goes another way",
     ),
 }

@@ -99,7 +99,7 @@ def _stick(mac: str, time_ns: int, window: Window, around: Surroundings) -> Clue
         weight=4,
         time_ns=time_ns,
         what=Text(
-            ja=f"USB 型モバイル通信機器(HiLink/NCM)に固有の MAC {mac} が LAN 上で発信している",
+            ja=f"USB 型モバイル通信機器（HiLink/NCM）に固有の MAC {mac} が LAN 上で発信している",
             en=f"{mac}, the MAC that all HiLink or NCM sticks share, speaks on the LAN",
         ),
         confirm=LOOK,
@@ -119,7 +119,7 @@ def _modem(
         weight=2 if kind != "router" else 1,
         time_ns=time_ns,
         what=Text(
-            ja=f"MAC {mac} は通信モジュール・ルータの製造者({vendor})のもの",
+            ja=f"MAC {mac} は通信モジュール・ルータの製造者（{vendor}）のもの",
             en=f"{mac} belongs to a maker of {kind}s ({vendor})",
         ),
         confirm=LOOK,

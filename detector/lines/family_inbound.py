@@ -121,7 +121,7 @@ def _carriers(window: Window, comings: Comings, rows: NDArray[np.int64]) -> Iter
                 weight=2,
                 time_ns=int(window.flows.first_ns[row]),
                 what=Text(
-                    ja=f"通信事業者({carrier})の網 {peer} から接続されている",
+                    ja=f"通信事業者（{carrier}）の網 {peer} から接続されている",
                     en=f"is called from {peer}, in the network of {carrier}",
                 ),
                 confirm=LOOK,
@@ -157,7 +157,7 @@ def _silenced(window: Window, around: Surroundings, comings: Comings) -> Iterato
             weight=2,
             time_ns=window.start_ns,
             what=Text(
-                ja=f"LAN から外へ出られなかった {label} が、試行をやめた(別の出口を得た可能性)",
+                ja=f"LAN から外へ出られなかった {label} が、試行をやめた（別の出口を得た可能性）",
                 en=f"{label}, which could not get out over the LAN, has stopped trying: it may "
                 "have found another way",
             ),

@@ -167,7 +167,7 @@ def _leak(
         weight=weight,
         time_ns=time_ns,
         what=Text(
-            ja=f"同じ MAC が院内にない {ip} からも発信している({seen_in})",
+            ja=f"同じ MAC が院内にない {ip} からも発信している（{seen_in}）",
             en=f"the same MAC also speaks from {ip}, which is not of this LAN ({seen_in})",
         ),
         confirm=LOOK,

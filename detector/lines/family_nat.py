@@ -35,7 +35,7 @@ _FORWARDERS: Final = frozenset(
 
 WORDS: Final[dict[str, Text]] = {
     "hops": Text(
-        ja="1 つの IP から、経由段数の異なる通信(TTL {ttls})が混ざって出ている",
+        ja="1 つの IP から、経由段数の異なる通信（TTL {ttls}）が混ざって出ている",
         en="packets of different hop counts (TTL {ttls}) leave from one address",
     ),
     "systems": Text(
@@ -43,7 +43,7 @@ WORDS: Final[dict[str, Text]] = {
         en="Windows and Linux open connections from one address within an hour",
     ),
     "both": Text(
-        ja="1 つの IP から、段数も OS も異なる通信(TTL {ttls})が混ざって出ている",
+        ja="1 つの IP から、段数も OS も異なる通信（TTL {ttls}）が混ざって出ている",
         en="packets of different hop counts (TTL {ttls}) and systems leave from one address",
     ),
 }

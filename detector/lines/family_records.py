@@ -27,19 +27,19 @@ class _Record:
 
 _RECORDS: Final[dict[str, _Record]] = {
     "usb_modem": _Record(4, Text(
-        ja="資産管理ツールなどに USB モデム・テザリング機器の接続が記録された({detail})",
+        ja="資産管理ツールなどに USB モデム・テザリング機器の接続が記録された（{detail}）",
         en="a USB modem or tethered phone was recorded ({detail})"), LOOK),
     "usb_network": _Record(4, Text(
-        ja="USB ネットワーク機器の接続が記録された({detail})",
+        ja="USB ネットワーク機器の接続が記録された（{detail}）",
         en="a USB network device was recorded ({detail})"), LOOK),
     "wan_interface": _Record(4, Text(
-        ja="外部回線のインタフェース {port} が現れた({detail})",
+        ja="外部回線のインタフェース {port} が現れた（{detail}）",
         en="an interface to outside, {port}, has appeared ({detail})"), LOOK),
     "mobile_line": _Record(4, Text(
-        ja="ルータの設定でモバイル回線が有効になっている({detail})",
+        ja="ルータの設定でモバイル回線が有効になっている（{detail}）",
         en="a router's settings turn a mobile line on ({detail})"), FIND_IT),
     "dial_up": _Record(4, Text(
-        ja="機器の設定でダイヤルアップが有効になっている({detail})",
+        ja="機器の設定でダイヤルアップが有効になっている（{detail}）",
         en="a device's settings allow dial-up ({detail})"), FIND_IT),
     "new_mac": _Record(1, Text(
         ja="スイッチのポート {port} に新しい MAC が現れた", en="a new MAC on switch port {port}"),
@@ -48,7 +48,7 @@ _RECORDS: Final[dict[str, _Record]] = {
         ja="無線 LAN コントローラが未登録の SSID {port} を検知した",
         en="the wireless controller saw the unlisted SSID {port}"), FIND_IT),
     "mac_moved": _Record(1, Text(
-        ja="同じ MAC が 2 つのポートに現れた({port})", en="one MAC is on two ports ({port})"),
+        ja="同じ MAC が 2 つのポートに現れた（{port}）", en="one MAC is on two ports ({port})"),
         FIND_IT, "identity"),
 }  # fmt: skip
 

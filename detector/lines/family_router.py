@@ -74,7 +74,7 @@ def _dhcp(dhcp: Dhcp, window: Window, around: Surroundings, leases: Leases) -> I
     if allowed:
         clue = ("unlisted DHCP server", 4, Text(
             ja=f"台帳にない DHCP サーバ {server} が {dhcp.your_ip or dhcp.requested_ip} を"
-            f"貸し出している(ルータ {', '.join(dhcp.routers) or '不明'})",
+            f"貸し出している（ルータ {', '.join(dhcp.routers) or '不明'}）",
             en=f"{server}, which is not on the plan, leases {dhcp.your_ip or dhcp.requested_ip} "
             f"(router {', '.join(dhcp.routers) or 'unknown'})",
         ))  # fmt: skip
@@ -82,7 +82,7 @@ def _dhcp(dhcp: Dhcp, window: Window, around: Surroundings, leases: Leases) -> I
         clue = _wrong_by_itself(dhcp, server) or (
             ("contradicts another DHCP server", 4 if "DNS" not in contradiction else 3, Text(
                 ja=f"{server} が、同じ VLAN の別の DHCP サーバと食い違う設定を配っている"
-                f"({contradiction})",
+                f"（{contradiction}）",
                 en=f"{server} hands out what contradicts another DHCP server of the VLAN "
                 f"({contradiction})",
             )) if contradiction else None
@@ -125,7 +125,7 @@ def _wrong_by_itself(dhcp: Dhcp, server: str) -> tuple[str, float, Text] | None:
         ))  # fmt: skip
     if carrier:
         return ("carrier's domain in DHCP", 4, Text(
-            ja=f"{server} が通信事業者({carrier})のドメイン {dhcp.domain} を配っている",
+            ja=f"{server} が通信事業者（{carrier}）のドメイン {dhcp.domain} を配っている",
             en=f"{server} hands out the domain {dhcp.domain} of a carrier ({carrier})",
         ))  # fmt: skip
     if found is not None:
@@ -138,8 +138,8 @@ def _wrong_by_itself(dhcp: Dhcp, server: str) -> tuple[str, float, Text] | None:
     if maker:
         # The made-up MAC of a sharing bridge is mostly the card's own with one bit turned.
         return ("DHCP from a phone or PC", 4 if is_random_mac(dhcp.mac) else 3, Text(
-            ja=f"{maker} 製の機器 {server} ({dhcp.mac}) が IP を貸し出しルータを名乗っている"
-            "(スマートフォンや PC の回線共有)",
+            ja=f"{maker} 製の機器 {server}（{dhcp.mac}）が IP を貸し出しルータを名乗っている"
+            "（スマートフォンや PC の回線共有）",
             en=f"{server} ({dhcp.mac}), made by {maker}, leases addresses and claims to be the "
             "router, as phones and PCs do when they share a line",
         ))  # fmt: skip
@@ -180,7 +180,7 @@ def _advertisement(
         weight=weight,
         time_ns=said.time_ns,
         what=Text(
-            ja=f"{said.router_mac} が IPv6 ルータを名乗っている({contradiction or prefixes})",
+            ja=f"{said.router_mac} が IPv6 ルータを名乗っている（{contradiction or prefixes}）",
             en=f"{said.router_mac} claims to be an IPv6 router ({contradiction or prefixes})",
         ),
         confirm=FIND_IT,
@@ -204,7 +204,7 @@ def _gateway_service(ssdp: Ssdp, window: Window) -> Iterator[Clue]:
         weight=3,
         time_ns=ssdp.time_ns,
         what=Text(
-            ja=f"閉域で {ssdp.ip} がインターネットゲートウェイ (UPnP) を名乗っている",
+            ja=f"閉域で {ssdp.ip} がインターネットゲートウェイ（UPnP）を名乗っている",
             en=f"{ssdp.ip} announces an Internet gateway (UPnP) in a closed segment",
         ),
         confirm=FIND_IT,

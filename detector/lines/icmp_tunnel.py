@@ -62,7 +62,7 @@ class IcmpTunnel(Detector):
     wordings: ClassVar = {
         "": Wording(
             title=Text(
-                ja="{device} と {peer} の ping にデータが載せられています({packets} パケット)",
+                ja="{device} と {peer} の ping にデータが載せられています（{packets} パケット）",
                 en="Pings between {device} and {peer} carry data ({packets} packets)",
             ),
             why=Text(

@@ -60,7 +60,7 @@ class LeaseFlood(Detector):
     wordings: ClassVar = {
         "": Wording(
             title=Text(
-                ja="{mac} が DHCP を大量に要求しています(1 分間に {messages} 回、{clients} 台分)",
+                ja="{mac} が DHCP を大量に要求しています（1 分間に {messages} 回、{clients} 台分）",
                 en="{mac} floods DHCP ({messages} requests for {clients} clients in a minute)",
             ),
             why=Text(
@@ -78,7 +78,7 @@ class LeaseFlood(Detector):
         ),
         "advertisements": Wording(
             title=Text(
-                ja="VLAN {vlan} に偽の IPv6 ルータ広告が大量に流れています({routers} 種)",
+                ja="VLAN {vlan} に偽の IPv6 ルータ広告が大量に流れています（{routers} 種）",
                 en="VLAN {vlan} is flooded with IPv6 router advertisements ({routers} different)",
             ),
             why=Text(

@@ -9,7 +9,7 @@ from detector.words import Text, Wording
 WORDINGS: Final[dict[str, Wording]] = {
     "unregistered": Wording(
         title=Text(
-            ja="台帳にない外部接続:{device} に {app} の通信があります({peer})",
+            ja="台帳にない外部接続：{device} に {app} の通信があります（{peer}）",
             en="Not in the register: {device} shows traffic of {app} ({peer})",
         ),
         why=Text(
@@ -29,7 +29,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "changed": Wording(
         title=Text(
-            ja="外部接続 {line}({vendor})が台帳の内容と違います:{differs}",
+            ja="外部接続 {line}（{vendor}）が台帳の内容と違います：{differs}",
             en="Line {line} ({vendor}) differs from the register: {differs}",
         ),
         why=Text(
@@ -38,14 +38,14 @@ WORDINGS: Final[dict[str, Wording]] = {
             "else is connected.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})に変更の有無を確認し、正当なら台帳を直してください。",
+            ja="{vendor}（連絡先 {contact}）に変更の有無を確認し、正当なら台帳を直してください。",
             en="Ask {vendor} (contact {contact}) whether they changed it, and correct the register "
             "if so.",
         ),
     ),
     "expired": Wording(
         title=Text(
-            ja="契約の終わった外部接続 {line}({vendor}、{contract_end} まで)が使われています",
+            ja="契約の終わった外部接続 {line}（{vendor}、{contract_end} まで）が使われています",
             en="Line {line} ({vendor}) is in use though its contract ended on {contract_end}",
         ),
         why=Text(
@@ -53,7 +53,7 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="A line that outlives its contract has nobody to answer for it, and old passwords.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})と契約担当に確認し、更新していなければ {device} の"
+            ja="{vendor}（連絡先 {contact}）と契約担当に確認し、更新していなければ {device} の"
             "接続を止めてください。",
             en="Ask {vendor} (contact {contact}) and whoever keeps the contract; unless it was "
             "renewed, cut {device}'s line.",
@@ -61,7 +61,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "out_of_window": Wording(
         title=Text(
-            ja="外部接続 {line}({vendor})が利用時間外に使われています(登録 {hours})",
+            ja="外部接続 {line}（{vendor}）が利用時間外に使われています（登録 {hours}）",
             en="Line {line} ({vendor}) is used outside its hours ({hours})",
         ),
         why=Text(
@@ -71,7 +71,7 @@ WORDINGS: Final[dict[str, Wording]] = {
             "intruder with stolen credentials; at night and on holidays nobody is there to see.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})に電話し、いま作業しているか確認してください。"
+            ja="{vendor}（連絡先 {contact}）に電話し、いま作業しているか確認してください。"
             "作業していなければ {device} の接続を直ちに切り、着地機器のログを保全してください。",
             en="Call {vendor} (contact {contact}) and ask whether they are at work right now. If "
             "not, cut {device}'s line at once and keep the logs of the machines it landed on.",
@@ -79,7 +79,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "weak": Wording(
         title=Text(
-            ja="外部接続 {line}({vendor})が弱い方式({weakness})を使っています",
+            ja="外部接続 {line}（{vendor}）が弱い方式（{weakness}）を使っています",
             en="Line {line} ({vendor}) uses a weak protocol ({weakness})",
         ),
         why=Text(
@@ -88,7 +88,7 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="{weakness} can be broken quickly or is open to the outside, and passwords with it.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})に、IKEv2 や TLS 1.2 以上などの現行方式、"
+            ja="{vendor}（連絡先 {contact}）に、IKEv2 や TLS 1.2 以上などの現行方式、"
             "または VPN 経由への変更を求めてください。",
             en="Ask {vendor} (contact {contact}) to move to a current protocol such as IKEv2 or "
             "TLS 1.2, or to come by a VPN.",
@@ -96,8 +96,8 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "volume": Wording(
         title=Text(
-            ja="外部接続 {line}({vendor})の通信量が普段と大きく違います({bytes} バイト、"
-            "普段 {usual} バイト)",
+            ja="外部接続 {line}（{vendor}）の通信量が普段と大きく違います（{bytes} バイト、"
+            "普段 {usual} バイト）",
             en="Line {line} ({vendor}) carries far more than usual ({bytes} bytes; {usual} on its "
             "other days)",
         ),
@@ -106,7 +106,7 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="Far more than usual means that data is taken out, or work that was not agreed.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})に、今日の作業内容と送ったデータを確認してください。"
+            ja="{vendor}（連絡先 {contact}）に、今日の作業内容と送ったデータを確認してください。"
             "説明がつかなければ {device} の接続を切り、着地機器のログを保全してください。",
             en="Ask {vendor} (contact {contact}) what was done and sent today. If it cannot be "
             "explained, cut {device}'s line and keep the logs of where it landed.",
@@ -114,7 +114,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "always_on": Wording(
         title=Text(
-            ja="都度接続のはずの {line}({vendor})が常時つながっています(稼働率 {duty}%)",
+            ja="都度接続のはずの {line}（{vendor}）が常時つながっています（稼働率 {duty}%）",
             en="Line {line} ({vendor}) is on request, but is up {duty} % of the time",
         ),
         why=Text(
@@ -122,7 +122,7 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="A maintenance line left connected is a way in even while nobody works.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})に、作業後は切断するよう求めてください。"
+            ja="{vendor}（連絡先 {contact}）に、作業後は切断するよう求めてください。"
             "常時接続が必要なら、台帳の利用時間を改めてください。",
             en="Ask {vendor} (contact {contact}) to disconnect after work; if it must stay up, "
             "correct the register.",
@@ -130,7 +130,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "dormant": Wording(
         title=Text(
-            ja="外部接続 {line}({vendor})は {days} 日間使われていません",
+            ja="外部接続 {line}（{vendor}）は {days} 日間使われていません",
             en="Line {line} ({vendor}) has not been used for {days} days",
         ),
         why=Text(
@@ -138,13 +138,13 @@ WORDINGS: Final[dict[str, Wording]] = {
             en="A line nobody uses escapes checks and updates, and becomes a forgotten way in.",
         ),
         next_step=Text(
-            ja="{vendor}(連絡先 {contact})と廃止できるか相談し、廃止したら台帳から外してください。",
+            ja="{vendor}（連絡先 {contact}）と廃止を相談し、廃止したら台帳から外してください。",
             en="Ask {vendor} (contact {contact}) whether it can go, and take it off the register.",
         ),
     ),
     "ghost": Wording(
         title=Text(
-            ja="台帳にある外部接続 {line}({vendor})の通信が {days} 日間一度も見えません",
+            ja="台帳にある外部接続 {line}（{vendor}）の通信が {days} 日間一度も見えません",
             en="Line {line} ({vendor}) is registered, but was never seen in {days} days",
         ),
         why=Text(

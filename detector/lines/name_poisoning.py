@@ -47,7 +47,7 @@ class NamePoisoning(Detector):
     wordings: ClassVar = {
         "": Wording(
             title=Text(
-                ja="{host} が他の機器の名前に成りすまして応答しています({names})",
+                ja="{host} が他の機器の名前に成りすまして応答しています（{names}）",
                 en="{host} answers for names that are not its own ({names})",
             ),
             why=Text(

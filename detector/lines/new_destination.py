@@ -63,7 +63,7 @@ class NewDestination(Detector):
     wordings: ClassVar = {
         "": Wording(
             title=Text(
-                ja="閉域の {device}({segment})が外部 {place} と通信しています",
+                ja="閉域の {device}（{segment}）が外部 {place} と通信しています",
                 en="{device} in the closed segment {segment} talks to {place}, outside",
             ),
             why=Text(
@@ -82,13 +82,13 @@ class NewDestination(Detector):
         ),
         "odd_tls": Wording(
             title=Text(
-                ja="閉域の {device}({segment})が外部 {place} と、包みらしい TLS で通信しています",
+                ja="閉域の {device}（{segment}）が外部 {place} と、包みらしい TLS で通信しています",
                 en="{device} in the closed segment {segment} speaks TLS like a wrapper's to "
                 "{place}, outside",
             ),
             why=Text(
                 ja="閉域のはずの区画からインターネットに届いています。{oddity_ja}。ブラウザや業務"
-                "ソフトではなく、別の通信を TLS に包む道具(stunnel など)の振る舞いです。",
+                "ソフトではなく、別の通信を TLS に包む道具（stunnel など）の振る舞いです。",
                 en="A segment that should be closed reaches the Internet, and {oddity_en}: not as "
                 "browsers do, but as programs that wrap something else in TLS.",
             ),
@@ -101,7 +101,7 @@ class NewDestination(Detector):
         ),
         "attempt": Wording(
             title=Text(
-                ja="閉域の {device}({segment})が外部 {place} に接続を試みています",
+                ja="閉域の {device}（{segment}）が外部 {place} に接続を試みています",
                 en="{device} in the closed segment {segment} tries to reach {place}, outside",
             ),
             why=Text(

@@ -21,15 +21,15 @@ _DAY_NS: Final = 86_400_000_000_000
 #: By what is missing: what a finding cannot rest on.
 BLIND: Final[dict[str, Text]] = {
     "broadcast": Text(
-        ja="ARP・DHCP・名前の告知が見えない(VLAN リスナがない)",
+        ja="ARP・DHCP・名前の告知が見えない（VLAN リスナがない）",
         en="ARP, DHCP and announcements are unseen (no listener on the VLAN)",
     ),
     "unicast": Text(
-        ja="端末間のパケットが見えない(SPAN がない)ので、TTL・SMB・DNS の中身による兆候は拾えない",
+        ja="端末間のパケットが見えず（SPAN なし）、TTL・SMB・DNS の中身による兆候は拾えない",
         en="packets between hosts are unseen (no SPAN): no signs from TTL, SMB or DNS contents",
     ),
     "flow": Text(
-        ja="スイッチを越える通信の記録(NetFlow)がない",
+        ja="スイッチを越える通信の記録（NetFlow）がない",
         en="there are no records of routed traffic (NetFlow)",
     ),
 }

@@ -15,7 +15,7 @@ MAX_ENDS: Final = 20_000
 
 ODDITIES: Final[dict[Oddity, Text]] = {
     "nameless": Text(
-        ja="TLS の接続先に名前(SNI)がなく、アドレスだけで接続している",
+        ja="TLS の接続先に名前（SNI）がなく、アドレスだけで接続している",
         en="its TLS names no server, only an address",
     ),
     "self_signed": Text(

@@ -18,7 +18,7 @@ _CALL = Text(
 WORDINGS: Final[dict[str, Wording]] = {
     "vpn": Wording(
         title=Text(
-            ja="{device} に VPN({app})の通信があります:{peer}",
+            ja="{device} に VPN（{app}）の通信があります：{peer}",
             en="{device} shows traffic of a VPN ({app}): {peer}",
         ),
         why=Text(
@@ -31,7 +31,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "remote": Wording(
         title=Text(
-            ja="{device} にリモート操作ツール {app} の通信があります:{peer}",
+            ja="{device} にリモート操作ツール {app} の通信があります：{peer}",
             en="{device} shows traffic of the remote-control tool {app}: {peer}",
         ),
         why=Text(
@@ -44,7 +44,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "tunnel": Wording(
         title=Text(
-            ja="{device} にトンネル({app})の通信があります:{peer}",
+            ja="{device} にトンネル（{app}）の通信があります：{peer}",
             en="{device} shows traffic of a tunnel ({app}): {peer}",
         ),
         why=Text(
@@ -96,7 +96,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "anonymiser": Wording(
         title=Text(
-            ja="{device} が {app} で通信相手を隠そうとしています:{peer}",
+            ja="{device} が {app} で通信相手を隠そうとしています：{peer}",
             en="{device} hides whom it talks to with {app}: {peer}",
         ),
         why=Text(
@@ -155,7 +155,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "ssh_out": Wording(
         title=Text(
-            ja="{device} から外部 {peer} への SSH が続いています(最長 {minutes} 分)",
+            ja="{device} から外部 {peer} への SSH が続いています（最長 {minutes} 分）",
             en="{device} keeps an SSH connection to {peer}, outside (up to {minutes} min)",
         ),
         why=Text(

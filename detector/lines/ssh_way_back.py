@@ -84,7 +84,7 @@ class SshWayBack(Detector):
             ),
             why=Text(
                 ja="院内から外へ張った SSH なのに、外から小さな入力が届き、院内が大きな応答を返して"
-                "います({minutes} 分間)。ssh -R による逆向きの侵入口はこのように見えます。",
+                "います（{minutes} 分間）。ssh -R による逆向きの侵入口はこのように見えます。",
                 en="The inside opened this SSH connection, yet small packets come in and the "
                 "inside answers with large ones ({minutes} minutes of it): so looks a way back in "
                 "(ssh -R).",

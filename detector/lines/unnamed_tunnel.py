@@ -93,7 +93,7 @@ class UnnamedTunnel(Detector):
         "": Wording(
             title=Text(
                 ja="{device} から外部 {place} へ、名前のないトンネルらしい通信が続いています"
-                "({hours} 時間)",
+                "（{hours} 時間）",
                 en="{device} keeps what looks like an unnamed tunnel to {place} ({hours} h)",
             ),
             why=Text(
@@ -227,7 +227,7 @@ _SIGNS: Final = {
         ja="同じ相手を使う機器がほかにほとんどない", en="hardly any other machine uses that place"
     ),
     "exported": Text(
-        ja="(NetFlow のため待機中の間隔は見えない)", en="(pauses are not seen in a flow export)"
+        ja="（NetFlow のため待機中の間隔は見えない）", en="(pauses are not seen in a flow export)"
     ),
 }
 

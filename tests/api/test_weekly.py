@@ -32,7 +32,7 @@ def test_a_week_in_japanese(tmp_path: Path) -> None:
     text = digest_text(store)
     assert text.startswith("第一病院 見回り 週次報告 2025-06-09 – 2025-06-16")
     for words in (
-        "台帳にない: 10.1.0.6 – relay.example (AnyDesk)", "遠隔保守 1 件、うち病院の確認待ち 1 件",
+        "台帳にない：10.1.0.6 – relay.example (AnyDesk)", "遠隔保守 1 件、うち病院の確認待ち 1 件",
         "範囲外: 06-16 00:06 保守会社(L-1)", "台帳にない 1 台、見えない 1 台、相違 1 台",
         "どこに置いても見えません", "取りこぼし queue: 3 件",
     ):  # fmt: skip
@@ -58,7 +58,7 @@ def test_the_digest_stays_short(tmp_path: Path) -> None:
     digest = weekly_digest(store, "病院", "Asia/Tokyo")
     told = digest.sections[1].lines
     assert len(told) == MOST_LINES + 1
-    assert told[0].ja == "件7(2 件)"
+    assert told[0].ja == "件7（2 件）"
     assert told[-1].ja == "ほか 40 種類"
     store.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.words import LANGUAGES, load_messages, words
+from detector.detectors import DETECTORS
 from detector.words import Text
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
@@ -66,3 +67,18 @@ def test_a_missing_word_is_an_error_and_an_unnamed_value_shows_itself() -> None:
     assert t.name("app", "rdp") == "リモートデスクトップ（RDP）"
     assert t.name("app", "something_new") == "something_new"
     assert words("en").of(Text(ja="端末", en="terminal")) == "terminal"
+
+
+#: A Japanese sign beside a Latin bracket, colon or question mark; {placeholders} have theirs.
+NARROW = re.compile(r"[ぁ-んァ-ヶ一-龠々][(:;?!]|[):][ぁ-んァ-ヶ一-龠々]")
+
+
+def test_japanese_uses_japanese_brackets_and_colons() -> None:
+    said = {f"console {k}": m for k, m in load_messages("ja").items()}
+    for one in DETECTORS:
+        for name, wording in one.wordings.items():
+            for part in (wording.title, wording.why, wording.next_step):
+                said[f"{type(one).__name__} {name}: {part.ja[:20]}"] = part.ja
+    assert len(said) > 1000
+    narrow = [k for k, m in said.items() if NARROW.search(re.sub(r"\{[^}]*\}", "", m))]
+    assert narrow == []
