@@ -14,7 +14,11 @@ from zlib import crc32
 import numpy as np
 
 from collector.flows import FlowBatch
+from collector.lake_merging import LIST, files_of, merge_day, replaced_in, rows_of
 
+#: Groups of files that one call of `merge` takes on, so that it ends soon.
+_MOST_MERGES = 8
+_READ_AGAIN = 3
 _DAY_NS = 86_400_000_000_000
 
 
@@ -65,6 +69,8 @@ class Lake:
         # Many flows are reported at one tick, so that times and number do not tell files apart.
         mark = crc32(flows.rows.tobytes())
         span = f"{int(flows.reported_ns[0])}-{int(flows.reported_ns[-1])}-{len(flows)}-{mark:08x}"
+        if f"flows-{span}.parquet" in replaced_in(folder):
+            return  # a merged file holds them
         part = folder / f".{span}.part"
         pq.write_table(to_table(flows), part, compression="zstd")
         part.rename(folder / f"flows-{span}.parquet")
@@ -78,17 +84,41 @@ class Lake:
         files = [
             (file, file.stat().st_size)
             for folder in sorted(self._folder.glob("day=*"))
-            for file in sorted(folder.glob("flows-*.parquet"), key=_first_ns)
+            for file in files_of(folder)
         ]
         total = sum(size for _, size in files)
         for file, size in files:
             if total <= most_bytes:
                 return
-            self.shed["lake: flows, no room within flows_gib"] += int(file.stem.split("-")[3])
+            self.shed["lake: flows, no room within flows_gib"] += rows_of(file)
             file.unlink()
             total -= size
+            if not files_of(file.parent):
+                (file.parent / LIST).unlink(missing_ok=True)
             with suppress(OSError):  # the day has more files
                 file.parent.rmdir()
+
+    def merge(self) -> int:
+        """Merge small files of a day, a few groups a call; how many files went into others.
+
+        What the disk refuses is counted in `shed` and stays as it was.
+        """
+        count = 0
+        with self._lock:
+            folders = sorted(self._folder.glob("day=*"))
+            for at, folder in enumerate(folders):
+                for _ in range(_MOST_MERGES):
+                    try:
+                        merged = merge_day(folder, self._rows_a_file, at < len(folders) - 1)
+                    except OSError:
+                        self.shed["lake: files not merged, the disk refused"] += 1
+                        return count
+                    if not merged:
+                        break
+                    count += merged
+                if count >= _MOST_MERGES * 64:
+                    break
+        return count
 
     def _remove_before(self, oldest_ns: int) -> None:
         for folder in sorted(self._folder.glob("day=*")):
@@ -168,10 +198,12 @@ class Lake:
         import duckdb
 
         self.flush()
-        try:
-            return self._answer(query, values, since_ns, until_ns)
-        except duckdb.IOException:  # a day went past its time meanwhile
-            return self._answer(query, values, since_ns, until_ns)
+        for _ in range(_READ_AGAIN):
+            try:
+                return self._answer(query, values, since_ns, until_ns)
+            except duckdb.IOException:  # a day went past its time, or was merged, meanwhile
+                continue
+        return self._answer(query, values, since_ns, until_ns)
 
     def _answer(
         self, query: str, values: Sequence[Any], since_ns: int, until_ns: int
@@ -184,7 +216,7 @@ class Lake:
             if earliest
             <= datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC).timestamp() // 86400
             <= latest
-            for file in sorted(folder.glob("flows-*.parquet"))
+            for file in files_of(folder)
         ]
         if not files:
             return [], []
@@ -203,7 +235,3 @@ class Lake:
                 self._engine = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
                 self._engine.execute("SET autoinstall_known_extensions=false")
             return self._engine
-
-
-def _first_ns(file: Path) -> int:
-    return int(file.stem.split("-")[1])

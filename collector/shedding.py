@@ -123,6 +123,12 @@ REASONS: Final = (
         "The copy kept for the case of a kill was full; nothing is lost unless it is killed.",
     ),
     Reason(
+        "lake: files not merged",
+        "ディスクが書き込みを受け付けず、小さなファイルをまとめられませんでした（記録は失われません）。"
+        "空き容量を確認してください。",
+        "The disk refused, so small files stay apart (no flow is lost): look at its free space.",
+    ),
+    Reason(
         "lake: ",
         "保存領域の上限 flows_gib に達し、古い通信記録から消しました。増やすか保存日数を減らして"
         "ください。",

@@ -78,9 +78,10 @@ class Round:
             self._lake.flush()
 
     def keep_flows_within(self, oldest_ns: int, most_bytes: int) -> None:
-        """Forget flows past their time or their room."""
+        """Forget flows past their time or their room, and merge small files."""
         if self._lake is not None:
             self._lake.keep_within(oldest_ns, most_bytes)
+            self._lake.merge()
 
     def save_edges(self) -> None:
         """Edges and the detectors' memories; the first of a day is kept as a snapshot."""
