@@ -166,6 +166,9 @@ class Detector(BaseModel):
     wordings: ClassVar[Mapping[str, Wording]]
     #: None: it wants every window, because time alone moves its state.
     reads: ClassVar[Reads | None] = None
+    #: Seconds of event time shown at once; 0: each window as it is cut. Only for what counts hours
+    #: or days and asks nothing of edges that a window itself may have taught.
+    gather_s: ClassVar[int] = 0
 
     def remember(self) -> Any:
         """Make the empty memory that `find` gets on every call; None if it needs none."""

@@ -27,11 +27,12 @@ from detector.care import care_impact
 from detector.comparison import compared
 from detector.detection import Detector, Window
 from detector.edges import EdgeMemory
+from detector.gathering import Gathering
 from detector.hard_rules import is_hard
 from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
 from detector.identity import Identities
-from detector.incidents import Incident, join_alerts
+from detector.incidents import Incident, Joiner
 from detector.memories import Kept
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
@@ -43,6 +44,7 @@ _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
 _ROLES = "roles"
 _IDENTITIES = "identities"
+_GATHERED = "gathered"
 #: Comparisons with the past that are kept, by alert.
 _MOST_PASTS = 50_000
 
@@ -88,6 +90,8 @@ class Engine:
         self.shed: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._detectors = [(d, d.remember()) for d in detectors]
+        every = {d.gather_s for d in detectors if d.gather_s} | {SetupLearner.gather_s}
+        self._gathered = {every_s: Gathering(every_s) for every_s in sorted(every)}
         self._settings = settings
         self._roles = RoleInference()
         self._raised: Counter[tuple[str, int]] = Counter()
@@ -97,6 +101,7 @@ class Engine:
         self._next_ns = 0  # start of the first window that has not been cut
         self.remembered_until_ns = 0  # what an earlier run's memories have seen
         self._changed: dict[str, Alert] = {}
+        self._joiner = Joiner()
         self._joined: list[Incident] | None = None  # None: alerts changed since they were joined
         self._forgot_ns = 0
         self.budget = Budget(settings.budget)
@@ -112,8 +117,9 @@ class Engine:
 
     def memories(self) -> dict[str, Any]:
         """What is to outlive a restart, by name (`detector.memories`)."""
-        inferred = {_ROLES: self._roles, _IDENTITIES: self.identities}
-        return {**inferred, **{d.id: memory for d, memory in self._detectors}}
+        waiting = {every_s: gathered.waiting for every_s, gathered in self._gathered.items()}
+        own = {_ROLES: self._roles, _IDENTITIES: self.identities, _GATHERED: waiting}
+        return own | {d.id: memory for d, memory in self._detectors}
 
     def remember_all(self, kept: Kept) -> None:
         """Go on with the memories of an earlier run; what did not fit is counted as a failure."""
@@ -124,6 +130,9 @@ class Engine:
         self.identities.restore(self.hosts)
         self.assets.identities = self.identities
         self._roles.decide_again(self.hosts)
+        for every_s, waiting in kept.parts.get(_GATHERED, {}).items():
+            if every_s in self._gathered:
+                self._gathered[every_s].waiting = waiting
         self.remembered_until_ns = kept.until_ns
 
     @property
@@ -190,6 +199,10 @@ class Engine:
     def finish(self) -> list[Alert]:
         """Look at what is still waiting; the input has ended."""
         self._run(None)
+        none = np.zeros(0, np.uint32)
+        nothing = self._window(self._next_ns, self._next_ns, FlowBatch.empty(), none, none, {})
+        for gathering in self._gathered.values():
+            self._show(gathering.rest(nothing), gathering.every_s)
         self._joined = None  # roles may have been learnt since
         return self._take_changed()
 
@@ -200,13 +213,13 @@ class Engine:
         return list(self._joined)
 
     def _join(self) -> list[Incident]:
-        told = {p.ip for a in self.alerts.values() for p in (a.source, *a.targets)}
+        told = {p.ip for a in self.alerts.values() for p in (a.source, *a.targets[:5])}
         impact = {
             h: care_impact(self.hosts.at(h).role, self.hospital.asset_by_ip.get(h))
             for h in told
             if h and self.hospital.is_inside(h)
         }
-        return join_alerts(list(self.alerts.values()), impact, self.budget.weight)
+        return self._joiner.join(list(self.alerts.values()), impact, self.budget.weight)
 
     def _run(self, watermark_ns: int | None) -> None:
         """Cut all windows that end at or before the watermark (None: all that is left)."""
@@ -250,26 +263,16 @@ class Engine:
             self.shed["flows of new hosts"] += len(flows) - int(numbered.sum())
             flows = flows.take(numbered)
             source, destination = source[numbered], destination[numbered]
-        window = Window(
-            start_ns=start,
-            end_ns=end,
-            flows=flows,
-            source=source,
-            destination=destination,
-            sightings={kind: tuple(several) for kind, several in kinds.items()},
-            hosts=self.hosts,
-            edges=self.edges,
-            hospital=self.hospital,
-        )
+        sightings = {kind: tuple(several) for kind, several in kinds.items()}
+        window = self._window(start, end, flows, source, destination, sightings)
+        for gathering in self._gathered.values():
+            self._show(gathering.left_over(window), gathering.every_s)
         self.assets.observe(window)
         self._roles.observe(window)
         self.slips.observe(window)
-        if self.setup is not None:
-            self.setup.observe(window)
-        for detector, memory in self._detectors:
-            if detector.reads is None or detector.reads.any_of(window):
-                for alert in self._ask(detector, memory, window):
-                    self._raise(alert)
+        self._show(window, 0)
+        for gathering in self._gathered.values():
+            self._show(gathering.add(window), gathering.every_s)
         self.edges.observe(window, self._watch(end))
         if self.budget.is_due(end):
             pushed = [i.first_ns for i in self.incidents() if i.push != "digest"]
@@ -283,6 +286,33 @@ class Engine:
         self.identities.observe(kinds.get(Dhcp, ()), kinds.get(Arp, ()), self.hosts, self.hospital)
         if self.hosts.moves != moves:
             self._roles.decide_again(self.hosts)
+
+    def _window(
+        self,
+        start: int,
+        end: int,
+        flows: FlowBatch,
+        source: NDArray[np.uint32],
+        destination: NDArray[np.uint32],
+        sightings: Mapping[type[Sighting], tuple[Sighting, ...]],
+    ) -> Window:
+        return Window(
+            start, end, flows, source, destination, sightings,
+            self.hosts, self.edges, self.hospital,
+        )  # fmt: skip
+
+    def _show(self, window: Window | None, gather_s: int) -> None:
+        """Show a window to those that gather so long (0: that see each as it is cut)."""
+        if window is None:
+            return
+        if self.setup is not None and gather_s == self.setup.gather_s:
+            self.setup.observe(window)
+        for detector, memory in self._detectors:
+            if detector.gather_s != gather_s:
+                continue
+            if detector.reads is None or detector.reads.any_of(window):
+                for alert in self._ask(detector, memory, window):
+                    self._raise(alert)
 
     def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
         """One detector on one window; a fault in it is counted and never stops the others."""

@@ -89,6 +89,50 @@ def join_alerts(
     Suppressed alerts join nothing; what people called false or explained stays in the story and
     adds nothing to the priority.
     """
+    return Joiner().join(alerts, impact_of, weigh)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An incident, and all that it was made of."""
+
+    alerts: list[Alert]
+    weights: list[float]
+    impacts: list[float | None]
+    incident: Incident
+
+
+class Joiner:
+    """Joins ever more alerts (`join_alerts`); an incident of which nothing changed stays."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, _Made] = {}  # by the id of its first alert
+
+    def join(
+        self,
+        alerts: Sequence[Alert],
+        impact_of: Mapping[str, float],
+        weigh: Callable[[Alert], float] | None = None,
+    ) -> list[Incident]:
+        """What `join_alerts` returns, without making anew what is as it was."""
+        made = {}
+        for group in _groups(alerts):
+            weights = [a.score if weigh is None else weigh(a) for a in group]
+            impacts = [impact_of.get(p.ip) for a in group for p in (a.source, *a.targets[:5])]
+            known = self._made.get(group[0].id)
+            if known is None or not (
+                known.alerts == group  # mostly the same objects, which costs nothing
+                and known.weights == weights
+                and known.impacts == impacts
+            ):
+                known = _Made(group, weights, impacts, _incident(group, impact_of, weights))
+            made[group[0].id] = known
+        self._made = made
+        return sorted((m.incident for m in made.values()), key=lambda i: -i.priority)
+
+
+def _groups(alerts: Sequence[Alert]) -> list[list[Alert]]:
+    """The alerts of each incident, in order of time."""
     alerts = _with_machines([a for a in alerts if a.state != "suppressed"])
     ordered = sorted(alerts, key=lambda a: (a.first_ns, a.id))
     root = list(range(len(ordered)))
@@ -128,10 +172,7 @@ def join_alerts(
     groups: dict[int, list[Alert]] = {}
     for i, alert in enumerate(ordered):
         groups.setdefault(find(i), []).append(alert)
-    return sorted(
-        (_incident(group, impact_of, weigh) for group in groups.values()),
-        key=lambda incident: -incident.priority,
-    )
+    return list(groups.values())
 
 
 def _with_machines(alerts: list[Alert]) -> list[Alert]:
@@ -143,13 +184,16 @@ def _with_machines(alerts: list[Alert]) -> list[Alert]:
                 machines.setdefault(party.ip, set()).add(party.asset)
     only = {ip: next(iter(assets)) for ip, assets in machines.items() if len(assets) == 1}
 
-    def named(party: Party) -> Party:
-        return party if party.asset else replace(party, asset=only.get(party.ip, ""))
+    def is_late(party: Party) -> bool:
+        return not party.asset and party.ip in only
 
-    if not only:
-        return alerts
+    def named(party: Party) -> Party:
+        return replace(party, asset=only[party.ip]) if is_late(party) else party
+
     return [
         replace(a, source=named(a.source), targets=tuple(named(t) for t in a.targets))
+        if is_late(a.source) or any(map(is_late, a.targets))
+        else a
         for a in alerts
     ]
 
@@ -217,16 +261,14 @@ def push_of(priority: float, gravest: float, alerts: Sequence[Alert]) -> Push:
 
 
 def _incident(
-    alerts: list[Alert],
-    impact_of: Mapping[str, float],
-    weigh: Callable[[Alert], float] | None,
+    alerts: list[Alert], impact_of: Mapping[str, float], weights: list[float]
 ) -> Incident:
     last_ns = max(a.last_ns for a in alerts)
     counted = [a for a in _without_echoes(alerts) if a.state not in SETTLED]
+    weight = {a.id: weight for a, weight in zip(alerts, weights, strict=True)}
     strongest: dict[str, float] = {}
     for alert in counted:
-        score = alert.score if weigh is None else weigh(alert)
-        score *= math.exp((alert.last_ns - last_ns) / _FADE_NS)
+        score = weight[alert.id] * math.exp((alert.last_ns - last_ns) / _FADE_NS)
         strongest[alert.detector] = max(strongest.get(alert.detector, 0.0), score)
     gravest = max(strongest.values(), default=0.0)
     calm = 1.0

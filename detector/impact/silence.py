@@ -70,6 +70,7 @@ class Silence(Detector):
     category: ClassVar[Category] = "impact"
     techniques = ("T1562.001",)
     reads = Reads(marks=SERVED)
+    gather_s = 300
     wordings = {
         "": Wording(
             Text(

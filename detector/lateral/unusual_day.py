@@ -65,6 +65,7 @@ class UnusualDay(Detector):
     id = "unusual_day"
     category: ClassVar[Category] = "policy"
     techniques: ClassVar[tuple[str, ...]] = ()
+    gather_s = 300
     wordings = {
         "": Wording(
             Text(

@@ -55,6 +55,7 @@ class IcmpTunnel(Detector):
     category = "exfiltration"
     techniques = ("T1095", "T1048.003", "T1572")
     reads = Reads(apps=("icmp_tunnel",), marks=ICMP)
+    gather_s = 300
 
     min_packets: int = Field(default=20, ge=5, description="pings each way within an hour")
     min_difference: float = Field(default=8, ge=1, description="mean size difference, bytes")

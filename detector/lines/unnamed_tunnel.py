@@ -83,6 +83,7 @@ class UnnamedTunnel(Detector):
     id = "unnamed_tunnel"
     category = "remote_access"
     techniques = ("T1572", "T1219")
+    gather_s = 300
 
     min_hours: float = Field(default=1, ge=0.1, le=24, description="hours that make it long")
     rare_share: float = Field(default=0.02, gt=0, le=1, description="share of hosts that is rare")

@@ -66,6 +66,7 @@ class Beacon(Detector):
     id = "beacon"
     category: ClassVar[Category] = "command_and_control"
     techniques = ("T1071.001", "T1573")
+    gather_s = 300
     wordings = {
         "": Wording(
             Text(
@@ -111,7 +112,7 @@ class Beacon(Detector):
     least_score: float = Field(
         default=0.75, gt=0, le=1, description="bare score below which nothing is told"
     )
-    every_s: int = Field(default=300, ge=60, description="event time between two judgements")
+    every_s: int = Field(default=300, ge=300, description="event time between two judgements")
     most_connections: int = Field(
         default=4_000_000, ge=10_000, description="connections kept; the oldest go first"
     )

@@ -68,6 +68,7 @@ class Exfiltration(Detector):
     id = "exfiltration"
     category: ClassVar[Category] = "exfiltration"
     techniques = ("T1041", "T1048", "T1567")
+    gather_s = 300
     wordings = {
         "burst": Wording(
             Text(

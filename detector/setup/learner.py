@@ -63,6 +63,8 @@ class Doings:
 class SetupLearner:
     """Takes in windows; `detector.setup.proposal` makes a proposal of what it has learned."""
 
+    gather_s: Final = 300  # as detectors have it
+
     def __init__(self) -> None:
         self.first_ns = 0
         self.last_ns = 0

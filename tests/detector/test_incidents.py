@@ -1,7 +1,12 @@
 """Incidents join what belongs together and rank it by care."""
 
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from detector.alerts import Alert, Party
-from detector.incidents import join_alerts
+from detector.incidents import Joiner, join_alerts
 from detector.words import Text
 
 HOUR = 3_600_000_000_000
@@ -74,3 +79,35 @@ def test_a_server_that_many_are_told_against_chains_nobody() -> None:
 def test_an_incident_does_not_go_on_for_ever() -> None:
     daily = [alert(f"d{n}", "10.0.0.1", hour=24 * n, score=60) for n in range(40)]
     assert 3 <= len(join_alerts(daily, {})) <= 4
+
+
+HOSTS = [f"10.0.0.{n}" for n in range(1, 6)]
+ALERTS = st.builds(
+    alert,
+    name=st.sampled_from([f"detector{n}" for n in range(12)]),
+    source=st.sampled_from(HOSTS),
+    target=st.sampled_from(["", *HOSTS]),
+    hour=st.integers(0, 500),
+    category=st.sampled_from(["reconnaissance", "lateral_movement", "impact"]),
+    line=st.sampled_from(["", "", "line 1", "line 2"]),
+    score=st.sampled_from([30.0, 60.0, 90.0]),
+)
+IMPACTS = st.dictionaries(st.sampled_from(HOSTS), st.sampled_from([0.6, 0.8, 1.2]))
+DEMANDS = st.sampled_from([1.0, 1.4])
+STATES = st.sampled_from(["open", "false", "suppressed"])
+
+
+@given(st.lists(st.tuples(st.lists(st.tuples(ALERTS, STATES)), IMPACTS, DEMANDS), min_size=2))
+def test_joining_again_and_again_gives_what_joining_anew_gives(
+    steps: list[tuple[list[tuple[Alert, str]], dict[str, float], float]],
+) -> None:
+    joiner, known = Joiner(), dict[str, Alert]()
+    for news, impact_of, demand in steps:
+        for told, state in news:
+            known[told.id] = replace(told, state=state)  # type: ignore[arg-type]
+
+        def weigh(told: Alert, demand: float = demand) -> float:
+            return told.score / demand
+
+        joined = joiner.join(list(known.values()), impact_of, weigh)
+        assert joined == join_alerts(list(known.values()), impact_of, weigh)
