@@ -93,8 +93,10 @@ class IcmpTunnel(Detector):
         kind = flows.source_port
         chosen = (flows.protocol == 1) & ((kind == _ECHO) | (kind == _ECHO_REPLY))
         chosen |= (flows.protocol == 58) & ((kind == _ECHO6) | (kind == _ECHO6_REPLY))
-        # An exporter's records carry no TTL, and count one direction until another moment.
+        # An exporter's records carry no TTL, or that of one direction, and count the directions at
+        # different layers or until different moments.
         is_whole = (flows.sampling <= 1) & (flows.one_way == 0) & (flows.ttl_max > 0)
+        is_whole &= (flows.reply_packets == 0) | (flows.reply_ttl_max > 0)
         chosen = (chosen & is_whole) | named
         kinds = memory.kinds.of(window.hosts, window.hospital)
         chosen &= (kinds[window.destination[rows]] & SPECIAL) == 0

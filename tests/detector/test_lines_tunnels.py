@@ -108,7 +108,8 @@ def test_splits_names_at_the_registered_domain() -> None:
 
 def test_finds_pings_whose_answers_differ() -> None:
     ping = flow("10.0.0.1", "10.0.0.2", 0, protocol=1, source_port=8, packets=300, bytes=300 * 112,
-                reply_packets=300, reply_bytes=300 * 160, app="icmp")  # fmt: skip
+                reply_packets=300, reply_bytes=300 * 160, app="icmp",
+                reply_ttl_max=64)  # fmt: skip
     assert [f.app for f in findings(IcmpTunnel(), [ping])] == ["icmp_tunnel"]
 
 
@@ -124,11 +125,16 @@ def test_stays_silent_about_pings_that_an_exporter_counted() -> None:
     ping = flow("10.0.0.1", "10.0.0.2", 0, protocol=1, source_port=8, packets=300, bytes=300 * 112,
                 reply_packets=300, reply_bytes=300 * 160, ttl_max=0)  # fmt: skip
     assert findings(IcmpTunnel(), [ping]) == []
+    # Forty bytes of a carrier's own header are counted on the way out, and no TTL on the way back.
+    carried = flow("10.0.0.1", "10.0.0.2", 0, protocol=1, source_port=0, packets=59, bytes=7316,
+                   reply_packets=59, reply_bytes=4956)  # fmt: skip
+    assert findings(IcmpTunnel(), [carried]) == []
 
 
 def test_stays_silent_about_monitoring_by_ping() -> None:
     steady = flow("10.0.0.1", "10.0.0.2", 0, protocol=1, source_port=8, packets=3000,
-                  bytes=3000 * 1028, reply_packets=2990, reply_bytes=2990 * 1028)  # fmt: skip
+                  bytes=3000 * 1028, reply_packets=2990, reply_bytes=2990 * 1028,
+                  reply_ttl_max=64)  # fmt: skip
     dead = flow("10.0.0.1", "10.0.0.3", 0, protocol=1, source_port=8, packets=3000,
                 bytes=3000 * 84, reply_packets=0, reply_bytes=0)  # fmt: skip
     assert findings(IcmpTunnel(), [steady, dead]) == []
