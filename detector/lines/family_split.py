@@ -32,6 +32,10 @@ VAIN_SHARE: Final = 0.9  # browsers ask ahead for some names, but not for nearly
 MAX_HOSTS: Final = 5_000
 MAX_NAMES: Final = 500  # a host and hour
 MAX_PLACES: Final = 5_000  # a host
+#: They look names up for others, for their logs or for judging mail, and go to none of them.
+_ASK_FOR_OTHERS: Final = frozenset(
+    {"domain_controller", "dns", "scanner", "admin", "network_device", "gateway", "wsus", "server"}
+)
 _IS_PROXY: Final = app_table(("http_proxy", "socks"))
 _PROXY_PORTS: Final = (1080, 3128, 8080)
 
@@ -161,7 +165,8 @@ def _judge(number: int, asker: Asker, window: Window, splits: Splits) -> Clue | 
     if len(domains) < MIN_DOMAINS or share < VAIN_SHARE:
         return None
     uses_proxy = asker.proxied_ns and window.end_ns - asker.proxied_ns < 24 * HOUR_NS
-    if not asker.is_at_first_hop or uses_proxy or host in splits.resolvers:
+    asks_for_others = host in splits.resolvers or window.hosts.get(number).role in _ASK_FOR_OTHERS
+    if not asker.is_at_first_hop or uses_proxy or asks_for_others:
         return None
     return Clue(
         host=host,

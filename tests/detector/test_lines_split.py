@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from collector.sightings import Dns
-from detector.hospital import Hospital, Segment
+from detector.hospital import Asset, Hospital, Segment
 from detector.hosts import HostTable
 from detector.lines.hidden_line import HiddenLine, HiddenLineMemory
 from tests.detector.lines_windows import START, S, flow, window
@@ -90,6 +90,10 @@ def test_where_the_sensor_does_not_see_the_first_hop_nothing_follows() -> None:
 def test_a_resolver_and_an_open_segment_stay_quiet() -> None:
     asks_itself = [replace(told(1, asker=PC), ip=PC, peer_ip="10.20.30.77", answers=())]
     assert scores([*NAMES, *asks_itself]) == []
+    mail = PLAN.model_copy(update={"assets": (Asset(ip=PC, role="server"),)})
+    assert scores(hospital=mail) == []  # it judges senders by their names
+    console = PLAN.model_copy(update={"assets": (Asset(ip=PC, role="modality"),)})
+    assert scores(hospital=console) == [50]
     segments = tuple(s.model_copy(update={"closed": False}) for s in PLAN.segments)
     assert scores(hospital=PLAN.model_copy(update={"segments": segments})) == []
 
