@@ -51,6 +51,7 @@ class Asker:
     vlan: int = 0
     is_at_first_hop: bool = False
     proxied_ns: int = 0
+    tidied_ns: int = 0
 
 
 @dataclass
@@ -152,6 +153,9 @@ def _settle(asker: Asker, now_ns: int) -> bool:
         del asker.waiting[name]
     added = len(asker.vain) > before
     old = now_ns - HOUR_NS
+    if now_ns - asker.tidied_ns < FOLLOWS_NS:
+        return added
+    asker.tidied_ns = now_ns
     asker.vain = {n: told for n, told in asker.vain.items() if told[0] > old}
     asker.kept = {n: when for n, when in asker.kept.items() if when > old}
     asker.went = {p: when for p, when in asker.went.items() if when > old}

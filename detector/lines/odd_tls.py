@@ -58,6 +58,8 @@ def _is_name(sni: str) -> bool:
     """False for no name, and for an address in its place, which RFC 6066 §3 forbids."""
     if not sni:
         return False
+    if sni[-1].isalpha() and ":" not in sni:  # nearly all: no need to parse
+        return True
     try:
         ip_address(sni)
     except ValueError:
