@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-_RECORD = np.dtype(
+RECORD = np.dtype(
     [
         ("seconds", "<u4"), ("part", "<u4"), ("captured", "<u4"), ("wire", "<u4"),
         ("macs", "u1", 12), ("ether_type", ">u2"),
@@ -24,7 +24,7 @@ _SYN, _SYN_ACK, _ACK, _PSH_ACK, _FIN_ACK = 2, 18, 16, 24, 17
 
 def write_traffic(path: Path, packets: int, per_flow: int, payload: int, seed: int = 1) -> None:
     """Write `packets` of TCP connections of `per_flow` packets each, interleaved, 10 min long."""
-    dtype = np.dtype([*_RECORD.descr, ("payload", "u1", payload)])
+    dtype = np.dtype([*RECORD.descr, ("payload", "u1", payload)])
     flows = packets // per_flow
     rng = np.random.default_rng(seed)
     start = rng.integers(0, 590_000_000, flows)
