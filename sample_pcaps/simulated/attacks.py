@@ -17,6 +17,8 @@ from sample_pcaps.simulated.told import Told
 
 #: Sightings that a port which is a member of every VLAN gets without mirroring.
 BROADCAST: Final = frozenset({"arp", "dhcp", "name", "ssdp", "router_advertisement"})
+#: The destination of what is broadcast.
+EVERYBODY: Final = -1
 
 
 @dataclass
@@ -274,3 +276,19 @@ class Stage:
 
 def _earlier(step: Step, tier: str, seen_ns: int) -> None:
     step.visible_ns[tier] = min(seen_ns, step.visible_ns.get(tier, seen_ns))
+
+
+def hour(stage: Stage, day: int) -> float:
+    """When people strike: two thirds within working hours, where it blends in, else at night."""
+    rng = stage.rng
+    clock = rng.uniform(9, 17.5) if rng.random() < 0.65 else rng.choice([rng.uniform(0, 5), 22.5])
+    return day * DAY_S + float(clock) * 3600
+
+
+def some(stage: Stage, groups: tuple[str, ...], count: int) -> list[int]:
+    hosts = np.concatenate([stage.house.of(g) for g in groups])
+    return [int(h) for h in stage.rng.permutation(hosts)[:count]]
+
+
+def one(stage: Stage, *groups: str) -> int:
+    return some(stage, groups, 1)[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from collector.sightings import Arp, Dcerpc, Dhcp, NameAnnouncement, Smb
-from sample_pcaps.simulated.attacks import Stage
+from sample_pcaps.simulated.attacks import EVERYBODY, Stage, one, some
 from sample_pcaps.simulated.border import visit, vpn_address
 from sample_pcaps.simulated.calendar import DAY_S
 from sample_pcaps.simulated.house import VPN_OUTSIDE
-from sample_pcaps.simulated.intrusions import EVERYBODY, Play, one, some
+from sample_pcaps.simulated.intrusions import Play
 from sample_pcaps.simulated.servers import DRSUAPI
 
 
