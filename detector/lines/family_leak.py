@@ -97,7 +97,7 @@ def _flow_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
             mac=mac,
             vlan=int(flows.vlan[row]),
             time_ns=int(flows.first_ns[row]),
-            seen_in=f"packet to {window.hosts.ip(int(window.destination[row]))}",
+            seen_in=f"→ {window.hosts.ip(int(window.destination[row]))}",
             row=row,
             is_outward=bool(around.bits[window.destination[row]] & PUBLIC),
         )
