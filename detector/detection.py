@@ -23,6 +23,7 @@ from detector.words import Wording
 if TYPE_CHECKING:
     from detector.edges import EdgeMemory
     from detector.hosts import HostTable
+    from detector.outside_names import OutsideNames
 
 Category = Literal[
     "reconnaissance", "credential_access", "lateral_movement", "external_line", "remote_access",
@@ -86,10 +87,18 @@ class Window:
     hosts: HostTable
     edges: EdgeMemory  # as it was before this window
     hospital: Hospital
+    is_gathered: bool = False  # several windows that were cut and noted one by one before
 
     def of(self, kind: type[S]) -> tuple[S, ...]:
         """The sightings of one kind, in time order."""
         return self.sightings.get(kind, ())  # type: ignore[return-value]
+
+    @cached_property
+    def names(self) -> OutsideNames:
+        """Names by which outside addresses were reached, in this window and before."""
+        if not self.is_gathered:
+            self.hosts.outside_names.learn(self)
+        return self.hosts.outside_names
 
     @property
     def marks(self) -> NDArray[np.uint32]:

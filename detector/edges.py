@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from collector.apps import APP_CODE, APPS
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
+from detector.distinct import distinct
 from detector.edge_kernels import fill_indexes, find_all, learn, rows_of, tally
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class EdgeMemory:
         if service is not None:
             users = self._users_by_role(service, self._hosts)
             peers = users[self._hosts.get(source).role] - bool(len(targets))
-        return Past(days, len(np.unique(targets)), peers)
+        return Past(days, len(distinct(targets)), peers)
 
     def _users_by_role(self, service: int, hosts: HostTable) -> Counter[str]:
         """How many hosts of each role have used a service; counted once a window."""
@@ -210,7 +211,7 @@ class EdgeMemory:
         if users is None:
             keys = self._keys[: len(self)]
             used = keys[keys & np.uint64(0xFFFF) == np.uint64(service)] >> np.uint64(40)
-            users = Counter(hosts.get(user).role for user in np.unique(used).tolist())
+            users = Counter(hosts.get(user).role for user in distinct(used).tolist())
             self._users[service] = users
         return users
 

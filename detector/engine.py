@@ -45,6 +45,7 @@ _HOUR_NS = 3_600_000_000_000
 _ROLES = "roles"
 _IDENTITIES = "identities"
 _GATHERED = "gathered"
+_NAMES = "outside_names"
 #: Comparisons with the past that are kept, by alert.
 _MOST_PASTS = 50_000
 
@@ -90,8 +91,12 @@ class Engine:
         self.shed: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._detectors = [(d, d.remember()) for d in detectors]
-        every = {d.gather_s for d in detectors if d.gather_s} | {SetupLearner.gather_s}
-        self._gathered = {every_s: Gathering(every_s) for every_s in sorted(every)}
+        every = sorted({d.gather_s for d in detectors} | {0, SetupLearner.gather_s})
+        self._shown = {  # by how long they gather: places in `_detectors`
+            every_s: [n for n, d in enumerate(detectors) if d.gather_s == every_s]
+            for every_s in every
+        }
+        self._gathered = {every_s: Gathering(every_s) for every_s in every if every_s}
         self._settings = settings
         self._roles = RoleInference()
         self._raised: Counter[tuple[str, int]] = Counter()
@@ -119,6 +124,7 @@ class Engine:
         """What is to outlive a restart, by name (`detector.memories`)."""
         waiting = {every_s: gathered.waiting for every_s, gathered in self._gathered.items()}
         own = {_ROLES: self._roles, _IDENTITIES: self.identities, _GATHERED: waiting}
+        own[_NAMES] = self.hosts.outside_names
         return own | {d.id: memory for d, memory in self._detectors}
 
     def remember_all(self, kept: Kept) -> None:
@@ -130,6 +136,7 @@ class Engine:
         self.identities.restore(self.hosts)
         self.assets.identities = self.identities
         self._roles.decide_again(self.hosts)
+        self.hosts.outside_names = kept.parts.get(_NAMES, self.hosts.outside_names)
         for every_s, waiting in kept.parts.get(_GATHERED, {}).items():
             if every_s in self._gathered:
                 self._gathered[every_s].waiting = waiting
@@ -267,6 +274,7 @@ class Engine:
         window = self._window(start, end, flows, source, destination, sightings)
         for gathering in self._gathered.values():
             self._show(gathering.left_over(window), gathering.every_s)
+        _ = window.names  # every window teaches them, whoever asks
         self.assets.observe(window)
         self._roles.observe(window)
         self.slips.observe(window)
@@ -307,9 +315,7 @@ class Engine:
             return
         if self.setup is not None and gather_s == self.setup.gather_s:
             self.setup.observe(window)
-        for detector, memory in self._detectors:
-            if detector.gather_s != gather_s:
-                continue
+        for detector, memory in (self._detectors[n] for n in self._shown[gather_s]):
             if detector.reads is None or detector.reads.any_of(window):
                 for alert in self._ask(detector, memory, window):
                     self._raise(alert)

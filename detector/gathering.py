@@ -83,6 +83,7 @@ class Gathering:
             source=np.concatenate(waiting.source),
             destination=np.concatenate(waiting.destination),
             sightings=waiting.sightings,
+            is_gathered=True,
         )
 
     def _end_ns(self, waiting: _Waiting) -> int:

@@ -13,6 +13,7 @@ from collector.numbering import NO_NUMBER, empty_index, number_addresses
 from detector.addresses import LINK_LOCAL, in_networks, is_one_host
 from detector.hospital import NEVER_CONTROLLERS, Hospital
 from detector.landing import landing_networks
+from detector.outside_names import OutsideNames
 from detector.window_kernels import IN_PLAN, LANDING, NEAR, ONE_HOST
 
 #: Addresses that sightings and people name may still get a number when flows get none.
@@ -106,6 +107,7 @@ class HostTable:
         self._count = 0
         self._hosts: dict[int, Host] = {}
         self._by_ip: dict[str, int] = {}
+        self.outside_names = OutsideNames()
         self.moves = 0  # how often a number has come to another address
         self._places = 0  # discard addresses that were given out
 

@@ -18,9 +18,9 @@ from collector.apps import APPS
 from collector.sightings import Kerberos, Ntlm, RdpRequest
 from detector.addresses import in_networks, is_one_host
 from detector.detection import Window
+from detector.distinct import distinct
 from detector.hospital import RegisteredLine
 from detector.landing import allowed_rows, is_endpoint, line_networks, networks_of, vendor_networks
-from detector.lines.outside_names import OutsideNames
 from detector.lines.register_match import is_in_hours, nearest_booking
 from detector.window_kernels import VENDOR
 
@@ -151,7 +151,6 @@ class SlipLog:
     def __init__(self) -> None:
         self._jobs: dict[str, _Job] = {}
         self._crossings: dict[str, _Crossing] = {}
-        self._names = OutsideNames()
         self._changed: dict[str, MaintenanceSlip] = {}
 
     def observe(self, window: Window) -> None:
@@ -159,14 +158,13 @@ class SlipLog:
         lines = window.hospital.lines
         if not lines:
             return
-        self._names.learn(window)
         for line_id, job in list(self._jobs.items()):
             if window.start_ns - job.last_ns > IDLE_NS:
                 self._changed[line_id + str(job.first_ns)] = job.slip(is_open=False)
                 del self._jobs[line_id]
         if not window.every_mark & VENDOR:
             return  # no flow has an end where a line lands
-        numbers = np.unique(np.concatenate([window.source, window.destination]))
+        numbers = distinct(np.concatenate([window.source, window.destination]))
         addresses = window.hosts.addresses(numbers)
         source = np.searchsorted(numbers, window.source)
         target = np.searchsorted(numbers, window.destination)
@@ -199,7 +197,7 @@ class SlipLog:
         if len(networks) < len(line.outside):
             for at in np.flatnonzero(~inside & ~ends).tolist():
                 ip = window.hosts.ip(int(numbers[at]))
-                name = self._names.of(ip)
+                name = window.names.of(ip)
                 ends[at] = bool(name) and is_endpoint("", name, line)
         elif not line.outside:
             ends = ~inside & is_one_host(addresses)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from detector.detection import Category, Detector, Finding, Reads, Window, app_table
+from detector.distinct import distinct
 from detector.lateral.contacts import texts
 from detector.window_kernels import OURS, SERVED, TO_ONE
 from detector.words import Text, Wording
@@ -128,7 +129,7 @@ class Silence(Detector):
         of = numbers[place] if len(rows) else np.zeros(0, np.int64)
         listed = of >= 0
         keys = of[listed].astype(np.uint64) << np.uint64(32)
-        memory.calls.append(np.unique(keys | window.source[rows][listed].astype(np.uint64)))
+        memory.calls.append(distinct(keys | window.source[rows][listed].astype(np.uint64)))
 
     def _close(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         """End an hour: who worked in it, who called, and whose pause has become a silence."""
@@ -141,7 +142,7 @@ class Silence(Detector):
             memory.usual[hosts] > 0, 0.05, 1.0
         ).astype(np.float32)
         memory.worked[hosts[is_at_work]] += 1
-        called = np.unique(np.concatenate(memory.calls or [np.zeros(0, np.uint64)]))
+        called = distinct(np.concatenate(memory.calls or [np.zeros(0, np.uint64)]))
         memory.flows, memory.calls = [], []
         if not len(called) and not len(memory.habits):
             return

@@ -16,7 +16,7 @@ from detector.lateral.contacts import flow_keys
 from detector.words import Text, Wording
 
 #: Where directories really listen: LDAP, LDAPS, global catalogue.
-_DIRECTORY_PORTS: Final = (389, 636, 3268, 3269)
+_IS_DIRECTORY_PORT: Final = np.isin(np.arange(1 << 16), [389, 636, 3268, 3269])
 
 
 class CallBack(Detector):
@@ -74,12 +74,10 @@ class CallBack(Detector):
         while len(memory) > 50_000:
             memory.popitem(last=False)
         flows = window.flows
-        odd = (flows.app == APP_CODE["ldap"]) & (flows.protocol == 6) & (flows.reply_packets > 0)
-        if not odd.any():
-            return
-        odd &= ~np.isin(flows.destination_port, _DIRECTORY_PORTS) & (flows.part == 0)
-        odd &= ~np.isin(flows.source_port, _DIRECTORY_PORTS)  # a capture that began in the middle
-        for row in np.flatnonzero(odd).tolist():
+        is_odd = (flows.app == APP_CODE["ldap"]) & ~_IS_DIRECTORY_PORT[flows.destination_port]
+        is_odd &= ~_IS_DIRECTORY_PORT[flows.source_port]  # a capture that began in the middle
+        is_odd &= (flows.protocol == 6) & (flows.reply_packets > 0) & (flows.part == 0)
+        for row in np.flatnonzero(is_odd).tolist():
             source = window.hosts.ip(int(window.source[row]))
             when, asker = memory.get(source, (0, ""))
             started = int(flows.first_ns[row])

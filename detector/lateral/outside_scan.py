@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from detector.detection import Category, Detector, Finding, Window
+from detector.distinct import distinct
 from detector.lateral.contacts import FAILED, flow_keys, texts
 from detector.lateral.fans import ALL, Fans, sorted_groups
 from detector.window_kernels import OURS, THEIRS, TO_ONE
@@ -146,7 +147,7 @@ class OutsideScan(Detector):
         if len(failing):
             matters |= np.isin(keys, failing)
         if len(rows) >= self.least_peers // 4:
-            pairs = np.unique(source | window.destination[rows])
+            pairs = distinct(source | window.destination[rows])
             sources, targets = np.unique(pairs >> np.uint64(32), return_counts=True)
             wide = sources[targets >= self.least_peers // 4]
             matters |= np.isin(source >> np.uint64(32), wide)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from detector.detection import Category, Detector, Finding, Window
+from detector.distinct import distinct
 from detector.lateral.contacts import FAILED, flow_keys
 from detector.lateral.fans import ANY, LAST, Fans
 from detector.window_kernels import HALF_OPEN, ODD, OURS, THEIRS, TO_ONE
@@ -173,7 +174,7 @@ class PortScan(Detector):
         elif half_open >= self.least_half_open:
             yield self._finding(window, pair, at, "half_open", 60.0, half_open, failed)
         odd = memory.odd.read(pair[0] << 32 | pair[1])[:, 0]
-        if len(np.unique(odd & 0xFF)) >= 2 or len(odd) >= 3:
+        if len(distinct(odd & 0xFF)) >= 2 or len(odd) >= 3:
             yield self._finding(window, pair, at, "odd", 65.0, ports, failed)
 
     def _finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -67,6 +68,11 @@ def address_kinds(addresses: NDArray[np.uint64], hospital: Hospital) -> NDArray[
 
 def is_public(text: str, hospital: Hospital) -> bool:
     """Is this text an address on the Internet, and none of the hospital's own?"""
+    return _is_of_internet(text) and not hospital.is_inside(text)
+
+
+@lru_cache(maxsize=65_536)  # a window's DNS answers name the same few over and over
+def _is_of_internet(text: str) -> bool:
     try:
         address = ip_address(text)
     except ValueError:
@@ -74,7 +80,7 @@ def is_public(text: str, hospital: Hospital) -> bool:
     is_outside = address.is_global or any(
         address.version == n.version and address in n for n in _DOCUMENTATION
     )
-    return is_outside and not address.is_multicast and not hospital.is_inside(text)
+    return is_outside and not address.is_multicast
 
 
 def _within(

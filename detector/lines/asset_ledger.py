@@ -14,6 +14,7 @@ from collector.apps import APP_CODE
 from collector.flows import mac_text
 from collector.sightings import Arp, Dhcp, NameAnnouncement, Ntlm
 from detector.detection import Detector, Finding, Window
+from detector.distinct import distinct
 from detector.edges import ADMIN_APPS
 from detector.hospital import Asset, Hospital, Segment
 from detector.landing import is_one_of
@@ -167,7 +168,7 @@ class AssetLedger(Detector):
         ends = window.source[answered].astype(np.uint64) << np.uint64(32)
         ends |= window.destination[answered]
         pairs = ends << np.uint64(1) | np.isin(flows.app[answered], _ADMIN)  # numbers have 31 bits
-        for pair in np.unique(pairs).tolist():
+        for pair in distinct(pairs).tolist():
             source, target, is_admin = pair >> 33, pair >> 1 & 0xFFFF_FFFF, pair & 1
             host = memory.hosts.get(source)
             if host is None or window.start_ns - host.first_ns > HOUR_NS or len(host.peers) > 64:
@@ -212,7 +213,7 @@ class AssetLedger(Detector):
 
     def _late(self, window: Window, memory: LedgerMemory) -> Iterator[Finding]:
         """An unlisted host that goes on to administer others, or to meet many, weighs more."""
-        for number in np.unique(window.source).tolist():
+        for number in distinct(window.source).tolist():
             host = memory.hosts.get(number)
             if host is None or "unlisted" not in host.told or "active" in host.told:
                 continue

@@ -9,7 +9,7 @@ from typing import Final
 
 from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
 from detector.detection import Window
-from detector.lines.reference import reference
+from detector.lines.reference import tool_of
 
 MAX_RESOLVERS = 10_000
 #: Applications that stand for many tools, told apart by name only.
@@ -85,7 +85,7 @@ def named_uses(window: Window, resolvers: Resolvers) -> Iterator[NamedUse]:
 
 def tool_named(name: str) -> NamedTool | None:
     """The tool that a domain name belongs to; None for all other names."""
-    found = reference().tool_of(name)
+    found = tool_of(name)
     return NamedTool(found.app, found.name) if found else None
 
 

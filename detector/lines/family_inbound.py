@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from collector.apps import APPS
 from collector.flows import mac_text
 from detector.detection import FlowKey, Window, app_table
+from detector.distinct import distinct
 from detector.hospital import NEVER_CONTROLLERS
 from detector.landing import line_networks
 from detector.lines.addresses import INSIDE, PUBLIC
 from detector.lines.attempts import Resolvers, named_uses
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
-from detector.lines.outside_names import OutsideNames
 from detector.lines.reference import carrier_of
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import Surroundings
@@ -43,13 +43,11 @@ class Comings:
 
     controlled_ns: dict[int, int] = field(default_factory=dict)
     tried: dict[str, tuple[int, str]] = field(default_factory=dict)  # host → when, tool
-    names: OutsideNames = field(default_factory=OutsideNames)
     resolvers: Resolvers = field(default_factory=Resolvers)
 
 
 def find_comings(window: Window, around: Surroundings, comings: Comings) -> Iterator[Clue]:
     """Orphan controllers, carriers that call in, remote tools that fell silent."""
-    comings.names.learn(window)
     flows, bits = window.flows, around.bits
     controls = _CONTROLS[flows.app] & (flows.reply_packets > 0)
     to_inside = bits[window.destination] & INSIDE != 0
@@ -110,7 +108,7 @@ def _carriers(window: Window, comings: Comings, rows: NDArray[np.int64]) -> Iter
     """A mobile carrier's customer calls in at the border, as the name of its address tells."""
     for row in rows[:MAX_A_WINDOW].tolist():
         peer = window.hosts.ip(int(window.source[row]))
-        name = comings.names.of(peer)
+        name = window.names.of(peer)
         carrier = carrier_of(name) if name else ""
         if carrier:
             device = window.hosts.ip(int(window.destination[row]))
@@ -143,9 +141,9 @@ def _silenced(window: Window, around: Surroundings, comings: Comings) -> Iterato
         return
     reached = np.flatnonzero((window.flows.reply_packets > 0)
                              & (around.bits[window.destination] & PUBLIC != 0))  # fmt: skip
-    for number in np.unique(window.source[reached]).tolist():
+    for number in distinct(window.source[reached]).tolist():
         comings.tried.pop(window.hosts.ip(int(number)), None)  # it goes out over this LAN
-    speaking = {window.hosts.ip(int(n)) for n in np.unique(window.source).tolist()}
+    speaking = {window.hosts.ip(int(n)) for n in distinct(window.source).tolist()}
     for host, (when, label) in list(comings.tried.items()):
         if window.start_ns - when < SILENCE_NS or host not in speaking:
             continue

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import mac_text
 from detector.detection import Window
+from detector.distinct import distinct
 from detector.lines.clues import Clue
 from detector.lines.family_router import FIND_IT
 from detector.lines.speaker_kernels import VOICE_DTYPE, hear
@@ -75,7 +76,7 @@ class Speakers:
         rows = np.empty(len(window.flows), np.int64)
         flows = window.flows.rows.view(OUTPUT_DTYPE)
         rows = rows[: hear(flows, window.source, bits, self.voices, rows)]
-        for number in np.unique(window.source[rows]).tolist():
+        for number in distinct(window.source[rows]).tolist():
             self._take_over(number)
         return rows
 

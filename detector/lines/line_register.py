@@ -20,7 +20,6 @@ from detector.lines.attempts import Resolvers, is_told_by_name, named_uses
 from detector.lines.line_register_words import WORDINGS
 from detector.lines.line_usage import LineUsage, Misuse, usage_finding
 from detector.lines.observed import ObservedLine, ObservedLines, Verdict
-from detector.lines.outside_names import OutsideNames
 from detector.lines.register_match import (
     MATCHED,
     Match,
@@ -54,7 +53,6 @@ class RegisterMemory:
 
     observed: ObservedLines = field(default_factory=ObservedLines)
     kinds: AddressKinds = field(default_factory=AddressKinds)
-    names: OutsideNames = field(default_factory=OutsideNames)
     resolvers: Resolvers = field(default_factory=Resolvers)
     #: By host number: index + 1 of the registered line whose landing pool holds it, 0 = none.
     pool: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
@@ -106,7 +104,6 @@ class LineRegister(Detector):
         return [line.to_json() for line in memory.observed.take_changed()]
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        memory.names.learn(window)
         _learn_versions(window, memory)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         lines = window.hospital.lines
@@ -117,8 +114,8 @@ class LineRegister(Detector):
             if session.tool.tool_class == "session" and not session.is_answered:
                 continue
             yield from self._session(session, window, memory)
-        for session in plain_sessions(window, kinds, lines, memory.names) if lines else ():
-            match = best_match(session, memory.names.of(session.peer), lines)
+        for session in plain_sessions(window, kinds, lines) if lines else ():
+            match = best_match(session, window.names.of(session.peer), lines)
             if match is not None and match.score >= MATCHED:
                 yield from self._session(session, window, memory)
         if lines:
@@ -138,7 +135,7 @@ class LineRegister(Detector):
         self, session: Session, window: Window, memory: RegisterMemory
     ) -> Iterator[Finding]:
         hospital = window.hospital
-        name = memory.names.of(session.peer)
+        name = window.names.of(session.peer)
         match = best_match(session, name, hospital.lines)
         verdict: Verdict = "no_register"
         if hospital.lines:

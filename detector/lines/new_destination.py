@@ -16,7 +16,6 @@ from detector.detection import Detector, Finding, Window
 from detector.landing import is_endpoint
 from detector.lines.addresses import PUBLIC, AddressKinds
 from detector.lines.odd_tls import ODDITIES, OddTls
-from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import network_of
 from detector.lines.tools import IS_TOOL
@@ -33,7 +32,6 @@ class DestinationMemory:
     """Kinds of addresses, who sits in a closed segment, and (host, place) seen this week."""
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
-    names: OutsideNames = field(default_factory=OutsideNames)
     tls: OddTls = field(default_factory=OddTls)
     is_closed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     moves: int = 0  # of machines between addresses, when that was made
@@ -124,7 +122,6 @@ class NewDestination(Detector):
         closed = [s for s in window.hospital.segments if s.closed]
         if not closed:
             return
-        memory.names.learn(window)
         memory.tls.learn(window)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         if memory.moves != window.hosts.moves:
@@ -152,7 +149,7 @@ class NewDestination(Detector):
         flows = window.flows.take(members)
         keys = flow_keys(flows)
         device, peer = keys[0].source, keys[0].destination
-        name = memory.names.of(peer)
+        name = window.names.of(peer)
         if any(is_endpoint(peer, name, line) for line in window.hospital.lines):
             return
         place = name or network_of(peer)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
-from collector.data import ModemOui, Reference, TetherRange, read_reference
+from collector.data import ModemOui, Reference, RemoteTool, TetherRange, read_reference
 
 #: Carrier-grade NAT is listed with the tether ranges; here it is a case of its own.
 CARRIER_NAT: Final = IPv4Network("100.64.0.0/10")
@@ -29,7 +29,14 @@ def use_lists(folder: Path | None) -> None:
     They are facts of the world, the same for all detectors of a process, so one place holds them.
     """
     _folder[0] = folder
-    for cached in (reference, sharing_ranges, sharing_range, modem_makers, _reputation_services):
+    for cached in (
+        reference,
+        tool_of,
+        sharing_ranges,
+        sharing_range,
+        modem_makers,
+        _reputation_services,
+    ):
         cached.cache_clear()
 
 
@@ -37,6 +44,12 @@ def use_lists(folder: Path | None) -> None:
 def reference() -> Reference:
     """The lists, read once."""
     return read_reference(_folder[0])
+
+
+@lru_cache(maxsize=65_536)  # the same names are asked for all day
+def tool_of(name: str) -> RemoteTool | None:
+    """The remote tool that a domain name belongs to; None for all other names."""
+    return reference().tool_of(name)
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,6 @@ from detector.detection import FlowKey, Window
 from detector.hospital import RegisteredLine
 from detector.landing import is_endpoint, networks_of
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
-from detector.lines.outside_names import OutsideNames
 from detector.lines.tools import IS_SESSION, IS_TOOL, PLAIN, TOOLS, Tool
 
 #: out = begun inside, in = begun outside, within = both inside, announce = to a multicast group,
@@ -76,7 +75,6 @@ def plain_sessions(
     window: Window,
     kinds: NDArray[np.uint8],
     lines: tuple[RegisteredLine, ...],
-    names: OutsideNames,
 ) -> Iterator[Session]:
     """Answered traffic of no tool that crosses the border at an end that a line registers."""
     flows = window.flows
@@ -93,7 +91,7 @@ def plain_sessions(
     is_end = in_networks(window.hosts.addresses(ends), outside)
     if any(not networks_of((o,)) for line in lines for o in line.outside):
         for at in np.flatnonzero(~is_end).tolist():
-            name = names.of(window.hosts.ip(int(ends[at])))
+            name = window.names.of(window.hosts.ip(int(ends[at])))
             is_end[at] = bool(name) and any(is_endpoint("", name, line) for line in lines)
     yield from _grouped(window, rows[is_end[which.ravel()]], source, destination)
 

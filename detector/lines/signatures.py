@@ -18,7 +18,6 @@ from detector.lines.attempts import (
     is_told_by_name,
     named_uses,
 )
-from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import Session, seen_from_first, tool_sessions
 from detector.lines.signature_words import WORDINGS
 from detector.lines.tools import CATEGORY, TOOLS
@@ -30,7 +29,6 @@ class SignatureMemory:
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
     resolvers: Resolvers = field(default_factory=Resolvers)
-    names: OutsideNames = field(default_factory=OutsideNames)
     first_ends: dict[tuple[str, str, str], None] = field(default_factory=dict)
 
 
@@ -62,12 +60,11 @@ class ToolSignatures(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         kinds = memory.kinds.of(window.hosts, window.hospital)
-        memory.names.learn(window)
         register_speaks = bool(window.hospital.lines)
         for session in tool_sessions(window, kinds):
             if register_speaks and session.direction in ("in", "out"):
                 continue
-            if is_told_by_name(session.app, memory.names.of(session.peer)):
+            if is_told_by_name(session.app, window.names.of(session.peer)):
                 continue
             yield from self._session(seen_from_first(session, memory.first_ends), window)
         for use in named_uses(window, memory.resolvers):

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from detector.detection import Detector, Finding, FlowKey, Reads, Window
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL, AddressKinds
-from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import network_of
@@ -51,7 +50,6 @@ class WayBackMemory:
     """Connections worked from the far end so far."""
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
-    names: OutsideNames = field(default_factory=OutsideNames)
     worked: dict[Key, Worked] = field(default_factory=dict)
 
 
@@ -105,7 +103,6 @@ class SshWayBack(Detector):
         return WayBackMemory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        memory.names.learn(window)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         flows = window.flows
         chosen = (flows.app == SSH) & (flows.sampling <= 1) & (flows.source_port != 22)
@@ -141,7 +138,7 @@ class SshWayBack(Detector):
             return
         so_far.is_told = True
         is_closed = is_in_closed_segment(window, device, int(flows.vlan[row]))
-        name = memory.names.of(peer)
+        name = window.names.of(peer)
         yield Finding(
             source=device,
             targets=(peer,),

@@ -15,7 +15,6 @@ from detector.detection import Detector, Finding, FlowKey, Window, app_table
 from detector.landing import is_endpoint
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL, AddressKinds
 from detector.lines.odd_tls import ODDITIES, OddTls
-from detector.lines.outside_names import OutsideNames
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import network_of
@@ -57,7 +56,6 @@ class TunnelMemory:
     """Chains, who uses which place, and how many hosts there are."""
 
     kinds: AddressKinds = field(default_factory=AddressKinds)
-    names: OutsideNames = field(default_factory=OutsideNames)
     tls: OddTls = field(default_factory=OddTls)
     chains: dict[tuple[int, int, int], Chain] = field(default_factory=dict)
     users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
@@ -114,7 +112,6 @@ class UnnamedTunnel(Detector):
         return TunnelMemory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        memory.names.learn(window)
         memory.tls.learn(window)
         kinds = memory.kinds.of(window.hosts, window.hospital)
         self._count_hosts(window, memory, kinds)
@@ -169,7 +166,7 @@ class UnnamedTunnel(Detector):
         row = int(members[0])
         device = window.hosts.ip(int(window.source[row]))
         peer = window.hosts.ip(int(window.destination[row]))
-        name = memory.names.of(peer)
+        name = window.names.of(peer)
         if any(is_endpoint(peer, name, line) for line in window.hospital.lines):
             return
         users = memory.users.get(_place_of(window.flows, row), set())

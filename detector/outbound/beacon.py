@@ -12,6 +12,7 @@ from pydantic import Field
 
 from collector.apps import APPS
 from detector.detection import Category, Detector, Finding, Window
+from detector.distinct import distinct
 from detector.lateral.contacts import flow_keys
 from detector.outbound.beacon_kernels import merge_calls, score_calls, survey
 from detector.outbound.calls import CALL, Calls, sources_by_place
@@ -139,7 +140,7 @@ class Beacon(Detector):
         fresh = calls.take_fresh()
         span_start = max(calls.start_ns // _S, end - _DAY_S)
         calls.day = self._kept(calls.day, fresh, span_start)
-        touched = np.unique(fresh["group"])
+        touched = distinct(fresh["group"])
         least = 30 if end - span_start < _FULL_S else 4
         yield from self._judge(window, memory, calls.day, touched, span_start, least, BARS)
 
@@ -192,7 +193,7 @@ class Beacon(Detector):
         if not wanted.any():
             return
         used_by = sources_by_place(groups[is_ours])
-        sources = len(np.unique(groups[is_ours] >> np.uint64(32)))
+        sources = len(distinct(groups[is_ours] >> np.uint64(32)))
         least_told = min(self.least_score, self.rare_new_score) - _ROUNDING
         for at in np.flatnonzero(wanted).tolist():
             group, count = int(groups[at]), int(counts[at])
@@ -262,7 +263,7 @@ class Beacon(Detector):
         rows = np.flatnonzero((window.source == group >> 32) & (window.destination == target))
         return Finding(
             source=window.hosts.ip(group >> 32),
-            targets=tuple(window.hosts.ip(int(t)) for t in np.unique(mine["target"])[:20]),
+            targets=tuple(window.hosts.ip(int(t)) for t in distinct(mine["target"])[:20]),
             score=score,
             confidence=0.85,
             first_ns=int(mine["second"][0]) * _S,

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.distinct import distinct
+
 BARS = 24
 
 
@@ -41,7 +43,7 @@ def regularity(
     bar_count: int = BARS,
 ) -> Regularity:
     """Score connections at these times with these sizes within [span_start, span_end]."""
-    times = np.unique(seconds)
+    times = distinct(seconds)
     gaps = np.diff(times).astype(np.float64)
     bars = np.histogram(seconds, bins=bar_count, range=(span_start, span_end))[0]
     return Regularity(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from collector.sightings import Dns, Http, TlsClientHello
-from detector.detection import Window
+
+if TYPE_CHECKING:
+    from detector.detection import Window
 
 MAX_NAMES: Final = 100_000
 
