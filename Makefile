@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test lint bench lab lock clean setup
+.PHONY: run test test-bounds lint bench lab lock clean setup
 
 run: $(STAMP)
 	$(BIN)/mimawari demo
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest
+
+# The collector's tests with every array index of its compiled loops checked. These compile anew,
+# once for every state of the sources: about five minutes.
+test-bounds: $(STAMP)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/collector
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

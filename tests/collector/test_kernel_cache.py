@@ -40,6 +40,7 @@ def test_other_files_do_not_matter(package: Path, edited: str) -> None:
 
 
 def test_bounds_checked_kernels_are_others(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)  # `make test-bounds` sets it
     before = kernel_folder(package, package / "kept")
     monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
     assert kernel_folder(package, package / "kept") != before
