@@ -12,12 +12,9 @@ from zoneinfo import ZoneInfo
 
 from api.asset_rows import known_ports
 from api.configuration import Configuration
-from collector.capture import CaptureError
 from collector.capture.finding import find_captures
 from collector.lake import Lake
 from collector.observations import Observations
-from collector.reading_process import ReadingProcess, ReplayApart
-from collector.replay import Progress, Replay
 from detector.alerts import Alert
 from detector.engine import Engine
 from detector.hospital import Hospital
@@ -29,6 +26,9 @@ from detector.watch import Round
 
 if TYPE_CHECKING:
     from api.outputs.telemetry import Telemetry
+    from collector.capture import CaptureError
+    from collector.reading_process import ReadingProcess, ReplayApart
+    from collector.replay import Progress, Replay
 
 #: Incidents for which a replay plans an isolation: these severities, the most urgent first. The
 #: console plans for any incident when asked.
@@ -75,6 +75,8 @@ class ReplayRun:
         lake = Lake(folder / "lake")
         collecting = self._configuration.collecting()
         if self._reader is None:
+            from collector.replay import Replay
+
             self._replay = Replay(collecting, on_progress)
         else:
             self._replay = self._reader.replay(collecting, on_progress)

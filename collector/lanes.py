@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.data import read_reference
-from collector.deep import DeepLane
+from collector.deep.lane import DeepLane
 from collector.exports.lane import ExportLane
 from collector.fastlane.lane import FastLane, FastLaneCounters
 from collector.flows import FlowBatch

@@ -1,4 +1,4 @@
-"""The flow table: find a packet's flow, know when flows end, write their records.
+"""The flow table: find a packet's flow, and see every flow when it may have ended.
 
 Open addressing over 64-bit slots (32 bits of hash, 32 of row number + 1). Every live flow hangs in
 one bucket of a wheel of one-second ticks, by the earliest moment it could end; a packet does not
@@ -18,8 +18,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collector.fastlane import layout, tcp
+from collector.fastlane.records import END, IDLE, RESOURCES, write_part, write_record
+from collector.fastlane.timeouts import ACTIVE, MAX_FLOWS, ends_at, is_over, looks_at
 from collector.fastlane.wire import prefetch
-from collector.identify.kernels import identify_by_port
 
 #: Ticks of the wheel (2^30 ns each): a little more than the longest time-out.
 WHEEL: Final = 4096
@@ -36,21 +37,6 @@ LINK_DTYPE: Final = np.dtype(
 
 # Cells of Table.clock.
 NOW, TICK, FRESH, FREE, LIVE, EARLIEST, IS_STARTED = range(7)
-# Cells of Table.limits, times in ns.
-(
-    TCP_IDLE,
-    SESSION_IDLE,
-    UDP_IDLE,
-    DNS_IDLE,
-    ICMP_IDLE,
-    OTHER_IDLE,
-    ATTEMPT,
-    LINGER,
-    ACTIVE,
-    MAX_FLOWS,
-) = range(10)
-# Indexes into END_REASONS.
-IDLE, ACTIVE_END, END, FORCED, RESOURCES = 1, 2, 3, 4, 5
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _32: Final = np.uint64(32)
@@ -59,8 +45,6 @@ _NONE: Final = np.uint64(0)
 _AHEAD: Final = 16
 #: Rows last hung into a bucket that are remembered; a cell behind them says which is the oldest.
 _RECENT: Final = 15
-#: A flow that saw damaged packets only is reported all the same; a bit of a row's `closed`.
-IS_DAMAGED: Final = 8
 
 
 class Table(NamedTuple):
@@ -250,59 +234,6 @@ def unschedule(table: Table, number: int) -> None:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def ends_at(row: Any, limits: Any) -> int:
-    """When the flow ends if no further packet comes."""
-    if row.closed & tcp.ALL_CLOSED:
-        return row.closed_ns + limits[LINGER]
-    if row.protocol == 6:
-        if (
-            row.source_state == tcp.SYN_SENT or row.source_state == tcp.SYN_ACK_SENT
-        ) and row.destination_state == tcp.INACTIVE:
-            return row.start_ns + limits[ATTEMPT]
-        port = row.destination_port
-        if 21 <= port <= 23 or port == 513:
-            return row.last_ns + limits[SESSION_IDLE]
-        return row.last_ns + limits[TCP_IDLE]
-    if row.protocol == 17:
-        if has_short_life(row):
-            return row.closed_ns
-        return row.last_ns + limits[UDP_IDLE]
-    if row.protocol == 1 or row.protocol == 58:
-        return row.last_ns + limits[ICMP_IDLE]
-    return row.last_ns + limits[OTHER_IDLE]
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def has_short_life(row: Any) -> bool:
-    """Is this a DNS flow? Zeek looks at it every 10 s, from its first packet on.
-
-    Its `closed_ns` is the time of the next look; without a packet for 10 s it ends then.
-    """
-    port = row.destination_port
-    return row.protocol == 17 and (port == 53 or port == 137 or port == 5353 or port == 5355)
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def is_over(row: Any, now_ns: int, limits: Any) -> bool:
-    """Has the flow ended by `now_ns`? One that is looked at and lives gets its next look."""
-    if now_ns < ends_at(row, limits):
-        return False
-    if has_short_life(row) and now_ns - row.last_ns < limits[DNS_IDLE]:
-        row.closed_ns = now_ns + limits[DNS_IDLE]
-        return False
-    return True
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def looks_at(row: Any, limits: Any) -> int:
-    """When the wheel must look at the flow again: its end, or its next report in part."""
-    when = ends_at(row, limits)
-    if limits[ACTIVE] > 0 and row.packets + row.reply_packets > 0:
-        when = min(when, row.first_ns + limits[ACTIVE])
-    return when
-
-
-@njit(cache=True, nogil=True, forceinline=True)
 def advance(table: Table, now_ns: int, out: Any, count: int) -> int:
     """Bring the clock to `now_ns` (never back), write what ended on the way; returns the count."""
     clock = table.clock
@@ -376,67 +307,3 @@ def evict(table: Table, out: Any, count: int) -> int:
     remove(table, number)
     table.counters[layout.EVICTED] += 1
     return count
-
-
-@njit(cache=True, nogil=True)
-def write_part(row: Any, now_ns: int, out: Any, count: int) -> int:
-    """Report what the flow did since its last record, and start the next one."""
-    if row.packets + row.reply_packets == 0:
-        return count
-    count = write_record(row, now_ns, ACTIVE_END, out, count)
-    row.part += 1
-    row.packets = 0
-    row.bytes = 0
-    row.reply_packets = 0
-    row.reply_bytes = 0
-    return count
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def write_record(row: Any, now_ns: int, reason: int, out: Any, count: int) -> int:
-    """Write one flow record; nothing where there is nothing (more) to tell."""
-    if row.packets + row.reply_packets == 0 and not row.closed & IS_DAMAGED:
-        return count
-    app, confidence = np.int64(row.app), np.int64(row.app_confidence)
-    if app == 0:
-        app, confidence = identify_by_port(
-            np.int64(row.protocol), np.int64(row.source_port), np.int64(row.destination_port)
-        )
-    flow = out[count]
-    flow.first_ns = row.first_ns
-    flow.last_ns = max(row.first_ns, row.last_ns)
-    flow.reported_ns = now_ns
-    flow.sensor = 0
-    flow.vlan = row.vlan
-    flow.family = row.family
-    flow.protocol = row.protocol
-    flow.source_high = row.source_high
-    flow.source_low = row.source_low
-    flow.destination_high = row.destination_high
-    flow.destination_low = row.destination_low
-    flow.source_port = row.source_port
-    flow.destination_port = row.destination_port
-    flow.source_mac = row.source_mac
-    flow.destination_mac = row.destination_mac
-    flow.packets = row.packets
-    flow.bytes = row.bytes
-    flow.reply_packets = row.reply_packets
-    flow.reply_bytes = row.reply_bytes
-    flow.flags = row.flags
-    flow.reply_flags = row.reply_flags
-    flow.state = tcp.connection_state(row)
-    flow.ttl_min = row.ttl_min
-    flow.ttl_max = row.ttl_max
-    flow.reply_ttl_min = row.reply_ttl_min
-    flow.reply_ttl_max = row.reply_ttl_max
-    flow.syn_window = row.syn_window
-    flow.syn_mss = row.syn_mss
-    flow.syn_wscale = row.syn_wscale
-    flow.syn_layout = row.syn_layout
-    flow.app = app
-    flow.app_confidence = confidence
-    flow.sampling = 1
-    flow.one_way = 0
-    flow.end_reason = reason
-    flow.part = row.part
-    return count + 1

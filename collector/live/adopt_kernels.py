@@ -10,7 +10,8 @@ from typing import Any
 from numba import njit
 
 from collector.fastlane.hashing import hash_pair
-from collector.fastlane.table import LIVE, MAX_FLOWS, Table, insert, looks_at, schedule
+from collector.fastlane.table import LIVE, Table, insert, schedule
+from collector.fastlane.timeouts import MAX_FLOWS, looks_at
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from collector.capture import open_capture
-from collector.deep import DeepLane, DeepSettings
+from collector.deep.lane import DeepLane
+from collector.deep.settings import DeepSettings
 from collector.fastlane.lane import FastLane
 from collector.packet import Pick
 from tests.collector.feeder import frames_of, picks_of

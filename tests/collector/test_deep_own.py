@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sample_pcaps
-from collector.deep import DeepLane, DeepSettings
-from collector.fastlane.select import unit_length
+from collector.deep.lane import DeepLane
+from collector.deep.settings import DeepSettings
+from collector.fastlane.units import unit_length
 from collector.packet import Pick
 from collector.replay import Replay
 from collector.settings import CollectorSettings

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.deep import DeepLane, DeepSettings
+from collector.deep.lane import DeepLane
+from collector.deep.settings import DeepSettings
 from collector.deep.tshark import Tshark, command
 from collector.packet import Pick
 from collector.recent import Recent
