@@ -174,13 +174,14 @@ class Identities:
         self, said: Arp, hosts: HostTable, hospital: Hospital, routers: frozenset[str]
     ) -> None:
         mac, ip, now_ns = said.sender_mac, said.sender_ip, said.time_ns
-        if not _is_machine(mac, routers) or not _is_held(ip, hospital):
-            return
         machine = self.machines.get(mac)
         if machine is not None and not machine.is_away and machine.ip == ip:
             machine.stays[-1].last_ns = max(machine.stays[-1].last_ns, now_ns)
             self._claims.pop(ip, None)  # its owner still speaks: whoever else did so is no owner
-            self._speaks(mac, ip, now_ns)
+            if now_ns - self._spoken.get(mac, {}).get(ip, 0) > HOUR_NS:
+                self._speaks(mac, ip, now_ns)
+            return
+        if not _is_machine(mac, routers) or not _is_held(ip, hospital):
             return
         if self._speaks(mac, ip, now_ns) > _MOST_ADDRESSES:
             return

@@ -180,6 +180,8 @@ def _morning_leases(day: Day, told: Told) -> None:
             if fresh not in house.address:
                 house.address[host] = fresh
         when = float(rng.normal(8.3 if not is_day_off(day.number) else 9.0, 0.5) * 3600)
+        if moves:  # whoever has another address today was given it before it spoke
+            when = float(rng.uniform(0, 5))
         mac, ip = house.mac_text(host), house.ip(host)
         told.add(
             Dhcp,
