@@ -33,6 +33,7 @@ from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
 from detector.identity import Identities
 from detector.incidents import Incident, Joiner
+from detector.losses import losses
 from detector.memories import Kept
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
@@ -132,9 +133,8 @@ class Engine:
         self.failures.update(kept.faults)
         self._detectors = [(d, kept.parts.get(d.id, memory)) for d, memory in self._detectors]
         self._roles = kept.parts.get(_ROLES, self._roles)
-        self.identities = kept.parts.get(_IDENTITIES, self.identities)
+        self.identities = self.assets.identities = kept.parts.get(_IDENTITIES, self.identities)
         self.identities.restore(self.hosts)
-        self.assets.identities = self.identities
         self._roles.decide_again(self.hosts)
         self.hosts.outside_names = kept.parts.get(_NAMES, self.hosts.outside_names)
         for every_s, waiting in kept.parts.get(_GATHERED, {}).items():
@@ -176,14 +176,8 @@ class Engine:
         return [line for d, memory in self._detectors for line in d.observed_lines(memory)]
 
     def shedding(self) -> Counter[str]:
-        """All that was shed or not believed, by cause (`collector.shedding` has the words)."""
-        told = Counter(self.shed)
-        told["assets: beyond the list"] = self.assets.turned_away
-        told["edges: forgotten, the memory was full"] = self.edges.forgotten
-        told += Counter({f"identity: {c}": n for c, n in self.identities.refused.items()})
-        for detector, memory in self._detectors:
-            told += Counter(detector.shed(memory))
-        return +told
+        """All that was shed or not believed, by cause."""
+        return losses(self.shed, self.assets, self.edges, self._detectors)
 
     def notes(self, now_ns: int) -> dict[str, Mapping[str, Any]]:
         """What detectors have to show besides findings, by name."""
@@ -290,9 +284,8 @@ class Engine:
 
     def _follow(self, kinds: Mapping[type[Sighting], list[Any]]) -> None:
         """Machines that came to other addresses bring their numbers along, and all behind them."""
-        moves = self.hosts.moves
-        self.identities.observe(kinds.get(Dhcp, ()), kinds.get(Arp, ()), self.hosts, self.hospital)
-        if self.hosts.moves != moves:
+        heard = (kinds.get(Dhcp, ()), kinds.get(Arp, ()))
+        if self.identities.observe(*heard, self.hosts, self.hospital):
             self._roles.decide_again(self.hosts)
 
     def _window(

@@ -98,10 +98,11 @@ class Identities:
 
     def observe(
         self, leases: Sequence[Dhcp], arps: Sequence[Arp], hosts: HostTable, hospital: Hospital
-    ) -> None:
-        """Take in what one window heard, before its flows are numbered."""
+    ) -> bool:
+        """Take in what one window heard, before its flows are numbered; true if a number moved."""
         if not leases and not arps:
-            return
+            return False
+        moves = hosts.moves
         routers = gateway_macs(hospital)
         allowed = allowed_dhcp_servers(hospital)
         heard: list[Sighting] = sorted([*leases, *arps], key=lambda s: s.time_ns)
@@ -113,6 +114,7 @@ class Identities:
                     self._arp(said, hosts, hospital, routers)
             except HostsFull:
                 self.refused["no number left"] += 1
+        return hosts.moves != moves
 
     def machine_of(self, number: int) -> tuple[str, Machine] | None:
         """The MAC and the machine that has this number; None where the address is the identity."""

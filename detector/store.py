@@ -104,8 +104,7 @@ class Store:
         rows = self._read("SELECT told FROM alert WHERE changed > ? AND state <> 'new'", (change,))
         return [Alert.from_json(json.loads(told)) for (told,) in rows]
 
-    # the baseline: what people decided, in order; what was learnt is a note ("baseline")
-
+    # the baseline: what people decided; what was learnt is a note ("baseline")
     def decide(self, decision: Decision) -> Decision:
         """Keep a decision for whoever learns; it comes back with its number."""
         with self._write() as connection:
@@ -181,16 +180,16 @@ class Store:
         before: tuple[int, str] | None = None,
         limit: int = 100,
     ) -> list[Alert]:
-        """Alerts, newest first; `before` = (last_ns, id) of the last one of the previous page.
+        """Alerts, newest first; `source` is an address or an asset's id ("mac-…").
 
-        `source` is an address, or an asset's id ("mac-…"), wherever the machine was then.
+        `before` = (last_ns, id) of the last one of the previous page.
         """
-        is_asset = source.startswith("mac-")
+        asset = "json_extract(told, '$.source.asset')"
         wanted = {
             "state": state,
             "severity": severity,
             "category": category,
-            "json_extract(told, '$.source.asset')" if is_asset else "source": source,
+            asset if source.startswith("mac-") else "source": source,
             "incident": incident,
         }
         tests = [f"{column} = ?" for column, value in wanted.items() if value]
