@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,60 +16,17 @@ import pytest
 from collector.flows import FLOW_DTYPE, FlowBatch
 from collector.journal import NOTHING, Journal, Mark
 from collector.lasting import LastingMemory
+from tests.collector.collecting import Collecting
 from tests.collector.test_exports import v5, v5_record
 from tests.collector.test_flow_listener import send
 from tests.collector.test_live_capture import capture_of, connection
-from tests.collector.wires import Wire, mimawari, settings_file, spooled, wire
+from tests.collector.wires import Wire, spooled, wire
 
 
 @pytest.fixture
 def cable() -> Iterator[Wire]:
     with wire("tcpreplay") as made:
         yield made
-
-
-class Collecting:
-    """`mimawari collect`, which may be killed and started again."""
-
-    def __init__(self, folder: Path, source: dict[str, object], cable: Wire | None = None) -> None:
-        self.state = folder / "state"
-        self._settings = settings_file(folder, [source])
-        self._cable = cable
-        self._name = f"{source['kind']} {source.get('interface', '127.0.0.1 0')}"
-        self.start()
-
-    def start(self) -> None:
-        self._before = max((number for number, _ in numbers(self.state)), default=-1)
-        command = mimawari("collect", self._settings, self.state)
-        if self._cable is None:
-            self._process = subprocess.Popen([str(word) for word in command])
-        else:
-            self._process = self._cable.start(self._cable.far, *command)
-
-    def until(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        deadline, told = time.monotonic() + 60, {}
-        while time.monotonic() < deadline:
-            seen = [health for number, health in numbers(self.state) if number > self._before]
-            told = seen[-1].get(self._name, {}) if seen else {}
-            if told.get("state") == "up" and is_so(told):
-                return told
-            time.sleep(0.02)
-        raise AssertionError(f"never so: {told}")
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def end(self) -> FlowBatch:
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(60) == 0
-        return FlowBatch.join([seen.flows for seen in spooled(self.state)])
-
-
-def numbers(state: Path) -> list[tuple[int, dict[str, Any]]]:
-    from collector.spool import SpoolReader
-
-    return [(n, s.health.sources) for n, s in SpoolReader(state / "spool").after(-1)]
 
 
 def test_open_and_lingering_connections_go_on_after_kill_9(cable: Wire, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.apps import APPS
-from collector.flows import STATES, FlowBatch, address_text
+from collector.flows import STATES, address_text
 from collector.foreign.log_lines import EveLines, RecordLines, ZeekLines
 from collector.foreign.tail import Tail
 from collector.replay import Replay
 from collector.settings import CollectorSettings
 from collector.sightings import AttackBytes, Dhcp, Dns, IdsAlert, TlsClientHello
-from tests.collector.wires import mimawari, settings_file, spooled
+from tests.collector.collecting import Collecting
 
 HEAD = (
     "#separator \\x09\n#path\tdns\n#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto"
@@ -295,40 +293,10 @@ def test_a_log_is_first_read_from_its_end_with_its_head_known(tmp_path: Path) ->
     assert [s.name for s in seen if isinstance(s, Dns)] == ["host2.example"] * 2
 
 
-class Following:
-    """`mimawari collect` with one log source."""
-
-    def __init__(self, folder: Path, source: dict[str, object]) -> None:
-        self.state = folder / "state"
-        command = mimawari("collect", settings_file(folder, [source]), self.state)
-        self._command = [str(word) for word in command]
-        self.start()
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command)
-
-    def until_flows(self, count: int) -> FlowBatch:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            flows = FlowBatch.join([seen.flows for seen in spooled(self.state)])
-            if len(flows) >= count:
-                return flows
-            time.sleep(0.1)
-        raise AssertionError("the flows never came")
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def end(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(60) == 0
-
-
 def test_suricata_is_followed_over_a_kill_and_a_rotation(tmp_path: Path) -> None:
     path = tmp_path / "eve.json"
     path.write_bytes(b"".join(eve_flow(2000 + n) for n in range(10)))
-    following = Following(tmp_path, {"kind": "suricata", "path": str(path), "from_start": True})
+    following = Collecting(tmp_path, {"kind": "suricata", "path": str(path), "from_start": True})
     try:
         following.until_flows(10)
         time.sleep(1.5)  # so that its place is noted, too
