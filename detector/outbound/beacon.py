@@ -202,34 +202,38 @@ class Beacon(Detector):
             mine = every[int(start[at]) : int(start[at]) + count]
             if count >= _DAY_S:
                 yield self._finding(window, memory, mine, "strobe", 60.0, None)
-            elif score_calls(mine["second"], mine["bytes"], span_start, end, bars) >= least_told:
-                measured = regularity(mine["second"], mine["bytes"], span_start, end, bars)
+                continue
+            bare = score_calls(mine["second"], mine["bytes"], span_start, end, bars)
+            if bare >= least_told:
                 # How usual a place is can be told of inside sources only, and of enough of them.
                 users = used_by.get(group & 0xFFFF_FFFF, 0) if sources >= 20 else 0
                 share = users / sources if users else _UNTOLD
-                yield from self._tell(window, memory, mine, measured, share, is_full)
+                extra, is_rare_new = self._context(window, memory, mine, share)
+                if not self._is_told(bare + _ROUNDING, extra, is_rare_new):
+                    continue  # before the columns are measured once more for the words
+                measured = regularity(mine["second"], mine["bytes"], span_start, end, bars)
+                if self._is_told(measured.score, extra, is_rare_new):
+                    cap = 100.0 if is_full else 60.0
+                    score = min(cap, 100 * (measured.score + extra))
+                    yield self._finding(window, memory, mine, "", score, measured)
         if len(memory.judged_at) > 500_000:
             memory.judged_at.clear()
 
-    def _tell(
-        self,
-        window: Window,
-        memory: _Memory,
-        mine: NDArray[Any],
-        measured: Regularity,
-        share: float,
-        is_full: bool,
-    ) -> Iterator[Finding]:
+    def _context(
+        self, window: Window, memory: _Memory, mine: NDArray[Any], share: float
+    ) -> tuple[float, bool]:
+        """What the place adds to the score, and whether it is both rare and new."""
         group = int(mine["group"][0])
         rare = 1 if share <= 0.02 else -1 if share >= 0.5 else 0
         new = self._newness(window, memory, mine)
-        score = measured.score + 0.15 * rare + 0.15 * new
-        score += 0.15 * memory.calls.is_rare_mark(group) * (share != _UNTOLD)
-        score += 0.10 * memory.calls.has_no_host(group)
-        is_told = score >= self.alert_score and measured.score >= self.least_score
-        if is_told or (measured.score >= self.rare_new_score and rare > 0 and new > 0):
-            cap = 100.0 if is_full else 60.0
-            yield self._finding(window, memory, mine, "", min(cap, 100 * score), measured)
+        extra = 0.15 * rare + 0.15 * new
+        extra += 0.15 * memory.calls.is_rare_mark(group) * (share != _UNTOLD)
+        extra += 0.10 * memory.calls.has_no_host(group)
+        return extra, rare > 0 and new > 0
+
+    def _is_told(self, bare: float, extra: float, is_rare_new: bool) -> bool:
+        is_high = bare + extra >= self.alert_score and bare >= self.least_score
+        return is_high or (bare >= self.rare_new_score and is_rare_new)
 
     def _newness(self, window: Window, memory: _Memory, mine: NDArray[Any]) -> int:
         """+1 first called within 7 days, -1 known for 30; 0 while nobody can know."""
