@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from collector.flows import address_number, address_text
 from collector.numbering import NO_NUMBER, empty_index, number_addresses
 from detector.addresses import LINK_LOCAL, in_networks, is_one_host
-from detector.hospital import NEVER_CONTROLLERS, Hospital
+from detector.hospital import NEVER_CONTROLLERS, Asset, Hospital
 from detector.landing import landing_networks
 from detector.outside_names import OutsideNames
 from detector.window_kernels import IN_PLAN, LANDING, NEAR, ONE_HOST
@@ -28,8 +28,14 @@ class HostsFull(ValueError):
 #: which no traffic ever carries.
 _AWAY: Final = 0x0100_0000_0000_0000
 
-_AWAY_TEXT: Final = "100::"
 _64: Final = (1 << 64) - 1
+
+
+def are_away(addresses: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Mask of (n, 2) addresses that stand for machines which have none now."""
+    mask: NDArray[np.bool_] = addresses[:, 0] == _AWAY
+    return mask
+
 
 #: What flows tell of each inside host, by number.
 SEEN_DTYPE: Final = np.dtype(
@@ -190,11 +196,12 @@ class HostTable:
             if len(self._by_ip) > self._most:
                 self._by_ip.clear()
             pair = np.array([address_number(ip)], np.uint64)
-            number = self._by_ip[ip] = int(self._number(pair, self._most + _SPARE)[0])
+            number = int(self._number(pair, self._most + _SPARE)[0])
             if number == NO_NUMBER:
                 raise HostsFull(
                     f"more than {self._most:,} addresses; raise detector.engine.most_hosts"
                 )
+            self._by_ip[ip] = number
         return number
 
     def give(self, ip: str, number: int | None = None) -> int:
@@ -219,6 +226,22 @@ class HostTable:
         self.get(mine).has_moved = True
         self.moves += 1
         return mine
+
+    def know(self, number: int, mac: str) -> None:
+        """A number is the machine with this MAC; once it moved, the ledger's row of the MAC is its.
+
+        Another machine's row, at the address where it is now, is not.
+        """
+        host = self.get(number)
+        host.machine = mac
+        if host.has_moved:
+            listed = self._hospital.asset_by_ip.get(host.ip)
+            if listed is not None and listed.mac:
+                self._unlist(host, listed)
+            own = self._hospital.asset_by_ip.get(self._hospital.ip_by_mac.get(mac, ""))
+            if own is not None:
+                self._take(host, own)
+        host.mac = mac
 
     def is_away(self, number: int) -> bool:
         """True for a number that stands at no real address now."""
@@ -259,19 +282,30 @@ class HostTable:
     def _move(self, host: Host, ip: str) -> None:
         """A machine's ledger row comes along where it names the MAC; else it is the address's."""
         old = self._hospital.asset_by_ip.get(host.ip)
-        if old is not None and not (host.machine and old.mac.lower() == host.machine):
-            if host.role_reason == "ledger":
-                host.role, host.role_reason = "unknown", ""
-            if host.names.get(old.name) == 0:
-                del host.names[old.name]
+        if old is not None:
+            self._unlist(host, old)
         host.ip = ip
         self._list(host)
+
+    @staticmethod
+    def _unlist(host: Host, listed: Asset) -> None:
+        """Take back what the ledger said, unless its row names this machine."""
+        if host.machine and listed.mac.lower() == host.machine:
+            return
+        if host.role_reason == "ledger":
+            host.role, host.role_reason = "unknown", ""
+        if host.names.get(listed.name) == 0:
+            del host.names[listed.name]
 
     def _list(self, host: Host) -> None:
         """What the ledger says of a host's address, unless it says it of another machine."""
         listed = self._hospital.asset_by_ip.get(host.ip)
         if listed is None or (listed.mac and host.machine not in ("", listed.mac.lower())):
             return
+        self._take(host, listed)
+
+    @staticmethod
+    def _take(host: Host, listed: Asset) -> None:
         host.role, host.mac = listed.role, listed.mac
         host.role_reason = "ledger"
         if listed.name:
@@ -308,15 +342,17 @@ class HostTable:
 
     def name_of(self, text: str) -> str:
         """The name of a host that has been met under this address; "" for any other text."""
-        if text.startswith(_AWAY_TEXT):  # where a machine stands that is away
-            absent = self.at(text)
-            return absent.name or absent.ip
-        number = self._by_ip.get(text)
-        host = self._hosts.get(number) if number is not None else None
+        try:
+            pair = np.array([address_number(text)], np.uint64)
+        except ValueError:
+            return ""
+        number = int(self._number(pair, 0)[0])  # none is given out
+        host = self._hosts.get(number)
         if host is None:
             listed = self._hospital.asset_by_ip.get(text)
             return listed.name if listed else ""
-        return host.name
+        # An away machine stands where no address is to be shown: its last one is.
+        return host.name or (host.ip if self.is_away(number) else "")
 
     def at(self, ip: str) -> Host:
         """What is known of an address given as text."""

@@ -123,14 +123,15 @@ class Identities:
 
     def restore(self, hosts: HostTable) -> None:
         """After a restart: tell the hosts, whose numbers are as before, which machines they are."""
+        users = Counter(ip for m in self.machines.values() for ip in {stay.ip for stay in m.stays})
         for mac, machine in self.machines.items():
             if machine.number >= len(hosts):
                 continue
             if machine.is_away:
                 hosts.restore_away(machine.number, machine.ip)
-            host = hosts.get(machine.number)
-            host.machine, host.mac = mac, mac
-            host.has_moved = machine.is_away or len(machine.stays) > 1
+            is_single = len(machine.stays) == 1 and users[machine.ip] == 1
+            hosts.get(machine.number).has_moved = machine.is_away or not is_single
+            hosts.know(machine.number, mac)
 
     def _lease(
         self, said: Dhcp, hosts: HostTable, hospital: Hospital, routers: frozenset[str],
@@ -225,15 +226,14 @@ class Identities:
         rivals = self._claims.setdefault(ip, {})
         if len(self._claims) > _MOST_CLAIMS:
             self._claims.pop(next(iter(self._claims)))
+        for other in [m for m, c in rivals.items() if now_ns - c.last_ns > DAY_NS]:
+            del rivals[other]  # who fell silent speaks against nobody
         claim = rivals.get(mac)
         at_home_ns = 0
         if machine is not None and not machine.is_away:
             by_flows_ns = int(hosts.seen["last_ns"][machine.number])
             at_home_ns = max(machine.stays[-1].last_ns, by_flows_ns)
-        is_broken = claim is not None and (
-            at_home_ns > claim.first_ns or now_ns - claim.last_ns > DAY_NS
-        )
-        if claim is None or is_broken:
+        if claim is None or at_home_ns > claim.first_ns:
             if len(rivals) < _MOST_RIVALS:
                 rivals[mac] = Claim(now_ns, now_ns)
             return False
@@ -270,8 +270,7 @@ class Identities:
         machine.is_away = False
         machine.stays = [*machine.stays[1 - _MOST_STAYS :], Stay(ip, now_ns, now_ns)]
         self._claims.pop(ip, None)
-        host = hosts.get(number)
-        host.machine, host.mac = mac, mac
+        hosts.know(number, mac)
         hosts.seen["is_changed"][number] |= hosts.seen["is_known"][number]
         if holder is not None:
             away = self.machines[holder].number

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.hospital import Hospital
-from detector.hosts import HostTable
+from detector.hosts import HostTable, are_away
 from detector.lines.reference import sharing_ranges
 
 INSIDE: Final = 1  # the hospital's own (by plan, else private)
@@ -55,7 +55,8 @@ def address_kinds(addresses: NDArray[np.uint64], hospital: Hospital) -> NDArray[
     """Kinds of (n, 2) addresses as bits."""
     loopback = _within(addresses, _LOOPBACK)
     special = _within(addresses, _SPECIAL) & ~loopback
-    inside = _within(addresses, hospital.inside) & ~special
+    # Machines that are away now come back to addresses inside, with the number they have.
+    inside = (_within(addresses, hospital.inside) | are_away(addresses)) & ~special
     # Documentation ranges stand for the Internet in drills and samples.
     private = _within(addresses, _NOT_PUBLIC) & ~_within(addresses, _DOCUMENTATION)
     public = ~(inside | special | loopback | private)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +20,10 @@ from detector.detectors import DETECTORS
 from detector.edges import DAY_NS, EdgeMemory
 from detector.engine import Engine, EngineSettings
 from detector.hospital import Asset, Hospital
-from detector.hosts import HostTable
+from detector.hosts import HostsFull, HostTable
 from detector.incidents import join_alerts
 from detector.lateral.admin_edge import AdminEdge
+from detector.lines.addresses import INSIDE, AddressKinds
 from detector.lines.arp_spoofing import ArpSpoofing
 from detector.memories import load_memories, save_memories
 from detector.store import Store
@@ -153,6 +155,16 @@ def test_a_forged_lease_is_undone_when_its_machine_still_speaks() -> None:
     assert ward.number("10.0.1.5") == number, "leases move it no more for a day"
 
 
+def test_who_once_claimed_an_address_hinders_nobody_for_ever() -> None:
+    ward = Ward()
+    ward.see(0, [], [arp(1, "10.0.1.5", 0), arp(2, "10.0.1.6", 1)])
+    one = ward.number("10.0.1.5")
+    ward.see(50_000, [], [arp(3, "10.0.1.6", 50_000)])  # once, and never again
+    for at in range(200_000, 204_001, 2_000):
+        ward.see(at, [], [arp(1, "10.0.1.6", at)])
+    assert ward.number("10.0.1.6") == one
+
+
 def test_a_steady_change_in_arp_moves_a_machine_and_a_short_one_does_not() -> None:
     ward = Ward()
     ward.see(0, [], [arp(1, "10.0.1.5", 0), arp(2, "10.0.1.6", 1)])
@@ -219,6 +231,50 @@ def test_the_ledgers_role_stays_with_the_address_unless_it_names_the_mac() -> No
     assert ward.hosts.at("10.0.1.7").role == "unknown"
     assert ward.hosts.at("10.0.1.8").role == "admin"
     assert ward.hosts.at("10.0.1.5").role == "modality"
+
+
+def test_a_new_machine_does_not_get_the_ledgers_row_of_another(tmp_path: Path) -> None:
+    pump = Asset(ip="10.0.1.5", role="medical_device", name="PUMP", mac=MACS[1])
+    ward = Ward(Hospital(assets=(pump,)))
+    ward.see(0, [], [lease(1, "10.0.1.5", 0)])
+    ward.see(90_000, [], [lease(2, "10.0.1.5", 90_000)])
+    taker = ward.hosts.at("10.0.1.5")
+    assert (taker.machine, taker.role, taker.name) == (MACS[2], "unknown", "PC-002")
+    save_memories(tmp_path / "m", ward.hosts, ward.engine.memories(), 1)
+    again = Ward(Hospital(assets=(pump,)))
+    again.engine.remember_all(load_memories(tmp_path / "m", again.hosts))
+    taker = again.hosts.at("10.0.1.5")
+    assert (taker.machine, taker.role, taker.has_moved) == (MACS[2], "unknown", True)
+    assert again.hosts.get(ward.engine.identities.machines[MACS[1]].number).role == "medical_device"
+
+
+def test_a_move_takes_nobodys_name_and_no_text_breaks_the_look_up() -> None:
+    ward = Ward()
+    ward.see(0, [], [lease(1, "10.0.1.5", 0), lease(2, "10.0.1.6", 1)])
+    ward.see(90_000, [], [lease(1, "10.0.1.7", 90_000)])
+    assert ward.hosts.name_of("10.0.1.6") == "PC-002"
+    known = len(ward.hosts)
+    assert [ward.hosts.name_of(t) for t in ("100::no", "100::77", "ct.example", "")] == [""] * 4
+    assert len(ward.hosts) == known
+
+
+def test_a_machine_that_is_away_is_still_of_the_inside() -> None:
+    ward = Ward()
+    ward.see(0, [], [lease(1, "10.0.1.5", 0)])
+    ward.see(90_000, [], [lease(2, "10.0.1.5", 90_000)])
+    number = ward.engine.identities.machines[MACS[1]].number
+    kinds = AddressKinds()
+    assert kinds.of(ward.hosts, ward.hospital)[number] == INSIDE
+    ward.see(99_000, [], [lease(1, "10.0.1.6", 99_000)])
+    assert kinds.of(ward.hosts, ward.hospital)[ward.number("10.0.1.6")] == INSIDE
+
+
+def test_a_full_table_says_so_every_time() -> None:
+    hosts = HostTable(Hospital(), most=-65_535)  # with the spare ones: room for one
+    hosts.number_of("10.0.1.1")
+    for _ in range(2):
+        with pytest.raises(HostsFull):
+            hosts.number_of("10.0.1.2")
 
 
 WEEK = [f"10.0.1.{n}" for n in range(10, 40)]
