@@ -49,14 +49,15 @@ def read_walk(text: str, switch: str) -> list[PortEntry]:
     for subtree, index, value in _values(text):
         told[subtree][index] = value
     names = {index[-1]: name for index, name in told[_IF_NAME].items() if name}
-    interfaces = {i[-1]: int(v) for i, v in told[_BASE_PORT_IF].items() if v.isdigit()}
+    interfaces = {i[-1]: _count(v) for i, v in told[_BASE_PORT_IF].items()}
     uplinks = _uplinks(told, names)
     entries: dict[PortEntry, None] = {}
     for index, value in [*told[_FDB_PORT].items(), *told[_Q_FDB_PORT].items()]:
         mac = index[-6:]
-        if len(mac) < 6 or max(mac) > 255 or not value.isdigit() or int(value) == 0:
+        number = _count(value)
+        if len(mac) < 6 or max(mac) > 255 or number == 0:
             continue  # port 0: known, but not where
-        port = names.get(interfaces.get(int(value), -1), f"port{value}")
+        port = names.get(interfaces.get(number, -1), f"port{number}")
         if port not in uplinks:
             entries[PortEntry(switch, port, ":".join(f"{octet:02x}" for octet in mac))] = None
     return list(entries)
@@ -92,6 +93,11 @@ def _uplinks(
         if len(index) == 2 and bits and bits[-1] & _CDP_SWITCH and not bits[-1] & _CDP_PHONE:
             found.add(names.get(index[0], ""))
     return found - {""}
+
+
+def _count(value: str) -> int:
+    """A number as switches count ports; 0 for anything else, however long."""
+    return int(value) if re.fullmatch(r"[0-9]{1,10}", value) else 0
 
 
 def _first_octets(value: str) -> bytes:

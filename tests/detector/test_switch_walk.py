@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,13 @@ def test_what_is_no_walk_is_none() -> None:
     assert not is_walk("Switch,MAC,Port\nSW-3F,00:11:22:33:44:55,Gi1/0/5\n")
     missing = ".1.3.6.1.2.1.17.4.3.1.2 = No Such Object available on this agent at this OID\n"
     assert read_walk(missing, "x") == []
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "²", "５", "-1", ""])
+def test_a_port_that_is_no_number_is_left_out(value: str) -> None:
+    bridge, interface = ".1.3.6.1.2.1.17.4.3.1.2.0.17.34.51.68.90", ".1.3.6.1.2.1.17.1.4.1.2.7"
+    told = read_walk(f"{WALK}\n{bridge} = {value}\n{interface} = {value}\n", "SW-3F")
+    assert told == read_walk(WALK, "SW-3F")
 
 
 @given(st.text(st.sampled_from('.0123456789 ="INTEGER:ab\n'), max_size=400))
