@@ -56,7 +56,8 @@ class ReadingProcess:
         self._connection, theirs = Pipe()
         paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "collector.reading_process", str(theirs.fileno())],
+            # -P: files beside the captures, which others may have written, are no modules.
+            [sys.executable, "-P", "-m", "collector.reading_process", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=os.environ | {"PYTHONPATH": paths},
             start_new_session=True,  # Ctrl-C is for the parent, which then ends the child

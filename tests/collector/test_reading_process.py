@@ -54,6 +54,20 @@ def test_the_same_is_told(process: ReadingProcess, tmp_path: Path) -> None:
     assert (str(fault), fault.path, fault.offset) == (str(here.faults[0]), broken, 0)
 
 
+def test_files_beside_the_captures_are_no_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("queue", "pickle", "collector"):
+        (tmp_path / f"{name}.py").write_text("open('was_run', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    process = ReadingProcess()
+    process.close()
+    process = ReadingProcess()
+    assert list(process.replay(SETTINGS, None).read([FOLDER / "15_scan.pcap"]))
+    process.close()
+    assert not (tmp_path / "was_run").exists()
+
+
 def test_progress_is_told(process: ReadingProcess, tmp_path: Path) -> None:
     scan = (FOLDER / "15_scan.pcap").read_bytes()
     many = tmp_path / "many.pcap"
