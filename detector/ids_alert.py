@@ -70,8 +70,8 @@ class IdsAlerts(Detector):
     the record, where it names one.
 
     The alert joins the incident of its hosts as evidence. Where this program itself has told
-    something between the same two hosts within a day, it adds nothing to the incident's priority:
-    two devices that see the same thing are not two things.
+    something between the same two hosts within a day that nobody has explained, only the graver of
+    the two counts for the incident's priority: two devices that see one thing are not two things.
 
     Why it matters: a signature knows by name what is seen here as behaviour.
 

@@ -231,22 +231,25 @@ def _links(alert: Alert, hubs: set[str]) -> list[tuple[tuple[str, str], int]]:
     return links
 
 
-def _without_echoes(alerts: Sequence[Alert]) -> list[Alert]:
-    """Leave out what another monitor told of two hosts for whom we told something ourselves.
+def _echoes(alerts: Sequence[Alert]) -> dict[str, str]:
+    """What another monitor told of two hosts for whom we told something: its id → our detector.
 
-    It is evidence in the story; two devices that see one thing within a day are not two things.
+    It is evidence in the story; two devices that see one thing within a day are not two things,
+    and the graver word of the two counts.
     """
-    own: dict[frozenset[str], list[int]] = {}
+    own: dict[frozenset[str], list[Alert]] = {}
     for alert in alerts:
         if alert.detector != _OTHER_MONITORS:
             for pair in _pairs(alert):
-                own.setdefault(pair, []).append(alert.last_ns)
-
-    def is_echo(alert: Alert) -> bool:
-        times = (at for pair in _pairs(alert) for at in own.get(pair, ()))
-        return any(abs(at - alert.last_ns) <= _ECHO_NS for at in times)
-
-    return [a for a in alerts if a.detector != _OTHER_MONITORS or not is_echo(a)]
+                own.setdefault(pair, []).append(alert)
+    echoes: dict[str, str] = {}
+    for alert in alerts:
+        if alert.detector == _OTHER_MONITORS:
+            same = [o for pair in _pairs(alert) for o in own.get(pair, ())]
+            same = [o for o in same if abs(o.last_ns - alert.last_ns) <= _ECHO_NS]
+            if same:
+                echoes[alert.id] = max(same, key=lambda o: (o.score, o.id)).detector
+    return echoes
 
 
 def _pairs(alert: Alert) -> set[frozenset[str]]:
@@ -264,18 +267,20 @@ def _incident(
     alerts: list[Alert], impact_of: Mapping[str, float], weights: list[float]
 ) -> Incident:
     last_ns = max(a.last_ns for a in alerts)
-    counted = [a for a in _without_echoes(alerts) if a.state not in SETTLED]
+    counted = [a for a in alerts if a.state not in SETTLED]
+    echoes = _echoes(counted)
     weight = {a.id: weight for a, weight in zip(alerts, weights, strict=True)}
     strongest: dict[str, float] = {}
     for alert in counted:
         score = weight[alert.id] * math.exp((alert.last_ns - last_ns) / _FADE_NS)
-        strongest[alert.detector] = max(strongest.get(alert.detector, 0.0), score)
+        voice = echoes.get(alert.id, alert.detector)
+        strongest[voice] = max(strongest.get(voice, 0.0), score)
     gravest = max(strongest.values(), default=0.0)
     calm = 1.0
     for score in strongest.values():
         calm *= 1 - min(score, 99.9) / 100
     stages = tuple(s for s in STAGES if any(a.category == s for a in alerts))
-    told = {a.category for a in counted}
+    told = {a.category for a in counted if a.id not in echoes}
     grave = [s for s in stages if s in told and STAGES.index(s) >= STAGES.index("external_line")]
     hosts = tuple(
         dict.fromkeys(

@@ -84,3 +84,17 @@ def test_it_joins_the_incident_and_counts_nothing_twice() -> None:
     elsewhere = replace(theirs, targets=(replace(theirs.targets[0], ip="10.1.0.77"),))
     [more] = join_alerts([own, elsewhere], {})
     assert more.priority > alone.priority
+
+
+def test_the_graver_word_of_the_two_counts() -> None:
+    theirs, own = alerts_of_a_pair()
+    [alone] = join_alerts([theirs], {})
+    [both] = join_alerts([theirs, replace(own, score=15.0)], {})
+    assert both.priority == alone.priority
+
+
+def test_what_people_explained_of_ours_silences_no_other_monitor() -> None:
+    theirs, own = alerts_of_a_pair()
+    [alone] = join_alerts([theirs], {})
+    [both] = join_alerts([theirs, replace(own, state="false")], {})
+    assert (both.priority, both.push) == (alone.priority, alone.push)
