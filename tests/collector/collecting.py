@@ -13,7 +13,7 @@ from collector.flows import FlowBatch
 from collector.spool import SpoolReader
 from tests.collector.wires import Wire, mimawari, settings_file, spooled
 
-_WAIT_S = 60
+_WAIT_S = 300  # compiling the loops anew takes minutes on a small machine
 
 
 class Collecting:
