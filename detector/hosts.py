@@ -13,6 +13,7 @@ from collector.numbering import NO_NUMBER, empty_index, number_addresses
 from detector.addresses import LINK_LOCAL, in_networks, is_one_host
 from detector.hospital import NEVER_CONTROLLERS, Asset, Hospital
 from detector.landing import landing_networks
+from detector.lines.addresses import AWAY, address_kinds
 from detector.outside_names import OutsideNames
 from detector.window_kernels import IN_PLAN, LANDING, NEAR, ONE_HOST
 
@@ -24,17 +25,8 @@ class HostsFull(ValueError):
     """So many addresses are known that there is no number for another one."""
 
 
-#: Numbers of machines that have no address now stand at one of RFC 6666's discard prefix,
-#: which no traffic ever carries.
-_AWAY: Final = 0x0100_0000_0000_0000
-
+_AWAY: Final = int(AWAY.network_address) >> 64
 _64: Final = (1 << 64) - 1
-
-
-def are_away(addresses: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Mask of (n, 2) addresses that stand for machines which have none now."""
-    mask: NDArray[np.bool_] = addresses[:, 0] == _AWAY
-    return mask
 
 
 #: What flows tell of each inside host, by number.
@@ -109,6 +101,7 @@ class HostTable:
         self._addresses = np.zeros((1024, 2), np.uint64)
         self._index = empty_index(4096)
         self._traits = np.zeros(1024, np.uint8)
+        self._kinds = np.zeros(1024, np.uint8)
         self.seen = np.zeros(1024, SEEN_DTYPE)
         self._count = 0
         self._hosts: dict[int, Host] = {}
@@ -128,6 +121,11 @@ class HostTable:
     def traits(self) -> NDArray[np.uint8]:
         """By host number: IN_PLAN, NEAR, ONE_HOST and LANDING bits (`window_kernels`)."""
         return self._traits
+
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """By host number: what its address is, as bits of `detector.lines.addresses`."""
+        return self._kinds
 
     def number(self, addresses: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """Number (n, 2) addresses, new ones included; NO_NUMBER where there is no more room."""
@@ -152,6 +150,7 @@ class HostTable:
         grown[: self._count] = self._addresses[: self._count]
         self._addresses = grown
         self._traits = np.concatenate([self._traits, np.zeros_like(self._traits)])
+        self._kinds = np.concatenate([self._kinds, np.zeros_like(self._kinds)])
         self.seen = np.concatenate([self.seen, np.zeros_like(self.seen)])
         self._index = empty_index(len(grown) * 2)
         known = self._addresses[: self._count].copy()
@@ -159,6 +158,7 @@ class HostTable:
 
     def _learn(self, fresh: slice) -> None:
         self._traits[fresh] = self._traits_of(self._addresses[fresh])
+        self._kinds[fresh] = address_kinds(self._addresses[fresh], self._hospital)
 
     def _traits_of(self, addresses: NDArray[np.uint64]) -> NDArray[np.uint8]:
         is_planned = in_networks(addresses, self._hospital.inside)
@@ -274,8 +274,10 @@ class HostTable:
         self._index[slots] = (other, one)
         self._by_ip = {}
         for number in (one, other):
+            pair = self._addresses[number][None]
+            self._kinds[number] = address_kinds(pair, self._hospital)[0]
             if not self.is_away(number):
-                self._traits[number] = self._traits_of(self._addresses[number][None])[0]
+                self._traits[number] = self._traits_of(pair)[0]
                 if number in self._hosts:
                     self._move(self._hosts[number], self.ip(number))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.addresses import in_networks
 from detector.hospital import Hospital
-from detector.hosts import HostTable, are_away
 from detector.lines.reference import sharing_ranges
 
 INSIDE: Final = 1  # the hospital's own (by plan, else private)
@@ -18,6 +18,9 @@ PUBLIC: Final = 2  # globally routable unicast, not the hospital's
 SHARING: Final = 4  # default range of a phone, dongle or PC that shares its line
 SPECIAL: Final = 8  # nobody's: multicast, link-local, unspecified, broadcast
 LOOPBACK: Final = 16
+
+#: Where machines that have no address now stand: RFC 6666's discard prefix, in no traffic.
+AWAY: Final = ip_network("100::/64")
 
 _SPECIAL: Final = tuple(
     ip_network(p)
@@ -36,31 +39,16 @@ _DOCUMENTATION: Final = tuple(
 )
 
 
-class AddressKinds:
-    """Kinds of all numbered hosts as bits; grows with the host table."""
-
-    def __init__(self) -> None:
-        self._bits: NDArray[np.uint8] = np.zeros(0, np.uint8)
-
-    def of(self, hosts: HostTable, hospital: Hospital) -> NDArray[np.uint8]:
-        """Bits by host number, for every number given so far."""
-        known = len(self._bits)
-        if known < len(hosts):
-            fresh = hosts.addresses(np.arange(known, len(hosts), dtype=np.uint32))
-            self._bits = np.concatenate([self._bits, address_kinds(fresh, hospital)])
-        return self._bits
-
-
 def address_kinds(addresses: NDArray[np.uint64], hospital: Hospital) -> NDArray[np.uint8]:
     """Kinds of (n, 2) addresses as bits."""
-    loopback = _within(addresses, _LOOPBACK)
-    special = _within(addresses, _SPECIAL) & ~loopback
+    loopback = in_networks(addresses, _LOOPBACK)
+    special = in_networks(addresses, _SPECIAL) & ~loopback
     # Machines that are away now come back to addresses inside, with the number they have.
-    inside = (_within(addresses, hospital.inside) | are_away(addresses)) & ~special
+    inside = in_networks(addresses, (*hospital.inside, AWAY)) & ~special
     # Documentation ranges stand for the Internet in drills and samples.
-    private = _within(addresses, _NOT_PUBLIC) & ~_within(addresses, _DOCUMENTATION)
+    private = in_networks(addresses, _NOT_PUBLIC) & ~in_networks(addresses, _DOCUMENTATION)
     public = ~(inside | special | loopback | private)
-    sharing = _within(addresses, tuple(r.prefix for r in sharing_ranges()))
+    sharing = in_networks(addresses, tuple(r.prefix for r in sharing_ranges()))
     bits = inside * INSIDE + public * PUBLIC + sharing * SHARING
     bits = bits + special * SPECIAL + loopback * LOOPBACK
     kinds: NDArray[np.uint8] = bits.astype(np.uint8)
@@ -82,20 +70,3 @@ def _is_of_internet(text: str) -> bool:
         address.version == n.version and address in n for n in _DOCUMENTATION
     )
     return is_outside and not address.is_multicast
-
-
-def _within(
-    addresses: NDArray[np.uint64], networks: tuple[IPv4Network | IPv6Network, ...]
-) -> NDArray[np.bool_]:
-    """Which of (n, 2) addresses lie in any of the networks."""
-    high, low = addresses[:, 0], addresses[:, 1]
-    held = np.zeros(len(addresses), bool)
-    for network in networks:
-        length = network.prefixlen + (96 if network.version == 4 else 0)
-        first = int(network.network_address) | (0xFFFF << 32 if network.version == 4 else 0)
-        mask = (1 << 128) - (1 << 128 - length)
-        top, bottom = np.uint64(mask >> 64), np.uint64(mask & (1 << 64) - 1)
-        held |= (high & top == np.uint64(first >> 64)) & (
-            low & bottom == np.uint64(first & (1 << 64) - 1)
-        )
-    return held

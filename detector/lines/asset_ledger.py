@@ -25,7 +25,6 @@ from detector.ledger_check import (
     differs_in_vlan,
     is_remotely_maintained,
 )
-from detector.lines.addresses import AddressKinds
 from detector.lines.asset_ledger_words import WORDINGS
 from detector.lines.sessions import tool_sessions
 from detector.lines.surroundings import Surroundings, gateway_macs
@@ -64,7 +63,6 @@ class LedgerMemory:
     last_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     unsettled: dict[int, None] = field(default_factory=dict)
     around: Surroundings = field(default_factory=Surroundings)
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     since_ns: int = 0
     checked_day: int = 0
     told_missing_ns: int = 0
@@ -317,7 +315,7 @@ def _duplicates(window: Window, memory: LedgerMemory) -> Iterator[Finding]:
 
 def _contradictions(window: Window, memory: LedgerMemory) -> Iterator[Finding]:
     """Remote tools or tunnels to outside on machines that are not maintained from afar."""
-    kinds = memory.kinds.of(window.hosts, window.hospital)
+    kinds = window.hosts.kinds
     for session in tool_sessions(window, kinds):
         listed = window.hospital.asset_by_ip.get(session.device)
         if listed is None or session.direction not in ("in", "out") or not session.is_answered:

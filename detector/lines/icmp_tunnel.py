@@ -11,7 +11,7 @@ from pydantic import Field
 
 from collector.apps import APP_CODE
 from detector.detection import Detector, Finding, Reads, Window
-from detector.lines.addresses import SPECIAL, AddressKinds
+from detector.lines.addresses import SPECIAL
 from detector.lines.sessions import flow_keys
 from detector.window_kernels import ICMP
 from detector.words import Text, Wording
@@ -38,7 +38,6 @@ class IcmpMemory:
 
     pairs: dict[tuple[int, int], Echoes] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)  # both ends → the one it was told of
-    kinds: AddressKinds = field(default_factory=AddressKinds)
 
 
 class IcmpTunnel(Detector):
@@ -98,7 +97,7 @@ class IcmpTunnel(Detector):
         is_whole = (flows.sampling <= 1) & (flows.one_way == 0) & (flows.ttl_max > 0)
         is_whole &= (flows.reply_packets == 0) | (flows.reply_ttl_max > 0)
         chosen = (chosen & is_whole) | named
-        kinds = memory.kinds.of(window.hosts, window.hospital)
+        kinds = window.hosts.kinds
         chosen &= (kinds[window.destination[rows]] & SPECIAL) == 0
         touched: dict[tuple[int, int], tuple[Echoes, int]] = {}
         is_named = set(rows[named].tolist())

@@ -15,7 +15,7 @@ from detector.addresses import in_networks
 from detector.detection import Detector, Finding, Window
 from detector.hospital import RegisteredLine
 from detector.landing import is_endpoint, line_networks
-from detector.lines.addresses import INSIDE, AddressKinds
+from detector.lines.addresses import INSIDE
 from detector.lines.attempts import Resolvers, is_told_by_name, named_uses
 from detector.lines.line_register_words import WORDINGS
 from detector.lines.line_usage import LineUsage, Misuse, usage_finding
@@ -52,7 +52,6 @@ class RegisterMemory:
     """Lines seen so far, names of outside addresses, and which hosts are in whose pool."""
 
     observed: ObservedLines = field(default_factory=ObservedLines)
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     resolvers: Resolvers = field(default_factory=Resolvers)
     #: By host number: index + 1 of the registered line whose landing pool holds it, 0 = none.
     pool: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
@@ -105,7 +104,7 @@ class LineRegister(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         _learn_versions(window, memory)
-        kinds = memory.kinds.of(window.hosts, window.hospital)
+        kinds = window.hosts.kinds
         lines = window.hospital.lines
         yield from self._usage(memory.usage.turn(window), window, memory)
         for session in tool_sessions(window, kinds):

@@ -14,7 +14,7 @@ from collector.flows import STATE_CODE
 from detector.addresses import in_networks
 from detector.detection import Detector, Finding, Window
 from detector.landing import is_endpoint
-from detector.lines.addresses import PUBLIC, AddressKinds
+from detector.lines.addresses import PUBLIC
 from detector.lines.odd_tls import ODDITIES, OddTls
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import network_of
@@ -31,7 +31,6 @@ WEEK_NS: Final = 7 * 86_400_000_000_000
 class DestinationMemory:
     """Kinds of addresses, who sits in a closed segment, and (host, place) seen this week."""
 
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     tls: OddTls = field(default_factory=OddTls)
     is_closed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     moves: int = 0  # of machines between addresses, when that was made
@@ -123,7 +122,7 @@ class NewDestination(Detector):
         if not closed:
             return
         memory.tls.learn(window)
-        kinds = memory.kinds.of(window.hosts, window.hospital)
+        kinds = window.hosts.kinds
         if memory.moves != window.hosts.moves:
             memory.is_closed, memory.moves = np.zeros(0, bool), window.hosts.moves
         known = len(memory.is_closed)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from detector.detection import Detector, Finding, Reads, Window
-from detector.lines.addresses import AddressKinds
 from detector.lines.attempts import (
     COLLECTIVE,
     NAMING,
@@ -27,7 +26,6 @@ from detector.lines.tools import CATEGORY, TOOLS
 class SignatureMemory:
     """Kinds of addresses, and who answers name queries for others."""
 
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     resolvers: Resolvers = field(default_factory=Resolvers)
     first_ends: dict[tuple[str, str, str], None] = field(default_factory=dict)
 
@@ -59,7 +57,7 @@ class ToolSignatures(Detector):
         return SignatureMemory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        kinds = memory.kinds.of(window.hosts, window.hospital)
+        kinds = window.hosts.kinds
         register_speaks = bool(window.hospital.lines)
         for session in tool_sessions(window, kinds):
             if register_speaks and session.direction in ("in", "out"):

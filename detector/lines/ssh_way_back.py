@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from detector.detection import Detector, Finding, FlowKey, Reads, Window
-from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL, AddressKinds
+from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import network_of
@@ -49,7 +49,6 @@ class Worked:
 class WayBackMemory:
     """Connections worked from the far end so far."""
 
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     worked: dict[Key, Worked] = field(default_factory=dict)
 
 
@@ -103,7 +102,7 @@ class SshWayBack(Detector):
         return WayBackMemory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        kinds = memory.kinds.of(window.hosts, window.hospital)
+        kinds = window.hosts.kinds
         flows = window.flows
         chosen = (flows.app == SSH) & (flows.sampling <= 1) & (flows.source_port != 22)
         chosen &= kinds[window.source] & INSIDE != 0

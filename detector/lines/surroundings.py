@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collector.sightings import Arp, Dhcp
 from detector.detection import Window
 from detector.hospital import Asset, Hospital
-from detector.lines.addresses import INSIDE, SHARING, SPECIAL, AddressKinds
+from detector.lines.addresses import INSIDE, SHARING, SPECIAL
 from detector.lines.reference import sharing_range
 
 MAX_MACS: Final = 100_000
@@ -25,7 +25,6 @@ VIRTUAL_ROUTER_MACS: Final = ("00:00:5e:00:", "00:00:0c:07:ac:", "00:00:0c:9f:f"
 class Surroundings:
     """Learned from the windows so far."""
 
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     bits: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     #: By host number: the MAC it first spoke from, 0 if none was seen.
     first_mac: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
@@ -38,7 +37,7 @@ class Surroundings:
 
     def observe(self, window: Window) -> None:
         """Take in one window, before the families look at it."""
-        self.bits = self.kinds.of(window.hosts, window.hospital)
+        self.bits = window.hosts.kinds
         grown = len(self.bits) - len(self.first_mac)
         if grown > 0:
             self.first_mac = np.concatenate([self.first_mac, np.zeros(grown, np.uint64)])

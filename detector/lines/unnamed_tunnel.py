@@ -13,7 +13,7 @@ from pydantic import Field
 from collector.flows import FlowBatch
 from detector.detection import Detector, Finding, FlowKey, Window, app_table
 from detector.landing import is_endpoint
-from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL, AddressKinds
+from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
 from detector.lines.odd_tls import ODDITIES, OddTls
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
@@ -55,7 +55,6 @@ class Chain:
 class TunnelMemory:
     """Chains, who uses which place, and how many hosts there are."""
 
-    kinds: AddressKinds = field(default_factory=AddressKinds)
     tls: OddTls = field(default_factory=OddTls)
     chains: dict[tuple[int, int, int], Chain] = field(default_factory=dict)
     users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
@@ -113,7 +112,7 @@ class UnnamedTunnel(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         memory.tls.learn(window)
-        kinds = memory.kinds.of(window.hosts, window.hospital)
+        kinds = window.hosts.kinds
         self._count_hosts(window, memory, kinds)
         flows = window.flows
         out = (kinds[window.source] & INSIDE != 0) & ~_IS_LEFT_OUT[flows.app]

@@ -15,7 +15,7 @@ from collector.flows import STATE_CODE, mac_text
 from collector.sightings import Arp, Dhcp, RouterAdvertisement
 from detector.addresses import in_networks, is_one_host
 from detector.detection import Window
-from detector.lines.addresses import PUBLIC, AddressKinds
+from detector.lines.addresses import PUBLIC
 from detector.lines.register_match import local_time
 
 MAX_BLOCKS: Final = 4096
@@ -77,7 +77,6 @@ class SetupLearner:
         self.leasers: dict[str, Leaser] = {}
         self.advertisers: dict[tuple[int, str], set[str]] = {}  # (VLAN, MAC) → IPv6 prefixes
         self.doings: dict[int, Doings] = {}
-        self._kinds = AddressKinds()
 
     def observe(self, window: Window) -> None:
         """Take in one window."""
@@ -98,7 +97,7 @@ class SetupLearner:
         flows = window.flows
         if not len(flows):
             return
-        bits = self._kinds.of(window.hosts, window.hospital)
+        bits = window.hosts.kinds
         is_v4 = flows.family == 4
         ours = is_v4 & in_networks(flows.source, window.hospital.inside)
         ours &= is_one_host(flows.source)

@@ -23,7 +23,7 @@ from detector.hospital import Asset, Hospital
 from detector.hosts import HostsFull, HostTable
 from detector.incidents import join_alerts
 from detector.lateral.admin_edge import AdminEdge
-from detector.lines.addresses import INSIDE, AddressKinds
+from detector.lines.addresses import INSIDE
 from detector.lines.arp_spoofing import ArpSpoofing
 from detector.memories import load_memories, save_memories
 from detector.store import Store
@@ -263,10 +263,9 @@ def test_a_machine_that_is_away_is_still_of_the_inside() -> None:
     ward.see(0, [], [lease(1, "10.0.1.5", 0)])
     ward.see(90_000, [], [lease(2, "10.0.1.5", 90_000)])
     number = ward.engine.identities.machines[MACS[1]].number
-    kinds = AddressKinds()
-    assert kinds.of(ward.hosts, ward.hospital)[number] == INSIDE
+    assert ward.hosts.kinds[number] == INSIDE
     ward.see(99_000, [], [lease(1, "10.0.1.6", 99_000)])
-    assert kinds.of(ward.hosts, ward.hospital)[ward.number("10.0.1.6")] == INSIDE
+    assert ward.hosts.kinds[ward.number("10.0.1.6")] == INSIDE
 
 
 def test_a_full_table_says_so_every_time() -> None:

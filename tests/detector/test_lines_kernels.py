@@ -12,7 +12,7 @@ from collector.apps import APP_CODE
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FLOW_DTYPE
 from detector.detection import Window
-from detector.lines.addresses import INSIDE, PUBLIC, AddressKinds
+from detector.lines.addresses import INSIDE, PUBLIC
 from detector.lines.family_nat import Speakers, find_nat
 from detector.lines.habit_kernels import (
     ATTEMPTS,
@@ -53,7 +53,7 @@ def some_flows(seed: int, count: int = 200) -> list[np.ndarray[Any, Any]]:
 
 
 def bits_of(window: Window) -> np.ndarray[Any, Any]:
-    return AddressKinds().of(window.hosts, window.hospital)
+    return window.hosts.kinds
 
 
 @given(st.integers(0, 1 << 30))
