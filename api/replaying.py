@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +80,13 @@ class ReplayRun:
             self._replay = Replay(collecting, on_progress)
         else:
             self._replay = self._reader.replay(collecting, on_progress)
+        reading: Generator[Observations, None, None] | None = None
         try:
             found: dict[str, Alert] = {}
             files = find_captures(captures)
             telemetry = self._telemetry()
-            observed = self._paced(self._replay.read(files), telemetry)
+            reading = self._replay.read(files)
+            observed: Iterator[Observations] = self._paced(reading, telemetry)
             first = next(observed, None)
             self._engine = engine = open_engine(
                 hospital,
@@ -105,6 +107,8 @@ class ReplayRun:
             planner = Planner(hospital, LakeDependencies(lake, hospital), ports)
             return self._with_plans(found, planner, store)
         finally:
+            if reading is not None:  # a fault above leaves no tshark behind
+                reading.close()
             if store is not None:
                 store.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ def propose_from(
     settings = configuration.detector.engine
     engine = Engine(hospital, (LineRegister(),), settings, hosts, EdgeMemory())
     replay = Replay(configuration.collecting(), on_progress)
-    for seen in replay.read(find_captures(captures)):
-        engine.feed(seen)
+    with closing(replay.read(find_captures(captures))) as reading:  # a fault leaves no tshark
+        for seen in reading:
+            engine.feed(seen)
     engine.finish()
     return engine_proposal(engine), list(replay.faults), list(replay.health.notes)
 

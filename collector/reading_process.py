@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -99,7 +99,7 @@ class ReplayApart:
         self.faults: list[CaptureError] = []
         self.health: CollectorHealth = CollectorHealth()
 
-    def read(self, paths: Sequence[Path]) -> Iterator[Observations]:
+    def read(self, paths: Sequence[Path]) -> Generator[Observations, None, None]:
         """Yield observations; RuntimeError if the process fails or ends before its work is done."""
         from collector.observations import Observations
         from collector.sighting_columns import from_columns

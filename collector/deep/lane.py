@@ -199,6 +199,9 @@ class DeepLane:
 
     def _read_lines(self, lines: list[str]) -> None:
         for text in lines:
+            if not self._waiting:
+                self.malformed["tshark"] += 1
+                raise TsharkFailed("tshark wrote more lines than it was fed frames")
             order, ends, magic = self._waiting.popleft()
             if text.rstrip("\t").isdigit():
                 continue  # a packet with nothing to tell, e.g. the middle of a PDU
@@ -229,10 +232,14 @@ class DeepLane:
         tshark, self._tshark = self._tshark, None
         if tshark is None:
             return
-        self._read_lines(tshark.taken())
+        try:
+            self._read_lines(tshark.taken())
+        except TsharkFailed as further:
+            failure = further
+        finally:
+            tshark.close()
         self.shed["deep_tshark"] += len(self._waiting)
         self._waiting.clear()
         self._failures = 0 if tshark.answered else self._failures + 1
         if self._failures >= self._settings.max_failures:
             self.blind["deep"] = f"{failure}; started {self._failures} times without an answer"
-        tshark.close()

@@ -38,11 +38,12 @@ class Tshark:
     def __init__(self, settings: DeepSettings) -> None:
         """Start the process; OSError if there is no such program."""
         self._timeout_s = settings.stall_timeout_s
+        words = command(settings)
         self._home = tempfile.TemporaryDirectory(prefix="mimawari-deep-")
         Path(self._home.name).chmod(0o755)  # its own user must enter; it is and stays empty
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self._process = subprocess.Popen(
-            command(settings),
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

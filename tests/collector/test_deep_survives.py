@@ -126,6 +126,19 @@ def test_a_name_with_tabs_and_line_ends_stays_in_its_column() -> None:
     assert told[0].file.startswith("a")
 
 
+def test_a_tshark_that_writes_more_than_it_was_asked_is_closed(tmp_path) -> None:
+    program = script(tmp_path, "printf '1\\n2\\n3\\n'; exec cat >/dev/null")
+    lane = DeepLane(DeepSettings(program=program, stall_timeout_s=5))
+    lane.feed(*packet_rows(b"\0\0\0\x10\xfeSMB", kind=Pick.DEEP, protocol=6))
+    tshark = lane._tshark
+    assert tshark is not None
+    assert lane.drain() == []
+    assert lane.malformed["tshark"]
+    assert tshark._process.poll() is not None
+    assert tshark._process.stdout is not None
+    assert tshark._process.stdout.closed
+
+
 @needs_tshark
 def test_a_burst_larger_than_the_pipe_does_not_block() -> None:
     tshark = Tshark(DeepSettings(stall_timeout_s=30))
