@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from collector.flows import FlowBatch
-from collector.lake_merging import LIST, files_of, merge_day, replaced_in, rows_of
+from collector.lake_merging import LIST, files_of, merge_day, replaced_in, rows_of, sync
 
 #: Groups of files that one call of `merge` takes on, so that it ends soon.
 _MOST_MERGES = 8
@@ -73,6 +73,7 @@ class Lake:
             return  # a merged file holds them
         part = folder / f".{span}.part"
         pq.write_table(to_table(flows), part, compression="zstd")
+        sync(part)  # a power cut leaves no empty file under its name
         part.rename(folder / f"flows-{span}.parquet")
 
     def keep_within(self, oldest_ns: int, most_bytes: int) -> None:
@@ -101,7 +102,8 @@ class Lake:
     def merge(self) -> int:
         """Merge small files of a day, a few groups a call; how many files went into others.
 
-        What the disk refuses is counted in `shed` and stays as it was.
+        What the disk refuses, and days that hold a damaged file, are counted in `shed` and stay as
+        they were.
         """
         count = 0
         with self._lock:
@@ -113,6 +115,9 @@ class Lake:
                     except OSError:
                         self.shed["lake: files not merged, the disk refused"] += 1
                         return count
+                    except ValueError:  # no Parquet, or no list: a power cut, a failing disk
+                        self.shed["lake: days not merged, a file is damaged"] += 1
+                        break
                     if not merged:
                         break
                     count += merged

@@ -107,12 +107,12 @@ def _merge(folder: Path, group: Sequence[Path]) -> None:
     span = f"{times[0].as_py()}-{times[len(table) - 1].as_py()}-{len(table)}-{mark:08x}"
     part, name = folder / f"{_BEGUN}{span}.part", f"flows-{span}.parquet"
     pq.write_table(table, part, compression="zstd")
-    _sync(part)
+    sync(part)
     told = dict(_read(folder))
     replaced = [old for file in group for old in (file.name, *told.get(file.name, ()))]
     _write(folder, {**told, name: replaced})
     part.rename(folder / name)
-    _sync(folder)
+    sync(folder)
     _clear(folder)
 
 
@@ -140,11 +140,12 @@ def _read(folder: Path) -> Mapping[str, Sequence[str]]:
 def _write(folder: Path, told: Mapping[str, Sequence[str]]) -> None:
     part = folder / f"{_BEGUN}list.part"
     part.write_text(json.dumps(told), "utf-8")
-    _sync(part)
+    sync(part)
     part.rename(folder / LIST)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or folder on disk before what follows."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

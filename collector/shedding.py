@@ -129,6 +129,13 @@ REASONS: Final = (
         "The disk refused, so small files stay apart (no flow is lost): look at its free space.",
     ),
     Reason(
+        "lake: days not merged",
+        "破損した通信記録のファイルがあり、その日のファイルをまとめられません。state_dir の lake で"
+        "サイズが 0 のファイルを除き、ディスクを点検してください。",
+        "A damaged file keeps a day's files apart: remove empty files below lake in state_dir, and "
+        "check the disk.",
+    ),
+    Reason(
         "lake: ",
         "保存領域の上限 flows_gib に達し、古い通信記録から消しました。増やすか保存日数を減らして"
         "ください。",

@@ -86,11 +86,11 @@ def _note_names(window: Window, splits: Splits) -> None:
         splits.resolvers[said.ip] = said.time_ns
         if len(splits.resolvers) > MAX_HOSTS:
             splits.resolvers.pop(next(iter(splits.resolvers)))
-        number = hosts.number_of(said.peer_ip) if said.answers else 0
-        is_known = number in splits.askers
-        if not said.answers or not (
-            is_known or is_in_closed_segment(window, said.peer_ip, said.vlan)
-        ):
+        if not said.answers or not is_in_closed_segment(window, said.peer_ip, said.vlan):
+            continue
+        try:
+            number = hosts.number_of(said.peer_ip)
+        except ValueError:  # another monitor's record without one, or no number is left
             continue
         places = tuple(a for a in said.answers[:8] if is_public(a, window.hospital))
         if not places:

@@ -153,3 +153,14 @@ def test_a_day_that_must_go_takes_its_list_along(tmp_path: Path) -> None:
     lake.keep_within(0, 1)
     assert not list(tmp_path.iterdir())
     assert lake.shed["lake: flows, no room within flows_gib"] == 27
+
+
+def test_a_damaged_file_keeps_its_day_apart_and_no_other(tmp_path: Path) -> None:
+    lake_of(tmp_path, 5)
+    lake_of(tmp_path, 5, day=1)
+    lake = lake_of(tmp_path, 1, day=2)
+    days = sorted(tmp_path.glob("day=*"))
+    next(days[0].glob("flows-*")).write_bytes(b"")
+    assert lake.merge() == 5
+    assert lake.shed == {"lake: days not merged, a file is damaged": 1}
+    assert [len(list(day.glob("flows-*"))) for day in days] == [5, 1, 1]

@@ -56,6 +56,11 @@ def test_names_that_nobody_goes_to_are_told_in_the_digest() -> None:
     assert scores([replace(n, answers=(f"2a00:1450::{i}",)) for i, n in enumerate(NAMES)]) == [50]
 
 
+def test_answers_that_name_no_asker_stop_nothing() -> None:
+    nobody = [replace(NAMES[0], peer_ip=ip) for ip in ("", "no address")]
+    assert scores([*nobody, *NAMES]) == [50]
+
+
 @pytest.mark.parametrize("answered", [0, 5])
 def test_a_closed_terminal_tries_in_vain_and_an_open_one_goes(answered: int) -> None:
     """The attempt itself shows that its way out is this LAN."""
