@@ -28,10 +28,15 @@ def switch_place(
 ) -> SwitchPlace:  # fmt: skip
     """The port out of the switches' MAC tables (`ports`, by MAC), else the ledger's.
 
-    A port that several machines share gets no command: whoever else hangs there is named.
+    A port that several machines share gets no command: whoever else hangs there is named. Of a
+    host whose MAC only packets show (no ARP, no lease: `Party.asset`), that may be its router's,
+    behind whose port a whole segment hangs: it finds no port.
     """
     listed = hospital.asset_by_ip.get(source.ip)
-    mac = (source.mac or (listed.mac if listed else "")).lower()
+    told = source.mac.lower() if source.asset else ""
+    if listed is not None and listed.mac and told not in ("", listed.mac.lower()):
+        listed = None  # another machine has the address that the ledger gave to this one
+    mac = told or (listed.mac.lower() if listed else "")
     seen = ports.get(mac)
     if seen is not None and seen.machines > 1:
         return _shared(mac, seen, hospital, ports)

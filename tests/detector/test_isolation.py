@@ -51,13 +51,13 @@ def plan_for(
 MAC, OTHER = "00:11:22:00:00:10", "00:11:22:00:00:11"
 
 
-def seen_at(ports: dict[str, EdgePort], mac: str = MAC) -> Step:
+def seen_at(ports: dict[str, EdgePort], asset: str = "mac-001122000010") -> Step:
     """The step that isolates the dietary server, when the switches' tables show these ports."""
     flow = FlowKey(0, "10.0.5.10", 50000, "10.0.1.10", 3389, 6)
     alert = Alert(
         id="a", detector="d", variant="", category="lateral_movement", techniques=(),
         severity="critical", score=90, confidence=1, first_ns=0, last_ns=0,
-        source=Party("10.0.5.10", mac=mac), targets=(Party("10.0.1.10"),), title=WORD, why=WORD,
+        source=Party("10.0.5.10", mac=MAC, asset=asset), targets=(Party("10.0.1.10"),), title=WORD, why=WORD,
         next_step=WORD, flows=(flow,),
     )  # fmt: skip
     (incident,) = join_alerts([alert], {})
@@ -81,6 +81,13 @@ def test_a_port_that_others_share_stays_up() -> None:
     assert "Gi1/0/7" not in rendered
     assert "deny ip host 10.0.5.10 any" in rendered
     assert OTHER in step.title.ja and "2 台" in step.title.ja
+
+
+def test_a_routers_port_is_not_the_one_of_a_host_behind_it() -> None:
+    """Neither ARP nor a lease has told that the MAC is the host's own."""
+    step = seen_at({MAC: EdgePort("SW-CORE", "Gi1/0/48", 1)}, asset="")
+    assert "interface Gi1/0/12" in step.commands[0].do  # the ledger's
+    assert "Gi1/0/48" not in step.title.ja
 
 
 @pytest.mark.parametrize("port", ["Gi1/0/7\nreload", "Gi1/0/7;x", "ポート7"])
