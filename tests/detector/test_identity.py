@@ -144,6 +144,27 @@ def test_an_unknown_server_moves_nobody() -> None:
     assert ward.engine.identities.refused["lease of an unknown DHCP server"] == 1
 
 
+def test_a_second_server_is_believed_after_a_day_and_three_machines() -> None:
+    ward = Ward()
+    ward.see(0, [], [lease(1, "10.0.1.5", 0)])
+    number, other = ward.number("10.0.1.5"), "10.0.0.2"
+    ward.see(100, [], [lease(n, f"10.0.1.{n}", 100, other) for n in (21, 22, 23)])
+    ward.see(200, [], [lease(1, "10.0.1.66", 200, other)])
+    assert ward.number("10.0.1.5") == number
+    ward.see(90_000, [], [lease(1, "10.0.1.66", 90_000, other)])
+    assert ward.number("10.0.1.66") == number
+
+
+def test_a_machine_that_is_leased_about_is_held_where_it_is() -> None:
+    ward = Ward()
+    ward.see(0, [], [lease(1, "10.0.1.5", 0)])
+    number = ward.number("10.0.1.5")
+    for hour, last in enumerate((6, 7, 8, 9), start=1):
+        ward.see(3600 * hour, [], [lease(1, f"10.0.1.{last}", 3600 * hour)])
+    assert ward.number("10.0.1.8") == number
+    assert ward.engine.identities.refused == {"machine with several leases at a time": 1}
+
+
 def test_a_forged_lease_is_undone_when_its_machine_still_speaks() -> None:
     ward = Ward()
     ward.see(0, [], [lease(1, "10.0.1.5", 0)])

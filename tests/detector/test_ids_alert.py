@@ -84,6 +84,8 @@ def test_it_joins_the_incident_and_counts_nothing_twice() -> None:
     elsewhere = replace(theirs, targets=(replace(theirs.targets[0], ip="10.1.0.77"),))
     [more] = join_alerts([own, elsewhere], {})
     assert more.priority > alone.priority
+    [later] = join_alerts([own, replace(theirs, category="impact")], {})
+    assert later.priority == alone.priority, "nor is its stage a further one"
 
 
 def test_the_graver_word_of_the_two_counts() -> None:

@@ -57,8 +57,8 @@ def seen_at(ports: dict[str, EdgePort], asset: str = "mac-001122000010") -> Step
     alert = Alert(
         id="a", detector="d", variant="", category="lateral_movement", techniques=(),
         severity="critical", score=90, confidence=1, first_ns=0, last_ns=0,
-        source=Party("10.0.5.10", mac=MAC, asset=asset), targets=(Party("10.0.1.10"),), title=WORD, why=WORD,
-        next_step=WORD, flows=(flow,),
+        source=Party("10.0.5.10", mac=MAC, asset=asset), targets=(Party("10.0.1.10"),),
+        title=WORD, why=WORD, next_step=WORD, flows=(flow,),
     )  # fmt: skip
     (incident,) = join_alerts([alert], {})
     return Planner(HOSPITAL, depends, ports).plan(incident, [alert]).steps[-1]

@@ -29,6 +29,8 @@ SLOW_UPLOAD = (900, 1380, 1010, 62)
 SMALL_FILES = (930, 260, 900, 108)
 DOWNLOAD = (2100, 60, 4000, 1420)
 KEEP_ALIVE = (4, 100, 4, 90)
+BOTH_LARGE = (200, 700, 300, 400)
+FEW = (12, 300, 20, 80)
 
 
 def minutes(
@@ -65,7 +67,8 @@ def test_two_minutes_and_other_connections_do_not_add_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "minute", [SHELL, SOCKS, UPLOAD, SLOW_UPLOAD, SMALL_FILES, DOWNLOAD, KEEP_ALIVE]
+    "minute",
+    [SHELL, SOCKS, UPLOAD, SLOW_UPLOAD, SMALL_FILES, DOWNLOAD, KEEP_ALIVE, BOTH_LARGE, FEW],
 )
 def test_what_ssh_is_for_stays_quiet(minute: tuple[int, ...]) -> None:
     assert found(minutes(*[minute] * 20)) == []
