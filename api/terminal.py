@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
@@ -23,6 +24,8 @@ _STYLE = {
     "low": "cyan",
     "info": "dim",
 }
+#: Alerts that a terminal shows; who has more to read takes JSON or the console.
+_MOST_ALERTS = 100
 
 
 @contextmanager
@@ -69,9 +72,10 @@ def print_json_lines(rows: Sequence[Mapping[str, Any]], stream: TextIO) -> None:
 def print_alerts(
     alerts: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], zone: tzinfo = UTC
 ) -> None:
-    """Alerts, gravest first, one block each, and the summary."""
+    """The gravest alerts, one block each, how many more there are, and the summary."""
     console = Console(highlight=False)
-    for alert in sorted(alerts, key=lambda a: -a["score"]):
+    ordered = sorted(alerts, key=lambda a: -a["score"])
+    for alert in ordered[:_MOST_ALERTS]:
         severity = alert["severity"]
         at = datetime.fromtimestamp(alert["first_ns"] / 1e9, zone).strftime("%Y-%m-%d %H:%M:%S")
         techniques = " ".join(alert["techniques"])
@@ -81,9 +85,12 @@ def print_alerts(
         body = Text()
         body.append(f"{party_text(alert['source'])} → {targets_text(alert['targets'])}\n", "bold")
         body.append(f"{alert['title']['ja']}\n{alert['title']['en']}\n")
-        body.append(f"次に: {alert['next_step']['ja']}\n", "dim")
+        body.append(f"次に：{alert['next_step']['ja']}\n", "dim")
         body.append(f"Next: {alert['next_step']['en']}\n", "dim")
         console.print(Padding(body, (0, 0, 0, 2)))
+    if rest := Counter(a["severity"] for a in ordered[_MOST_ALERTS:]):
+        told = ", ".join(f"{n:,} {severity}" for severity, n in rest.items())
+        console.print(f"and {rest.total():,} more ({told}): --json shows them all")
     counted = f"{summary['packets']:,} packets, {summary['flows']:,} flows, "
     counted += f"{summary['sightings']:,} sightings, {summary['alerts']:,} alerts"
     console.print(f"{counted} in {summary['wall_s']:.1f} s")
