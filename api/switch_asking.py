@@ -7,7 +7,10 @@ stand in an snmp.conf that nobody but its owner can read, never in arguments, se
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import subprocess
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -67,7 +70,10 @@ def read_switches(path: Path) -> Switches:
     """Read the list (TOML); `credentials` are taken from where it lies. Raises `AskingRefused`."""
     try:
         told = Switches.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as fault:
+    except ValidationError as fault:  # what was written there is not told: it may be a password
+        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors()]
+        raise AskingRefused(f"{path}: {'; '.join(faults)}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise AskingRefused(f"{path}: {fault}") from fault
     here = path.resolve().parent
     listed = tuple(
@@ -120,15 +126,25 @@ def _walk(place: str, subtree: str, credentials: Path) -> str:
     """One table as text; a table that the switch does not have is empty."""
     words = [PROGRAM, "-OnUQ", "-t", str(_ANSWER_S), "-r", str(_RETRIES), place, subtree]
     environment = {**os.environ, "SNMPCONFPATH": str(credentials), "MIBS": ""}
-    try:
-        done = subprocess.run(
-            words, capture_output=True, timeout=_TABLE_S, check=False, env=environment
-        )
-    except FileNotFoundError as fault:
-        raise NoAnswer(f"{PROGRAM} is not installed; apt install snmp") from fault
-    except subprocess.TimeoutExpired as fault:
-        raise NoAnswer(f"{place}: {subtree} took over {_TABLE_S} s") from fault
-    if done.returncode != 0:
-        told = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise NoAnswer(f"{place}: {told[-1] if told else f'status {done.returncode}'}")
-    return done.stdout[:_MOST_BYTES].decode("utf-8", "replace")
+    with tempfile.TemporaryFile() as table:
+        try:
+            done = subprocess.run(
+                words, stdout=table, stderr=subprocess.PIPE, timeout=_TABLE_S, check=False,
+                env=environment, preexec_fn=_bound_output,
+            )  # fmt: skip
+        except FileNotFoundError as fault:
+            raise NoAnswer(f"{PROGRAM} is not installed; apt install snmp") from fault
+        except subprocess.TimeoutExpired as fault:
+            raise NoAnswer(f"{place}: {subtree} took over {_TABLE_S} s") from fault
+        if done.returncode == -signal.SIGXFSZ:
+            raise NoAnswer(f"{place}: {subtree} is longer than {_MOST_BYTES >> 20} MiB")
+        if done.returncode != 0:
+            told = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise NoAnswer(f"{place}: {told[-1] if told else f'status {done.returncode}'}")
+        table.seek(0)
+        return table.read().decode("utf-8", "replace")
+
+
+def _bound_output() -> None:
+    """The system ends who writes more: a table that never ends fills neither disk nor memory."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))

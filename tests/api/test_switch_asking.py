@@ -128,6 +128,18 @@ def test_the_list_names_its_faults(tmp_path: Path) -> None:
     path = tmp_path / "switches.toml"
     path.write_text('[[switches]]\nname = "SW-3F"\naddress = "10.0.0.1"\ncredentials = "keys"\n')
     assert read_switches(path).switches[0].credentials == tmp_path / "keys"
-    path.write_text('[[switches]]\nname = "SW-3F"\naddress = "10.0.0.1"\ncommunity = "x"\n')
-    with pytest.raises(AskingRefused, match="community"):
+    path.write_text('[[switches]]\nname = "SW-3F"\naddress = "10.0.0.1"\ncommunity = "secret"\n')
+    with pytest.raises(AskingRefused, match="community") as refused:
         read_switches(path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_table_that_never_ends_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "snmpbulkwalk"
+    program.write_text("#!/bin/sh\nexec yes .1.3.6.1.2.1.17.4.3.1.2.0.17.34.51.68.85 = 5\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    answer = ask(switch(tmp_path, 1))
+    assert (answer.entries, "longer than 50 MiB" in answer.fault) == ((), True), answer.fault
