@@ -33,7 +33,7 @@ from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
 from detector.identity import Identities
 from detector.incidents import Incident, Joiner
-from detector.losses import losses
+from detector.losses import failure_of, losses
 from detector.memories import Kept
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
@@ -319,7 +319,7 @@ class Engine:
             for finding in detector.find(window, memory):
                 yield self._compared(make_alert(detector, finding, self.hosts))
         except Exception as fault:
-            self.failures[f"{detector.id}: {type(fault).__name__}: {fault}"] += 1
+            self.failures[failure_of(detector, fault, self.failures)] += 1
 
     def _compared(self, alert: Alert) -> Alert:
         """The alert with the numbers of the past behind its reason, as they were at its start."""

@@ -119,6 +119,23 @@ def test_a_broken_detector_is_counted_and_stops_no_other() -> None:
     assert list(engine.failures) == ["broken: ZeroDivisionError: a fault"]
 
 
+class Quoting(Broken):
+    id = "quoting"
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        raise ValueError(f"{window.start_ns} " + "x" * 10_000)
+
+
+def test_faults_that_quote_what_was_sent_do_not_grow_without_end() -> None:
+    engine = engine_with(Quoting())
+    times = list(range(0, 300 * 30, 30))
+    engine.feed(observe(flows_at(times), (), times[-1] + 60))
+    engine.finish()
+    assert len(engine.failures) == 201
+    assert max(map(len, engine.failures)) < 300
+    assert engine.failures["quoting: ValueError"] == 100
+
+
 def test_an_alert_names_its_incident_and_repeats_do_not_count() -> None:
     engine = engine_with(BusyWindow())
     seen = observe(flows_at([1, 4]), (), 60)
