@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WAIT_S: Final = 0.2
 _LOOK_S: Final = 1.0
 
-ZeekLog = Literal["conn", "dns", "ssl", "ssh", "http", "dhcp", "ntlm", "files"]
+ZeekLog = Literal["conn", "dns", "ssl", "ssh", "http", "dhcp", "ntlm", "files", "notice"]
 
 
 class SuricataLog(Source):
@@ -55,7 +55,7 @@ class ZeekLogs(Source):
 
     folder: Path = Field(description="such as /opt/zeek/logs/current")
     logs: tuple[ZeekLog, ...] = Field(
-        ("conn", "dns", "ssl", "ssh", "http", "dhcp", "ntlm", "files"), min_length=1,
+        ("conn", "dns", "ssl", "ssh", "http", "dhcp", "ntlm", "files", "notice"), min_length=1,
         description="which of them",
     )  # fmt: skip
     from_start: bool = Field(False, description="Read the files from their start the first time")
@@ -78,14 +78,17 @@ def _follow(
     post.health[name] = SourceHealth(kind)
     following = _Following(name, post, lines, from_start)
     looked = 0.0
-    while not post.ending.is_set():
-        came = [following.take(path) for path in lines]
-        if time.monotonic() - looked >= _LOOK_S:
-            looked = time.monotonic()
-            following.look(came)
-        if not any(came):
-            post.ending.wait(_WAIT_S)
-    following.close()
+    try:
+        while not post.ending.is_set():
+            came = [following.take(path) for path in lines]
+            if time.monotonic() - looked >= _LOOK_S:
+                looked = time.monotonic()
+                following.look(came)
+            if not any(came):
+                post.ending.wait(_WAIT_S)
+    finally:  # a source that fails is started again, with files of its own
+        following.close()
+    post.put(Parcel(name, 0, is_last=True))
 
 
 class _Following:
@@ -145,4 +148,3 @@ class _Following:
     def close(self) -> None:
         for tail in self._tails.values():
             tail.close()
-        self._post.put(Parcel(self._name, 0, is_last=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +17,11 @@ from collector.apps import APPS
 from collector.flows import STATES, address_text
 from collector.foreign.log_lines import EveLines, RecordLines, ZeekLines
 from collector.foreign.tail import Tail
+from collector.foreign.zeek_rows import LOGS
 from collector.replay import Replay
 from collector.settings import CollectorSettings
 from collector.sightings import AttackBytes, Dhcp, Dns, IdsAlert, TlsClientHello
+from collector.sources.logs import SuricataLog, ZeekLogs
 from tests.collector.collecting import Collecting
 
 HEAD = (
@@ -312,3 +316,34 @@ def test_suricata_is_followed_over_a_kill_and_a_rotation(tmp_path: Path) -> None
         following.kill()
     expected = [*range(2000, 2010), *range(3000, 3010), *range(4000, 4010)]
     assert sorted(flows.source_port.tolist()) == expected
+
+
+def test_every_zeek_log_that_can_be_read_is_followed() -> None:
+    source = ZeekLogs(kind="zeek", folder=Path("/none"))
+    assert set(source.logs) == LOGS | {"conn"}
+
+
+def test_a_source_that_fails_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Tail] = []
+
+    class Noted(Tail):
+        def __init__(self, *words: Any) -> None:
+            super().__init__(*words)
+            opened.append(self)
+
+    def fail(*_: Any) -> None:
+        raise KeyError("as a fault in a reader would")
+
+    monkeypatch.setattr("collector.foreign.tail.Tail", Noted)
+    monkeypatch.setattr("collector.foreign.log_lines.EveLines.feed", fail)
+    path = tmp_path / "eve.json"
+    path.write_text("{}\n")
+    post = SimpleNamespace(
+        health={}, ending=Event(), settings=SimpleNamespace(sensor="s"),
+        notebook=lambda _: SimpleNamespace(get=lambda _: ""),
+    )  # fmt: skip
+    with pytest.raises(KeyError):
+        SuricataLog(kind="suricata", path=path, from_start=True).run(post)  # type: ignore[arg-type]
+    assert [tail._file for tail in opened] == [None]
