@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -31,6 +31,7 @@ Category = Literal[
 ]  # fmt: skip
 
 S = TypeVar("S", bound=Sighting)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,17 @@ class Window:
     def of(self, kind: type[S]) -> tuple[S, ...]:
         """The sightings of one kind, in time order."""
         return self.sightings.get(kind, ())  # type: ignore[return-value]
+
+    def once(self, work: Callable[[Window], T]) -> T:
+        """What `work` makes of this window; several detectors that ask share one answer."""
+        if work not in self._made:
+            self._made[work] = work(self)
+        made: T = self._made[work]
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Callable[[Window], Any], Any]:
+        return {}
 
     @cached_property
     def names(self) -> OutsideNames:

@@ -315,8 +315,7 @@ def _duplicates(window: Window, memory: LedgerMemory) -> Iterator[Finding]:
 
 def _contradictions(window: Window, memory: LedgerMemory) -> Iterator[Finding]:
     """Remote tools or tunnels to outside on machines that are not maintained from afar."""
-    kinds = window.hosts.kinds
-    for session in tool_sessions(window, kinds):
+    for session in window.once(tool_sessions):
         listed = window.hospital.asset_by_ip.get(session.device)
         if listed is None or session.direction not in ("in", "out") or not session.is_answered:
             continue

@@ -104,22 +104,21 @@ class LineRegister(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         _learn_versions(window, memory)
-        kinds = window.hosts.kinds
         lines = window.hospital.lines
         yield from self._usage(memory.usage.turn(window), window, memory)
-        for session in tool_sessions(window, kinds):
+        for session in window.once(tool_sessions):
             if session.direction not in ("in", "out"):
                 continue
             if session.tool.tool_class == "session" and not session.is_answered:
                 continue
             yield from self._session(session, window, memory)
-        for session in plain_sessions(window, kinds, lines) if lines else ():
+        for session in plain_sessions(window, lines) if lines else ():
             match = best_match(session, window.names.of(session.peer), lines)
             if match is not None and match.score >= MATCHED:
                 yield from self._session(session, window, memory)
         if lines:
             yield from self._names(window, memory)
-            yield from self._pool_sessions(window, memory, kinds)
+            yield from self._pool_sessions(window, memory)
             volumes = memory.usage.volumes(window, self.volume_z, self.volume_floor_bytes)
             yield from self._usage(volumes, window, memory)
 
@@ -198,14 +197,12 @@ class LineRegister(Detector):
                 facts = {**found.facts, "port": 0, "minutes": 0, "bytes": 0}
                 yield Finding(**{**vars(found), "variant": "unregistered", "facts": facts})
 
-    def _pool_sessions(
-        self, window: Window, memory: RegisterMemory, kinds: NDArray[np.uint8]
-    ) -> Iterator[Finding]:
+    def _pool_sessions(self, window: Window, memory: RegisterMemory) -> Iterator[Finding]:
         """Sessions from a vendor's address pool outside the line's hours."""
         self._learn_pools(window, memory)
         flows = window.flows
         line_of = memory.pool[window.source]
-        chosen = (line_of > 0) & (kinds[window.destination] & INSIDE != 0)
+        chosen = (line_of > 0) & (window.hosts.kinds[window.destination] & INSIDE != 0)
         rows = np.flatnonzero(chosen & (flows.reply_packets > 0) & (flows.part == 0))
         told: set[str] = set()
         for row in rows.tolist():

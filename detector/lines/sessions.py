@@ -58,26 +58,22 @@ class Session:
         return self.tool.line or self.app
 
 
-def tool_sessions(window: Window, kinds: NDArray[np.uint8]) -> Iterator[Session]:
+def tool_sessions(window: Window) -> tuple[Session, ...]:
     """Gather the window's tool flows; sessions of administrators only where they cross over."""
-    flows = window.flows
+    flows, kinds = window.flows, window.hosts.kinds
     chosen = IS_TOOL[flows.app]
     if not chosen.any():
-        return
+        return ()
     source, destination = kinds[window.source], kinds[window.destination]
     ours = INSIDE | LOOPBACK
     stays_inside = ((source & ours) != 0) & ((destination & ours) != 0)
     chosen &= ~(IS_SESSION[flows.app] & (stays_inside | ((destination & SPECIAL) != 0)))
-    yield from _grouped(window, np.flatnonzero(chosen), source, destination)
+    return tuple(_grouped(window, np.flatnonzero(chosen), source, destination))
 
 
-def plain_sessions(
-    window: Window,
-    kinds: NDArray[np.uint8],
-    lines: tuple[RegisteredLine, ...],
-) -> Iterator[Session]:
+def plain_sessions(window: Window, lines: tuple[RegisteredLine, ...]) -> Iterator[Session]:
     """Answered traffic of no tool that crosses the border at an end that a line registers."""
-    flows = window.flows
+    flows, kinds = window.flows, window.hosts.kinds
     source, destination = kinds[window.source], kinds[window.destination]
     crosses = ((source & INSIDE) != 0) != ((destination & INSIDE) != 0)
     crosses &= ~IS_TOOL[flows.app] & (flows.reply_packets > 0)

@@ -57,9 +57,8 @@ class ToolSignatures(Detector):
         return SignatureMemory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        kinds = window.hosts.kinds
         register_speaks = bool(window.hospital.lines)
-        for session in tool_sessions(window, kinds):
+        for session in window.once(tool_sessions):
             if register_speaks and session.direction in ("in", "out"):
                 continue
             if is_told_by_name(session.app, window.names.of(session.peer)):
