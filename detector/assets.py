@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from collector.sightings import (
     Ntlm,
     SwitchNeighbor,
 )
+from detector.alerts import Party
 from detector.asset_kernels import see_ends, see_hosts
 from detector.care import care_class
 from detector.detection import Window
@@ -52,6 +54,12 @@ class AssetLog:
 
     def __len__(self) -> int:
         return self._known
+
+    def number_of(self, party: Party) -> int:
+        """Of the machine that an alert names, which may have left that address meanwhile."""
+        mac = ":".join(re.findall("..", party.asset.removeprefix("mac-")))
+        machine = self.identities.machines.get(mac)
+        return self._hosts.number_of(party.ip) if machine is None else machine.number
 
     def observe(self, window: Window) -> None:
         """Take in one window."""

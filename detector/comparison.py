@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from collector.apps import APP_CODE
 from detector.alerts import Alert, Party
 from detector.edges import EdgeMemory, Past
-from detector.hosts import HostTable
 from detector.words import Text
 
 _COLD = Text(
@@ -26,7 +25,7 @@ _HOST = Text(
 )
 
 
-def compared(alert: Alert, edges: EdgeMemory, hosts: HostTable) -> Text | None:
+def compared(alert: Alert, edges: EdgeMemory, number_of: Callable[[Party], int]) -> Text | None:
     """One sentence with the past of what the alert tells; None where the memory holds no host.
 
     `edges` must be as before the alert's window, so that what is told does not excuse itself.
@@ -35,9 +34,9 @@ def compared(alert: Alert, edges: EdgeMemory, hosts: HostTable) -> Text | None:
         return None
     if edges.active_days == 0:
         return _COLD
-    source = hosts.number_of(alert.source.ip)
+    source = number_of(alert.source)
     target = _first(alert.targets)
-    number = hosts.number_of(target.ip) if target is not None else None
+    number = number_of(target) if target is not None else None
     facts = {"days": edges.active_days, "source": alert.source.name or alert.source.ip}
     if target is not None and number is not None and alert.app in APP_CODE:
         past = edges.past(source, number, APP_CODE[alert.app])

@@ -326,7 +326,7 @@ class Engine:
         past = self._pasts.get(alert.id)
         if past is None:
             try:
-                past = compared(alert, self.edges, self.hosts) or Text("", "")
+                past = compared(alert, self.edges, self.assets.number_of) or Text("", "")
             except HostsFull:  # counted where it arose; the alert is told without
                 past = Text("", "")
             self._pasts[alert.id] = past
@@ -352,7 +352,7 @@ class Engine:
             if self.suppressions:
                 alert = self._hushed(alert)
         if alert.source.ip and alert.state != "suppressed" and is_hard(alert):
-            number = self.hosts.number_of(alert.source.ip)
+            number = self.assets.number_of(alert.source)
             self._watched[number] = alert.last_ns + 3 * _DAY_NS
         self.alerts[alert.id] = alert
         self._changed[alert.id] = alert

@@ -27,7 +27,9 @@ def alert_of(seen: World, target: str, app: str) -> Alert:
 
 
 def told(seen: World, target: str, app: str = "rdp") -> str:
-    text = compared(alert_of(seen, target, app), seen.edges, seen.hosts)
+    text = compared(
+        alert_of(seen, target, app), seen.edges, lambda party: seen.hosts.number_of(party.ip)
+    )
     assert text is not None
     return text.en
 

@@ -289,6 +289,19 @@ def test_a_machine_that_is_away_is_still_of_the_inside() -> None:
     assert ward.hosts.kinds[ward.number("10.0.1.6")] == INSIDE
 
 
+def test_a_late_alert_is_of_the_machine_that_was_there() -> None:
+    """It is told after another machine has got the address that it names."""
+    ward = Ward()
+    ward.see(0, [], [lease(1, "10.0.1.5", 0)])
+    late = party("10.0.1.5", ward.hosts)
+    first = ward.number("10.0.1.5")
+    ward.see(90_000, [], [lease(2, "10.0.1.5", 90_000)])
+    assert ward.number("10.0.1.5") != first
+    assert ward.engine.assets.number_of(late) == first
+    assert ward.engine.assets.number_of(replace(late, asset="")) == ward.number("10.0.1.5")
+    assert ward.engine.assets.number_of(replace(late, asset="mac-0")) == ward.number("10.0.1.5")
+
+
 def test_a_full_table_says_so_every_time() -> None:
     hosts = HostTable(Hospital(), most=-65_535)  # with the spare ones: room for one
     hosts.number_of("10.0.1.1")
