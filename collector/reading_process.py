@@ -161,11 +161,15 @@ class _Sender(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while message := self._waiting.get():
-            try:
+        try:
+            while message := self._waiting.get():
                 self._connection.send_bytes(message)
-            except OSError:
-                self._is_alone = True  # what waits is taken, so that nothing waits for ever
+        except BaseException as fault:
+            self._is_alone = True
+            while self._waiting.get():
+                pass  # what waits is taken, so that nothing waits for ever
+            if not isinstance(fault, OSError):  # nobody listens: the parent knows why
+                raise
 
 
 def _serve(connection: Connection) -> None:

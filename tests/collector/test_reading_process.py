@@ -11,7 +11,7 @@ import pytest
 import sample_pcaps
 from collector.capture import CaptureError
 from collector.observations import Observations
-from collector.reading_process import ReadingProcess, reading_process
+from collector.reading_process import ReadingProcess, _Sender, reading_process
 from collector.replay import Progress, Replay
 from collector.settings import CollectorSettings
 from collector.sighting_columns import from_columns, to_columns
@@ -111,3 +111,19 @@ def test_small_captures_are_read_without_it(tmp_path: Path) -> None:
     with reading_process([tmp_path]) as process:
         assert process is not None
     assert process._process.returncode == 0
+
+
+class _Exhausted:
+    def send_bytes(self, message: bytes) -> None:
+        raise MemoryError
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sender_that_fails_holds_nobody_up() -> None:
+    sender = _Sender(_Exhausted())  # type: ignore[arg-type]
+    sender.start()
+    with pytest.raises(BrokenPipeError):
+        for _ in range(1000):
+            sender.send("progress", None)
+    sender.end()
+    assert not sender.is_alive()
