@@ -23,7 +23,7 @@ def test_each_vlan_tells_what_is_unseen_and_what_would_show_it(
     assert {kind for row in rows for kind in row["blind"]}
     for kind in ("broadcast", "unicast", "flow"):
         where = page.locator(f"section[aria-labelledby=blind-{kind}] dd").first.inner_text()
-        told = {int(n) for n in re.findall(r"(?:^|, )(\d+)", where)}
+        told = {int(n) for n in re.findall(r"(?:^|, |、)(\d+)", where)}
         assert told == {r["vlan"] for r in rows if kind in r["blind"] and r["vlan"]}, kind
     expect(page.locator("section[aria-labelledby=blind-unicast]")).to_contain_text(remedy)
     page.close()
