@@ -21,7 +21,15 @@ TOOL_NAMES: Final = (
     (re.compile(r"psexesvc|paexec|csexec|remcom|winexesvc|ahexec", re.I), "PsExec family"),
     (re.compile(r"(?:^|\\)__output", re.I), "smbexec"),
     (re.compile(r"(?:^|\\)__\d{10}(?:\.\d+)?$"), "wmiexec"),
-    (re.compile(r"(?:^|\\)(?:msagent_|msse-|postex_|status_)[0-9a-f-]*", re.I), "Cobalt Strike"),
+    # Under another service name (psexec -r), its pipes keep host, process and stream.
+    (re.compile(r"-[^\\-]+-\d+-(?:stdin|stdout|stderr)$", re.I), "PsExec family"),
+    (
+        re.compile(
+            r"(?:^|\\)(?:(?:msagent_|status_|postex_(?:ssh_)?)[0-9a-f]{1,8}|msse-[0-9a-f]+-server)$",
+            re.I,
+        ),
+        "Cobalt Strike",
+    ),
     (re.compile(r"(?:^|\\)execute\.bat$", re.I), "smbexec"),
 )
 _SMB2_CREATE, _SMB2_WRITE, _SMB2_TREE = 5, 9, 3

@@ -68,7 +68,7 @@ _EXEC: Final[Category] = "lateral_movement"
 _COERCION = ("T1187", "T1557")
 
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("service", SVCCTL, _ops(12, 24, 44, 45, 60, 11, 23, 37, 19, 31), 70,
+    Rule("service", SVCCTL, _ops(12, 24, 44, 45, 60, 11, 23, 36, 37, 19, 31), 70,
          ("T1569.002", "T1021.002", "T1543.003"), _EXEC, executes=True),
     Rule("service_stop", SVCCTL, _ops(1, 2), 55, ("T1489", "T1021.002"), "impact"),
     Rule("service_manager", SVCCTL, _ops(15, 27, 64), 30, ("T1007", "T1021.002"),
@@ -90,9 +90,9 @@ RULES: Final[tuple[Rule, ...]] = (
          "credential_access"),
     Rule("coercion", EFSR2, _ops(0, 4, 5, 6, 7, 8, 9, 12, 13, 15), 90, _COERCION,
          "credential_access"),
-    Rule("coercion", NETDFS, _ops(12, 13), 90, _COERCION, "credential_access"),
+    Rule("coercion", NETDFS, _ops(12, 13, 23), 90, _COERCION, "credential_access"),
     Rule("coercion", FSRVP, _ops(8, 9), 90, _COERCION, "credential_access"),
-    Rule("coercion", EVENTLOG, _ops(9), 90, _COERCION, "credential_access"),
+    Rule("coercion", EVENTLOG, _ops(9, 16), 90, _COERCION, "credential_access"),
     Rule("log_clear", EVENTLOG, _ops(0, 12), 85, ("T1070.001",)),
     Rule("log_clear", EVENT_SERVICE, _ops(6), 85, ("T1070.001",)),
     Rule("password_reset", SAMR, _ops(37, 38, 58), 65, ("T1098", "T1531"), "credential_access"),
