@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from detector.alerts import Alert
-from tests.dashboards.conftest import Console
+from tests.dashboards.browser.conftest import Console
 from tests.dashboards.example import SAMPLE
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboards.conftest import Console
+from tests.dashboards.browser.conftest import Console
 from tests.dashboards.example import example_alerts, example_hospital
 
 PAGES = (

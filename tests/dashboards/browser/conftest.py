@@ -1,14 +1,26 @@
-"""A real server on loopback and a real Chromium for the console's tests."""
+"""A real server on loopback and a real Chromium for the console's tests.
+
+`tests/dashboards/test_browser.py` runs these files, each in a process of its own; by hand,
+`pytest tests/dashboards/browser/test_walk.py`. A process whose browser stands still ends itself
+with the exit code STOOD_STILL, and prints where it stood.
+"""
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
+import signal
 import socket
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import greenlet
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -19,7 +31,9 @@ from tests.dashboards.example import example_app, example_hospital, fill
 PASSWORD = "Round-of-the-wards-3"
 # The shell is Chromium without its own windows, passwords and updates; the whole program in its
 # headless mode now and then never answered the first click, and the tests stood still for ever.
-_CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), "")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), "")
+STOOD_STILL = 75
+_PATIENCE_S = 120
 _ARGUMENTS = [
     "--no-sandbox",
     "--headless",
@@ -87,10 +101,10 @@ class Console:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not _CHROMIUM:
+    if not CHROMIUM:
         pytest.skip("no Chromium; apt-get install chromium-headless-shell")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -129,3 +143,39 @@ def _wait(server: uvicorn.Server) -> None:
     while not server.started:
         assert time.monotonic() < end, "the server did not start"
         time.sleep(0.05)
+
+
+class _Watch:
+    """Ends a process whose browser stands still, having told where."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.capture = config.pluginmanager.getplugin("capturemanager")
+        self.moved = time.monotonic()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+
+    def pytest_runtest_logreport(self) -> None:
+        self.moved = time.monotonic()  # a set-up, a test or its clearing away has ended
+
+    def _watch(self) -> None:
+        while time.monotonic() - self.moved < _PATIENCE_S:
+            time.sleep(1)
+        self.capture.suspend_global_capture()
+        print(f"the browser stood still for {_PATIENCE_S} s, here:", file=sys.stderr)
+        for waiting in gc.get_objects():
+            if isinstance(waiting, greenlet.greenlet) and waiting.gr_frame is not None:
+                traceback.print_stack(waiting.gr_frame, file=sys.stderr)
+        sys.stderr.flush()
+        for child in _descendants(os.getpid()):
+            os.kill(child, signal.SIGKILL)
+        os._exit(STOOD_STILL)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Watch(config))
+
+
+def _descendants(process: int) -> Iterator[int]:
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            yield from _descendants(int(child))
+            yield int(child)

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards.conftest import Console
+from tests.dashboards.browser.conftest import Console
 
 
 @pytest.mark.parametrize(

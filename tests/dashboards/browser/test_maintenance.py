@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.dashboards.conftest import Console
+from tests.dashboards.browser.conftest import Console
 
 
 def test_a_job_is_booked_and_taken_back(console: Console) -> None:
