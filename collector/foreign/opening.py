@@ -45,11 +45,15 @@ def log_kind(path: Path) -> str:
 
 
 def zeek_log(path: Path, head: bytes = b"") -> str:
-    """Which of Zeek's logs it is: by its head, else by its name (dns.log, dns.10:00:00.log.gz)."""
+    """Which of Zeek's logs it is: by its head, else by its name.
+
+    dns.log, dns.10:00:00-11:00:00.log.gz, dns_2026-10-14.log, ward-3_dns.log.
+    """
     for line in head.splitlines():
         if line.startswith(b"#path\t"):
             return line[6:].decode("ascii", "replace").strip()
-    return path.name.partition(".")[0].partition("_")[0]
+    words = re.split(r"[_-]", path.name.partition(".")[0])
+    return next((word for word in reversed(words) if word in LOGS), words[0])
 
 
 def stripped(head: bytes) -> bytes:

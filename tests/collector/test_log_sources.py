@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from collector.apps import APPS
 from collector.flows import STATES, address_text
 from collector.foreign.log_lines import EveLines, RecordLines, ZeekLines
+from collector.foreign.opening import zeek_log
 from collector.foreign.tail import Tail
 from collector.foreign.zeek_rows import LOGS
 from collector.replay import Replay
@@ -347,3 +348,17 @@ def test_a_source_that_fails_leaves_no_file_open(
     with pytest.raises(KeyError):
         SuricataLog(kind="suricata", path=path, from_start=True).run(post)  # type: ignore[arg-type]
     assert [tail._file for tail in opened] == [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "log"),
+    [
+        ("dns.log", "dns"),
+        ("dns.10:00:00-11:00:00.log.gz", "dns"),
+        ("dhcp_2026-10-14.log", "dhcp"),
+        ("ward-3_dhcp.log", "dhcp"),
+        ("weird.log", "weird"),
+    ],
+)
+def test_a_zeek_log_is_told_by_its_name(name: str, log: str) -> None:
+    assert zeek_log(Path(name)) == log
