@@ -95,6 +95,22 @@ REASONS: Final = (
         "or forged addresses.",
     ),
     Reason(
+        "hosts: ",
+        "記憶できるアドレスの上限に達し、名前や認証で現れた新しい端末を区別できません（既知の端末の"
+        "検知は続きます）。スキャンやアドレス偽装を調べ、detector.engine.most_hosts を増やして"
+        "ください。",
+        "No more addresses can be numbered, so new hosts that names and logons bring are not told "
+        "apart (those known go on): look for a scan or forged addresses, and raise "
+        "detector.engine.most_hosts.",
+    ),
+    Reason(
+        "findings about hosts without a number",
+        "アドレスの上限を超えた端末についての検知です。どの端末か示せないため知らせていません。"
+        "detector.engine.most_hosts を増やしてください。",
+        "Found of hosts beyond the limit of addresses; it cannot be said which, so it is not told: "
+        "raise detector.engine.most_hosts.",
+    ),
+    Reason(
         "flows",
         "同時に続く通信が上限を超え、古いものから確定しました。fast_lane.max_flows を増やすか、"
         "スキャンがないか確認してください。",

@@ -223,4 +223,6 @@ def party(address: str, hosts: HostTable, mac: str = "") -> Party:
         host: Host = hosts.at(address)
     except ValueError:
         return Party(ip="", mac=address if ":" in address else mac, name=address)
+    if hosts.is_nobody(host.number):
+        return Party(address, mac)
     return Party(host.ip, mac or host.mac, host.name, host.role, host.asset)

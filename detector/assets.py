@@ -23,7 +23,7 @@ from detector.asset_kernels import see_ends, see_hosts
 from detector.care import care_class
 from detector.detection import Window
 from detector.hospital import Hospital
-from detector.hosts import HostsFull, HostTable
+from detector.hosts import HostTable
 from detector.identity import Identities
 
 _MOST_NAMES = 8
@@ -135,10 +135,8 @@ class AssetLog:
     def _name(self, ip: str, name: str, time_ns: int, mac: str, vlan: int) -> None:
         if not ip or not self._hospital.is_inside(ip):
             return
-        try:
-            number = self._hosts.number_of(ip)
-        except HostsFull:
-            self.turned_away += 1
+        number = self._hosts.number_of(ip)
+        if self._hosts.is_nobody(number):
             return
         self._see(number, time_ns, 0, vlan)
         if not self._hosts.seen["is_known"][number]:

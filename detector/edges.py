@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from collector.apps import APP_CODE, APPS
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
+from collector.numbering import NO_NUMBER
 from detector.distinct import distinct
 from detector.edge_kernels import fill_indexes, find_all, learn, rows_of, tally
 
@@ -267,6 +268,12 @@ class EdgeMemory:
         self._fill(edges[~gone].copy())
         return int(gone.sum())
 
+    def hosts(self) -> NDArray[np.uint32]:
+        """Numbers of all hosts that stand in an edge."""
+        keys = self._edges["key"]
+        ends = np.concatenate([keys >> np.uint64(40), keys >> np.uint64(16) & (_MAX_HOST - 1)])
+        return np.unique(ends).astype(np.uint32)
+
     def save(self, path: Path) -> None:
         """Write the memory, by address, replacing the file only once it is whole."""
         edges = self._edges[np.argsort(self._edges["key"])]
@@ -309,8 +316,11 @@ class EdgeMemory:
         memory.frozen_ns = head.get("frozen_ns", 0)
         if len(edges):
             service = (edges["key"] & np.uint64(0xFFFF)).astype(np.uint16)
-            edges["key"] = _pack(hosts.number(addresses[0]), hosts.number(addresses[1]), service)
-            memory._fill(edges[np.argsort(edges["key"])])
+            source, target = hosts.number(addresses[0]), hosts.number(addresses[1])
+            edges["key"] = _pack(source, target, service)
+            fits = (source != NO_NUMBER) & (target != NO_NUMBER)
+            memory.forgotten = int((~fits).sum())
+            memory._fill(edges[fits][np.argsort(edges["key"][fits])])
         return memory
 
     def _at(

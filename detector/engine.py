@@ -30,7 +30,8 @@ from detector.edges import EdgeMemory
 from detector.gathering import Gathering
 from detector.hard_rules import is_hard
 from detector.hospital import Hospital
-from detector.hosts import HostsFull, HostTable
+from detector.host_numbers import NOBODY
+from detector.hosts import HostTable
 from detector.identity import Identities
 from detector.incidents import Incident, Joiner
 from detector.losses import failure_of, losses
@@ -177,7 +178,7 @@ class Engine:
 
     def shedding(self) -> Counter[str]:
         """All that was shed or not believed, by cause."""
-        return losses(self.shed, self.assets, self.edges, self._detectors)
+        return losses(self.shed, self.hosts, self.assets, self.edges, self._detectors)
 
     def notes(self, now_ns: int) -> dict[str, Mapping[str, Any]]:
         """What detectors have to show besides findings, by name."""
@@ -256,6 +257,9 @@ class Engine:
         kinds: dict[type[Sighting], list[Sighting]] = {}
         for _, sighting in sighted:
             kinds.setdefault(type(sighting), []).append(sighting)
+        if self.hosts.turn(start // _DAY_NS) and self.hosts.is_crowded:
+            watched = np.fromiter(self._watched, np.uint32, len(self._watched))
+            self.hosts.give_back(np.concatenate([self.edges.hosts(), watched]))
         self._follow(kinds)
         source = self.hosts.number(flows.source)
         destination = self.hosts.number(flows.destination)
@@ -317,6 +321,9 @@ class Engine:
         """One detector on one window; a fault in it is counted and never stops the others."""
         try:
             for finding in detector.find(window, memory):
+                if finding.source == NOBODY:
+                    self.shed["findings about hosts without a number"] += 1
+                    continue
                 yield self._compared(make_alert(detector, finding, self.hosts))
         except Exception as fault:
             self.failures[failure_of(detector, fault, self.failures)] += 1
@@ -325,10 +332,7 @@ class Engine:
         """The alert with the numbers of the past behind its reason, as they were at its start."""
         past = self._pasts.get(alert.id)
         if past is None:
-            try:
-                past = compared(alert, self.edges, self.assets.number_of) or Text("", "")
-            except HostsFull:  # counted where it arose; the alert is told without
-                past = Text("", "")
+            past = compared(alert, self.edges, self.assets.number_of) or Text("", "")
             self._pasts[alert.id] = past
             if len(self._pasts) > _MOST_PASTS:
                 del self._pasts[next(iter(self._pasts))]

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.flows import address_number, address_text
-from collector.numbering import NO_NUMBER, empty_index, number_addresses
+from collector.numbering import NO_NUMBER
 from detector.addresses import LINK_LOCAL, in_networks, is_one_host
 from detector.hospital import NEVER_CONTROLLERS, Asset, Hospital
+from detector.host_numbers import UNUSED, HostNumbers
 from detector.landing import landing_networks
 from detector.lines.addresses import AWAY, address_kinds
 from detector.outside_names import OutsideNames
@@ -22,12 +23,10 @@ _SPARE: Final = 65_536
 
 
 class HostsFull(ValueError):
-    """So many addresses are known that there is no number for another one."""
+    """So many addresses are known that there is no number for another machine."""
 
 
 _AWAY: Final = int(AWAY.network_address) >> 64
-_64: Final = (1 << 64) - 1
-
 
 #: What flows tell of each inside host, by number.
 SEEN_DTYPE: Final = np.dtype(
@@ -92,30 +91,31 @@ class Host:
 class HostTable:
     """Numbers addresses in order of first sight and keeps what is known of the inside ones.
 
-    It is bounded: once `most` addresses are known, flows of new ones have no number.
+    It is bounded: once `most` addresses are known, flows of new ones have no number, and names
+    that sightings bring share one that is nobody's; those who are known go on. Numbers of hosts
+    that were long not met are given back (`give_back`).
     """
 
     def __init__(self, hospital: Hospital, most: int = 2_000_000) -> None:
         self._hospital = hospital
         self._most = most
-        self._addresses = np.zeros((1024, 2), np.uint64)
-        self._index = empty_index(4096)
+        self._numbers = HostNumbers()
         self._traits = np.zeros(1024, np.uint8)
         self._kinds = np.zeros(1024, np.uint8)
         self.seen = np.zeros(1024, SEEN_DTYPE)
-        self._count = 0
         self._hosts: dict[int, Host] = {}
         self._by_ip: dict[str, int] = {}
         self.outside_names = OutsideNames()
         self.moves = 0  # how often a number has come to another address
         self._places = 0  # discard addresses that were given out
+        self.turned_away = 0  # questions for the number of a host for which there is none
 
     def __len__(self) -> int:
-        return self._count
+        return self._numbers.count
 
     @property
     def is_full(self) -> bool:
-        return self._count >= self._most
+        return len(self) >= self._most
 
     @property
     def traits(self) -> NDArray[np.uint8]:
@@ -132,33 +132,30 @@ class HostTable:
         return self._number(addresses, self._most)
 
     def _number(self, addresses: NDArray[np.uint64], most: int) -> NDArray[np.uint32]:
-        while self._count + len(addresses) > len(self._addresses) // 2 and (
-            len(self._addresses) < 2 * (self._most + _SPARE)
+        while len(self) + len(addresses) > len(self._numbers.addresses) // 2 and (
+            len(self._numbers.addresses) < 2 * (self._most + _SPARE + 1)
         ):
             self._grow()
-        before = self._count
-        numbers: NDArray[np.uint32]
-        numbers, self._count = number_addresses(
-            np.ascontiguousarray(addresses), self._addresses, self._count, self._index, most
-        )
-        if self._count > before:
-            self._learn(slice(before, self._count))
+        moved = self._numbers.count
+        numbers, fresh = self._numbers.number(addresses, most)
+        if len(fresh):
+            self._learn(fresh)
+            if int(fresh.min()) < moved:  # what is kept by number speaks of somebody else
+                self.moves += 1
+                self._by_ip = {}
         return numbers
 
     def _grow(self) -> None:
-        grown = np.zeros((len(self._addresses) * 2, 2), np.uint64)
-        grown[: self._count] = self._addresses[: self._count]
-        self._addresses = grown
+        self._numbers.grow()
         self._traits = np.concatenate([self._traits, np.zeros_like(self._traits)])
         self._kinds = np.concatenate([self._kinds, np.zeros_like(self._kinds)])
         self.seen = np.concatenate([self.seen, np.zeros_like(self.seen)])
-        self._index = empty_index(len(grown) * 2)
-        known = self._addresses[: self._count].copy()
-        number_addresses(known, self._addresses, 0, self._index, len(known))
 
-    def _learn(self, fresh: slice) -> None:
-        self._traits[fresh] = self._traits_of(self._addresses[fresh])
-        self._kinds[fresh] = address_kinds(self._addresses[fresh], self._hospital)
+    def _learn(self, fresh: NDArray[np.uint32]) -> None:
+        addresses = self._numbers.addresses[fresh]
+        is_somebody = addresses[:, 0] != UNUSED
+        self._traits[fresh] = self._traits_of(addresses) * is_somebody
+        self._kinds[fresh] = address_kinds(addresses, self._hospital) * is_somebody
 
     def _traits_of(self, addresses: NDArray[np.uint64]) -> NDArray[np.uint8]:
         is_planned = in_networks(addresses, self._hospital.inside)
@@ -174,15 +171,54 @@ class HostTable:
 
     def table(self) -> NDArray[np.uint64]:
         """(n, 2) addresses of all hosts, by number."""
-        addresses: NDArray[np.uint64] = self._addresses[: self._count].copy()
+        addresses: NDArray[np.uint64] = self._numbers.addresses[: len(self)].copy()
         return addresses
 
     def begin(self, addresses: NDArray[np.uint64]) -> bool:
         """Give an empty table these numbers again; false if it is not empty or they do not fit."""
-        if self._count or len(addresses) > self._most + _SPARE:
+        most = self._most + _SPARE + 1
+        if len(self) or len(addresses) > most:
             return False
-        numbers = self._number(addresses, self._most + _SPARE)
-        return bool((numbers == np.arange(len(addresses))).all())
+        while len(addresses) > len(self._numbers.addresses) // 2:
+            self._grow()
+        if not self._numbers.begin(addresses, most):
+            return False
+        self._learn(np.arange(len(self), dtype=np.uint32))
+        return True
+
+    def turn(self, day: int) -> bool:
+        """Event time has come to this day; true if it is another one than before."""
+        return self._numbers.turn(day)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Three quarters of the numbers are in use."""
+        return self._numbers.used > self._most * 3 // 4
+
+    def give_back(self, in_use: NDArray[np.uint32]) -> int:
+        """Give back the numbers of hosts that were long not met; how many.
+
+        Those stay whom `in_use` names, assets, machines that are away, landing hosts, and whoever
+        the ledger lists.
+        """
+        is_idle = self._numbers.idle()
+        is_idle &= ~self.seen["is_known"][: len(self)]
+        is_idle &= self._traits[: len(self)] & LANDING == 0
+        is_idle &= self._numbers.addresses[: len(self), 0] != _AWAY
+        is_idle[in_use[in_use < len(self)]] = False
+        for number, host in self._hosts.items():
+            if host.machine or host.has_moved or host.role_reason == "ledger":
+                is_idle[number] = False
+        idle = np.flatnonzero(is_idle).astype(np.uint32)
+        if not len(idle):
+            return 0
+        self._numbers.give_back(idle)
+        self._learn(idle)
+        self.seen[idle] = 0
+        self._by_ip = {}
+        for number in idle.tolist():
+            self._hosts.pop(number, None)
+        return len(idle)
 
     def inside(self, numbers: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Mask of the numbers that are the hospital's own addresses."""
@@ -190,7 +226,7 @@ class HostTable:
         return mask
 
     def number_of(self, ip: str) -> int:
-        """The number of one address given as text."""
+        """The number of one address given as text; nobody's where there is no number left."""
         number = self._by_ip.get(ip)
         if number is None:
             if len(self._by_ip) > self._most:
@@ -198,10 +234,20 @@ class HostTable:
             pair = np.array([address_number(ip)], np.uint64)
             number = int(self._number(pair, self._most + _SPARE)[0])
             if number == NO_NUMBER:
-                raise HostsFull(
-                    f"more than {self._most:,} addresses; raise detector.engine.most_hosts"
-                )
+                self.turned_away += 1
+                return self._numbers.stand_in()
             self._by_ip[ip] = number
+        return number
+
+    def is_nobody(self, number: int) -> bool:
+        """Does this number stand for all the hosts that have none of their own."""
+        return number == self._numbers.nobody
+
+    def own_number_of(self, ip: str) -> int:
+        """As `number_of`, but HostsFull where there is no number left."""
+        number = self.number_of(ip)
+        if self.is_nobody(number):
+            raise HostsFull(f"more than {self._most:,} addresses; raise detector.engine.most_hosts")
         return number
 
     def give(self, ip: str, number: int | None = None) -> int:
@@ -210,7 +256,7 @@ class HostTable:
         Whoever had the address is away from now on, and the address that the number had before
         belongs to nobody: the next host there is a new one. HostsFull if no number is left.
         """
-        holder = self.number_of(ip)
+        holder = self.own_number_of(ip)
         if holder == number:
             return holder
         self.get(holder).has_moved = True  # made now, so that it keeps the address as its last
@@ -245,7 +291,7 @@ class HostTable:
 
     def is_away(self, number: int) -> bool:
         """True for a number that stands at no real address now."""
-        return int(self._addresses[number, 0]) == _AWAY
+        return int(self._numbers.addresses[number, 0]) == _AWAY
 
     def restore_away(self, number: int, last_ip: str) -> None:
         """After a restart: what a machine that is away was."""
@@ -258,23 +304,21 @@ class HostTable:
         while True:
             self._places += 1
             place = np.array([(_AWAY, self._places)], np.uint64)
-            before = self._count
+            before = self._numbers.used
             number = int(self._number(place, self._most + _SPARE)[0])
             if number == NO_NUMBER:
                 raise HostsFull(
                     f"more than {self._most:,} addresses; raise detector.engine.most_hosts"
                 )
-            if self._count > before:  # else an earlier run gave it out
+            if self._numbers.used > before:  # else an earlier run gave it out
                 return number
 
     def _exchange(self, one: int, other: int) -> None:
         """Two numbers change addresses; what is remembered stays with the number."""
-        slots = [self._slot(number) for number in (one, other)]
-        self._addresses[[one, other]] = self._addresses[[other, one]]
-        self._index[slots] = (other, one)
+        self._numbers.exchange(one, other)
         self._by_ip = {}
         for number in (one, other):
-            pair = self._addresses[number][None]
+            pair = self._numbers.addresses[number][None]
             self._kinds[number] = address_kinds(pair, self._hospital)[0]
             if not self.is_away(number):
                 self._traits[number] = self._traits_of(pair)[0]
@@ -313,22 +357,13 @@ class HostTable:
         if listed.name:
             host.names.setdefault(listed.name, 0)
 
-    def _slot(self, number: int) -> int:
-        """Where the index holds a number (the walk of `number_addresses`)."""
-        high, low = (int(half) for half in self._addresses[number])
-        mixed = ((low ^ (high * 0x9E3779B97F4A7C15 & _64)) * 0xBF58476D1CE4E5B9) & _64
-        slot = (mixed ^ mixed >> 29) & (len(self._index) - 1)
-        while self._index[slot] != number:
-            slot = (slot + 1) & (len(self._index) - 1)
-        return slot
-
     def ip(self, number: int) -> str:
-        high, low = self._addresses[number]
+        high, low = self._numbers.addresses[number]
         return address_text(int(high), int(low))
 
     def addresses(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
         """(n, 2) addresses of these numbers."""
-        chosen: NDArray[np.uint64] = self._addresses[numbers]
+        chosen: NDArray[np.uint64] = self._numbers.addresses[numbers]
         return chosen
 
     def get(self, number: int) -> Host:

@@ -193,7 +193,7 @@ class Identities:
             self.refused["lease that the machine did not follow"] += 1
             self._settle(mac, ip, now_ns, hosts)
             return
-        if machine is None and self._by_number.get(hosts.number_of(ip)) is None:
+        if machine is None and self._by_number.get(hosts.own_number_of(ip)) is None:
             self._settle(mac, ip, now_ns, hosts)
         elif self._is_steady(mac, machine, ip, now_ns, hosts) and self._settle(
             mac, ip, now_ns, hosts
@@ -244,7 +244,7 @@ class Identities:
 
     def _settle(self, mac: str, ip: str, now_ns: int, hosts: HostTable) -> bool:
         """The machine is at this address from now on; true if a number had to move for it."""
-        number = hosts.number_of(ip)
+        number = hosts.own_number_of(ip)
         holder = self._by_number.get(number)
         machine = self.machines.get(mac)
         if machine is not None:  # the order is that of the last lease or move

@@ -9,6 +9,7 @@ from typing import Any, Final
 from detector.assets import AssetLog
 from detector.detection import Detector
 from detector.edges import EdgeMemory
+from detector.hosts import HostTable
 
 #: Wordings of detectors' faults that are told one by one.
 _MOST_FAULTS: Final = 200
@@ -26,6 +27,7 @@ def failure_of(detector: Detector, fault: Exception, known: Counter[str]) -> str
 
 def losses(
     shed: Counter[str],
+    hosts: HostTable,
     assets: AssetLog,
     edges: EdgeMemory,
     detectors: Iterable[tuple[Detector, Any]],
@@ -36,6 +38,7 @@ def losses(
     """
     told = Counter(shed)
     told["assets: beyond the list"] = assets.turned_away
+    told["hosts: no number left"] = hosts.turned_away
     told["edges: forgotten, the memory was full"] = edges.forgotten
     told += Counter({f"identity: {c}": n for c, n in assets.identities.refused.items()})
     for detector, memory in detectors:

@@ -307,7 +307,7 @@ def test_a_full_table_says_so_every_time() -> None:
     hosts.number_of("10.0.1.1")
     for _ in range(2):
         with pytest.raises(HostsFull):
-            hosts.number_of("10.0.1.2")
+            hosts.own_number_of("10.0.1.2")
 
 
 WEEK = [f"10.0.1.{n}" for n in range(10, 40)]
