@@ -14,7 +14,8 @@ from zlib import crc32
 import numpy as np
 
 from collector.flows import FlowBatch
-from collector.lake_merging import LIST, files_of, merge_day, replaced_in, rows_of, sync
+from collector.lake_damage import lists_aside, rows_aside, set_aside
+from collector.lake_merging import files_of, merge_day, replaced_in, rows_of, sync
 
 #: Groups of files that one call of `merge` takes on, so that it ends soon.
 _MOST_MERGES = 8
@@ -81,29 +82,28 @@ class Lake:
 
         What had to go for want of room is counted in `shed`; what was past its time is not.
         """
-        self._remove_before(oldest_ns)
-        files = [
-            (file, file.stat().st_size)
-            for folder in sorted(self._folder.glob("day=*"))
-            for file in files_of(folder)
-        ]
-        total = sum(size for _, size in files)
-        for file, size in files:
-            if total <= most_bytes:
-                return
-            self.shed["lake: flows, no room within flows_gib"] += rows_of(file)
-            file.unlink()
-            total -= size
-            if not files_of(file.parent):
-                (file.parent / LIST).unlink(missing_ok=True)
-            with suppress(OSError):  # the day has more files
-                file.parent.rmdir()
+        with self._lock:  # a merge that met half of it would bring back what went
+            self._remove_before(oldest_ns)
+            files = [
+                (file, file.stat().st_size)
+                for folder in sorted(self._folder.glob("day=*"))
+                for file in files_of(folder)
+            ]
+            total = sum(size for _, size in files)
+            for file, size in files:
+                if total <= most_bytes:
+                    return
+                self.shed["lake: flows, no room within flows_gib"] += rows_of(file)
+                file.unlink()
+                total -= size
+                if not files_of(file.parent):
+                    _remove(file.parent)
 
     def merge(self) -> int:
         """Merge small files of a day, a few groups a call; how many files went into others.
 
-        What the disk refuses, and days that hold a damaged file, are counted in `shed` and stay as
-        they were.
+        What the disk refuses is counted in `shed` and stays as it was; damaged files stand aside,
+        their flows are counted.
         """
         count = 0
         with self._lock:
@@ -115,23 +115,32 @@ class Lake:
                     except OSError:
                         self.shed["lake: files not merged, the disk refused"] += 1
                         return count
-                    except ValueError:  # no Parquet, or no list: a power cut, a failing disk
-                        self.shed["lake: days not merged, a file is damaged"] += 1
-                        break
+                    except ValueError:  # no Parquet: a power cut, a failing disk
+                        if set_aside(files_of(folder)):
+                            continue
+                        raise
                     if not merged:
                         break
                     count += merged
                 if count >= _MOST_MERGES * 64:
                     break
+            self._count_damaged()
         return count
+
+    def _count_damaged(self) -> None:
+        """What stands aside, whichever process met them."""
+        for cause, count in (
+            ("lake: flows in damaged files", rows_aside(self._folder)),
+            ("lake: lists of merged files damaged", lists_aside(self._folder)),
+        ):
+            if count or cause in self.shed:
+                self.shed[cause] = count
 
     def _remove_before(self, oldest_ns: int) -> None:
         for folder in sorted(self._folder.glob("day=*")):
             day = datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC)
             if (day + timedelta(days=1)).timestamp() * 1e9 <= oldest_ns:
-                for file in folder.iterdir():
-                    file.unlink()
-                folder.rmdir()
+                _remove(folder)
 
     def hunt(
         self,
@@ -207,22 +216,30 @@ class Lake:
             try:
                 return self._answer(query, values, since_ns, until_ns)
             except duckdb.IOException:  # a day went past its time, or was merged, meanwhile
-                continue
+                if set_aside(self._files(since_ns, until_ns)):
+                    self._count_damaged()
+            except duckdb.Error:
+                if not set_aside(self._files(since_ns, until_ns)):
+                    raise
+                self._count_damaged()
         return self._answer(query, values, since_ns, until_ns)
 
-    def _answer(
-        self, query: str, values: Sequence[Any], since_ns: int, until_ns: int
-    ) -> tuple[list[str], list[Any]]:
+    def _files(self, since_ns: int, until_ns: int) -> list[Path]:
         earliest = min(max(since_ns, 0), 1 << 62) // _DAY_NS
         latest = min(max(until_ns, 0), 1 << 62) // _DAY_NS + 2
-        files = [
-            str(file)
+        return [
+            file
             for folder in sorted(self._folder.glob("day=*"))
             if earliest
             <= datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC).timestamp() // 86400
             <= latest
             for file in files_of(folder)
         ]
+
+    def _answer(
+        self, query: str, values: Sequence[Any], since_ns: int, until_ns: int
+    ) -> tuple[list[str], list[Any]]:
+        files = [str(file) for file in self._files(since_ns, until_ns)]
         if not files:
             return [], []
         with self._database().cursor() as cursor:
@@ -240,3 +257,10 @@ class Lake:
                 self._engine = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
                 self._engine.execute("SET autoinstall_known_extensions=false")
             return self._engine
+
+
+def _remove(day: Path) -> None:
+    for file in day.iterdir():
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # a flush has just begun another file
+        day.rmdir()

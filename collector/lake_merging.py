@@ -12,11 +12,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
 LIST: Final = ".merged.json"
+#: What cannot be read keeps its name with this ending (`collector.lake_damage`).
+DAMAGED: Final = ".damaged"
 _BEGUN: Final = ".merge-"
 #: So many files of like size are merged at a time; fewer in a day that has ended.
 _FEW: Final = 8
@@ -133,6 +136,10 @@ def _read(folder: Path) -> Mapping[str, Sequence[str]]:
     try:
         told: Mapping[str, Sequence[str]] = json.loads((folder / LIST).read_text("utf-8"))
     except FileNotFoundError:
+        return {}
+    except ValueError:  # it stands aside as damaged flows do, and a new one is begun
+        with suppress(FileNotFoundError):
+            (folder / LIST).rename(folder / (LIST + DAMAGED))
         return {}
     return told
 

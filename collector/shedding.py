@@ -145,11 +145,18 @@ REASONS: Final = (
         "The disk refused, so small files stay apart (no flow is lost): look at its free space.",
     ),
     Reason(
-        "lake: days not merged",
-        "破損した通信記録のファイルがあり、その日のファイルをまとめられません。state_dir の lake で"
-        "サイズが 0 のファイルを除き、ディスクを点検してください。",
-        "A damaged file keeps a day's files apart: remove empty files below lake in state_dir, and "
-        "check the disk.",
+        "lake: flows in damaged files",
+        "破損した通信記録のファイルを除けて、残りで答えています（state_dir の lake にある "
+        ".damaged）。ディスクを点検し、バックアップがあれば戻してください。",
+        "Damaged files of flows stand aside (.damaged below lake in state_dir) and the rest is "
+        "answered: check the disk, and restore the files if there is a backup.",
+    ),
+    Reason(
+        "lake: lists of merged files",
+        "まとめたファイルの一覧が破損し、作り直しました。同じ記録を読み直すと二重になることが"
+        "あります。ディスクを点検してください。",
+        "A list of merged files was damaged and begun anew; flows that are read once more may then "
+        "stand twice: check the disk.",
     ),
     Reason(
         "lake: ",

@@ -92,3 +92,24 @@ def test_hunts_narrow_down(tmp_path: Path, field: str, value: object, count: int
     lake = Lake(tmp_path)
     lake.append(flows_of(("10.0.0.1", "10.0.0.2", 445, NOON), ("10.0.0.1", "10.0.0.3", 80, NOON)))
     assert len(lake.hunt(host="10.0.0.1", **{field: value})) == count  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kept", [0, 3, 0.5, -1])
+def test_a_damaged_file_stands_aside_and_the_rest_is_found(tmp_path: Path, kept: float) -> None:
+    """Empty, cut, or (-1) damaged inside a page that its footer says is whole."""
+    lake = Lake(tmp_path)
+    for minute in range(3):
+        lake.append(flows_of(("10.0.0.1", "10.0.0.2", 445, NOON + minute * 60_000_000_000)))
+        lake.flush()
+    bad = sorted(tmp_path.glob("day=*/*.parquet"))[1]
+    whole = bad.read_bytes()
+    if kept >= 0:
+        bad.write_bytes(whole[: int(kept if kept > 1 else kept * len(whole))])
+    else:
+        bad.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    assert len(lake.hunt(host="10.0.0.1")) == 2
+    assert lake.shed == {"lake: flows in damaged files": 1}
+    assert [f.suffix for f in bad.parent.iterdir() if f.name.startswith(bad.name)] == [".damaged"]
+    assert len(Lake(tmp_path).hunt(host="10.0.0.1")) == 2
+    lake.keep_within(NOON + 2 * DAY_NS, 1 << 40)
+    assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ from threading import Event, Thread
 import pytest
 
 from collector.lake import Lake
-from collector.lake_merging import LIST
+from collector.lake_merging import LIST, merge_day
 from tests.collector.test_lake import DAY_NS, NOON, flows_of
 
 SECOND = 1_000_000_000
@@ -155,12 +155,48 @@ def test_a_day_that_must_go_takes_its_list_along(tmp_path: Path) -> None:
     assert lake.shed["lake: flows, no room within flows_gib"] == 27
 
 
-def test_a_damaged_file_keeps_its_day_apart_and_no_other(tmp_path: Path) -> None:
+def test_a_damaged_file_keeps_nothing_from_being_merged(tmp_path: Path) -> None:
     lake_of(tmp_path, 5)
     lake_of(tmp_path, 5, day=1)
     lake = lake_of(tmp_path, 1, day=2)
     days = sorted(tmp_path.glob("day=*"))
     next(days[0].glob("flows-*")).write_bytes(b"")
+    assert lake.merge() == 9
+    assert lake.shed == {"lake: flows in damaged files": 3}
+    assert [len(list(day.glob("flows-*.parquet"))) for day in days] == [1, 1, 1]
+
+
+def test_a_damaged_list_stands_aside_and_a_new_one_is_begun(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, 5)
+    lake_of(tmp_path, 1, day=1)
+    next(tmp_path.glob("day=*")).joinpath(LIST).write_text("{")
+    assert len(lake.hunt(host="10.0.0.1")) == 18
     assert lake.merge() == 5
-    assert lake.shed == {"lake: days not merged, a file is damaged": 1}
-    assert [len(list(day.glob("flows-*"))) for day in days] == [5, 1, 1]
+    assert lake.shed == {"lake: lists of merged files damaged": 1}
+    assert len(lake.hunt(host="10.0.0.1")) == 18
+
+
+def test_what_goes_for_want_of_room_waits_for_a_merge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge that has read the old files would bring back what went meanwhile, or break."""
+    lake = lake_of(tmp_path, 9)
+    begun, asked = Event(), Event()
+
+    def slow(folder: Path, rows_a_file: int, has_ended: bool) -> int:
+        begun.set()
+        assert not asked.wait(0.3), "files were taken away under a running merge"
+        return merge_day(folder, rows_a_file, has_ended)
+
+    def clear() -> None:
+        begun.wait()
+        lake.keep_within(0, 0)
+        asked.set()
+
+    monkeypatch.setattr("collector.lake.merge_day", slow)
+    clearing = Thread(target=clear)
+    clearing.start()
+    lake.merge()
+    clearing.join()
+    assert not list(tmp_path.iterdir())
+    assert set(lake.shed) == {"lake: flows, no room within flows_gib"}
