@@ -71,6 +71,60 @@ def test_many_short_ssh_sessions() -> None:
     assert found(PasswordGuessing(), flows=commands) == []
 
 
+def logons(app: str, starts: list[float], port: int = 22, **columns: int) -> list:
+    shape = {"packets": 15, "bytes": 2200, "reply_packets": 14, "reply_bytes": 2900, **columns}
+    return [flow(CLIENT, SERVER, port, at, app=app, seconds=0.3, **shape) for at in starts]
+
+
+def test_sessions_that_begin_at_once_count_twice() -> None:
+    assert found(PasswordGuessing(), flows=logons("ssh", [0, 0.1, 0.2, 0.3, 30, 30.1, 30.2])) == [
+        ("sessions", "T1110.001")
+    ]
+    assert found(PasswordGuessing(), flows=logons("ssh", [0, 1, 5, 9, 30, 31, 35])) == []
+
+
+def test_programs_that_log_on_by_themselves_are_silent() -> None:
+    often = [i * 0.6 for i in range(50)]
+    assert found(PasswordGuessing(), flows=logons("mysql", often, 3306, reply_bytes=900)) == []
+    polls = [i * 20.0 for i in range(29)]
+    assert found(PasswordGuessing(), flows=logons("imap", polls, 143)) == []
+    guesses = [i * 0.2 for i in range(110)]
+    assert found(PasswordGuessing(), flows=logons("mysql", guesses, 3306, reply_bytes=900)) == [
+        ("sessions", "T1110.001")
+    ]
+
+
+def test_who_mostly_gets_in_does_not_guess() -> None:
+    checks = logons("ssh", [i * 10.0 for i in range(12)])
+    work = logons("ssh", [i * 30.0 for i in range(4)], reply_bytes=50_000)
+    assert found(PasswordGuessing(), flows=checks + work) == []
+    got_in = logons("ssh", [130.0], reply_bytes=50_000)
+    assert found(PasswordGuessing(), flows=checks + got_in) == [("sessions", "T1110.001")]
+
+
+def test_queries_of_all_sizes_are_no_guessing() -> None:
+    sizes = [300 + 37 * (i % 40) for i in range(120)]
+    queries = [
+        row
+        for i, size in enumerate(sizes)
+        for row in logons("postgres", [i * 0.2], 5432, bytes=size, reply_bytes=size)
+    ]
+    assert found(PasswordGuessing(), flows=queries) == []
+
+
+def test_what_was_usual_on_days_before_is_told_only_when_it_trebles() -> None:
+    world, told = World(), []
+    for day, count in enumerate([12, 12, 30, 50]):
+        tries = logons("ssh", [day * 86_400 + i * 10.0 for i in range(count)])
+        window = world.window(tries, start_s=day * 86_400, seconds=600)
+        told.append(len(world.run(PasswordGuessing(), window)))
+    assert told == [1, 0, 0, 0]  # 50 are less than thrice the thirty of the day before
+    window = world.window(
+        logons("ssh", [5 * 86_400 + i * 3.0 for i in range(160)]), start_s=5 * 86_400, seconds=600
+    )
+    assert len(world.run(PasswordGuessing(), window)) == 1
+
+
 def tickets(spns: list[str], etype: int = 23) -> list:
     return [
         packet(Kerberos, i, True, message="tgs_rep", service=s, encryption=etype)
