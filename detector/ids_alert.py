@@ -15,7 +15,7 @@ from detector.words import Text, Wording
 
 _DAY_NS: Final = 86_400_000_000_000
 _MOST_PAIRS: Final = 50_000
-_MOST_TARGETS: Final = 100
+_MOST_NAME: Final = 200  # characters of a signature that stand for it
 _SCORES: Final = {"critical": 85.0, "high": 70.0, "medium": 52.0, "low": 32.0, "info": 15.0}
 #: What a network says of itself, whoever is in it: told at the least weight.
 _POLICY: Final = re.compile(
@@ -55,7 +55,7 @@ class _Told:
     """What one machine was told for by one signature on one day."""
 
     day: int
-    targets: dict[str, None] = field(default_factory=dict)
+    targets: dict[str, None] = field(default_factory=dict)  # as many as make them many
 
 
 class IdsAlerts(Detector):
@@ -83,7 +83,9 @@ class IdsAlerts(Detector):
     techniques = ()
     reads = Reads(sightings=(IdsAlert,))
 
-    many_targets: int = Field(default=5, ge=1, description="targets above which one alert is told")
+    many_targets: int = Field(
+        default=5, ge=1, le=100, description="targets above which one alert is told"
+    )
     stopped_weight: float = Field(
         default=0.75, gt=0, le=1, description="weight of what the other device stopped"
     )
@@ -147,7 +149,7 @@ class IdsAlerts(Detector):
     ) -> Finding:
         first = several[0]
         told = _told(memory, name, source, first.time_ns // _DAY_NS)
-        if len(told.targets) < _MOST_TARGETS:
+        if len(told.targets) <= self.many_targets:
             told.targets[target] = None
         is_many = len(told.targets) > self.many_targets
         is_stopped = all(said.is_stopped for said in several)
@@ -156,7 +158,11 @@ class IdsAlerts(Detector):
         score = _SCORES.get(severity, 15.0) * (self.stopped_weight if is_stopped else 1.0)
         return Finding(
             source=source,
-            targets=tuple(told.targets) if is_many else (target,) if target else (),
+            targets=tuple({**told.targets, target: None})
+            if is_many
+            else (target,)
+            if target
+            else (),
             score=score,
             confidence=1.0,  # the weight is the maker's severity
             first_ns=first.time_ns,
@@ -177,7 +183,7 @@ class IdsAlerts(Detector):
 
 
 def _name(said: IdsAlert) -> str:
-    return f"{said.monitor} {said.signature_id or said.signature}"
+    return f"{said.monitor} {said.signature_id or said.signature}"[:_MOST_NAME]
 
 
 def _parties(said: IdsAlert, window: Window) -> tuple[str, str]:

@@ -27,7 +27,11 @@ _MOST_BYTES: Final = np.zeros(1 << 16, np.int64)
 _MOST_BYTES[[APP_CODE[app] for app in LOGON_SERVICES]] = [most for _, most, _ in _SERVICES]
 _TIMES: Final = {APP_CODE[app]: times for app, _, times in _SERVICES}
 _SSH: Final = APP_CODE["ssh"]
-#: Two key exchanges' worth and six tries (OpenSSH's MaxAuthTries); who sends more has got in.
+#: What a client sends that was refused six times (OpenSSH's MaxAuthTries), as IP bytes. OpenSSH 9.2
+#: was measured at 3,213 with curve25519, 3,709 with an older exchange of 4096 bits and 4,545 with
+#: the hybrid one (RFC 4253 §7, 4252 §8); 1,455 are left for longer lists of algorithms. Who sends
+#: more has got in. A key that fits and one short command send 3,349 to 5,721: that differs only by
+#: how often it comes.
 _SSH_SENT: Final = 6_000
 _SHORT_NS: Final = 60_000_000_000
 _SPAN_NS: Final = 600_000_000_000

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
 from detector.detection import Window
 from detector.lines.reference import tool_of
+from detector.lines.resolvers import Resolvers
 
-MAX_RESOLVERS = 10_000
 #: Applications that stand for many tools, told apart by name only.
 COLLECTIVE: Final = frozenset({"remote_tool", "vpn_service"})
 
@@ -46,26 +46,12 @@ class NamedUse:
     time_ns: int
 
 
-@dataclass
-class Resolvers:
-    """Hosts that others ask for names; what they ask in turn is not their own wish."""
-
-    asked: dict[str, int] = field(default_factory=dict)
-
-    def learn(self, queries: tuple[Dns, ...]) -> None:
-        for query in queries:
-            server = query.peer_ip if not query.is_response else query.ip
-            self.asked[server] = query.time_ns
-        while len(self.asked) > MAX_RESOLVERS:
-            self.asked.pop(next(iter(self.asked)))
-
-
 def named_uses(window: Window, resolvers: Resolvers) -> Iterator[NamedUse]:
     """Names of tools that hosts inside asked for in this window."""
     queries = window.of(Dns)
     resolvers.learn(queries)
     for query in queries:
-        if query.is_response or query.ip in resolvers.asked:
+        if query.is_response or resolvers.relays(query.ip, query.name, query.time_ns):
             continue
         yield from _use(query, query.name, "DNS", window)
     for hello in window.of(TlsClientHello):

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from collector.sightings import Dns
 from detector.detection import Detector, Finding, Reads, Window
-from detector.lines.attempts import Resolvers
 from detector.lines.reference import is_reputation
+from detector.lines.resolvers import Resolvers
 from detector.lines.signatures import is_in_closed_segment
 from detector.words import Text, Wording
 
@@ -137,7 +137,7 @@ class DnsTunnel(Detector):
         touched: dict[tuple[str, str], DomainUse] = {}
         for message in messages:
             client = message.peer_ip if message.is_response else message.ip
-            if client in memory.resolvers.asked:
+            if memory.resolvers.relays(client, message.name, message.time_ns):
                 continue
             domain, left = split_name(message.name)
             has_data_type = message.query_type.upper() in _DATA_TYPES

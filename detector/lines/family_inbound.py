@@ -17,10 +17,11 @@ from detector.distinct import distinct
 from detector.hospital import NEVER_CONTROLLERS
 from detector.landing import line_networks
 from detector.lines.addresses import INSIDE, PUBLIC
-from detector.lines.attempts import Resolvers, named_uses
+from detector.lines.attempts import named_uses
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
 from detector.lines.reference import carrier_of
+from detector.lines.resolvers import Resolvers
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import Surroundings
 from detector.lines.tools import TOOLS

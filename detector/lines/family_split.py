@@ -20,6 +20,7 @@ from detector.lines.addresses import INSIDE, PUBLIC, is_public
 from detector.lines.clues import Clue
 from detector.lines.dns_tunnel import split_name
 from detector.lines.family_leak import LOOK
+from detector.lines.resolvers import Resolvers
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, gateway_macs
 from detector.words import Text
@@ -56,10 +57,10 @@ class Asker:
 
 @dataclass
 class Splits:
-    """Hosts that were told public addresses, and servers that others ask for names."""
+    """Hosts that were told public addresses, and servers that look names up for others."""
 
     askers: dict[int, Asker] = field(default_factory=dict)
-    resolvers: dict[str, int] = field(default_factory=dict)
+    resolvers: Resolvers = field(default_factory=Resolvers)
 
 
 def find_splits(window: Window, around: Surroundings, splits: Splits) -> Iterator[Clue]:
@@ -79,18 +80,17 @@ def find_splits(window: Window, around: Surroundings, splits: Splits) -> Iterato
 
 def _note_names(window: Window, splits: Splits) -> None:
     hosts = window.hosts
+    splits.resolvers.learn(window.of(Dns))
     for said in window.of(Dns):
-        if not said.is_response:
+        if not said.is_response or not said.answers:
             continue
-        splits.resolvers.pop(said.ip, None)
-        splits.resolvers[said.ip] = said.time_ns
-        if len(splits.resolvers) > MAX_HOSTS:
-            splits.resolvers.pop(next(iter(splits.resolvers)))
-        if not said.answers or not is_in_closed_segment(window, said.peer_ip, said.vlan):
+        if not is_in_closed_segment(window, said.peer_ip, said.vlan):
             continue
         try:
             number = hosts.number_of(said.peer_ip)
-        except ValueError:  # another monitor's record without one, or no number is left
+        except ValueError:  # another monitor's record without one
+            continue
+        if hosts.is_nobody(number):
             continue
         places = tuple(a for a in said.answers[:8] if is_public(a, window.hospital))
         if not places:
@@ -169,7 +169,9 @@ def _judge(number: int, asker: Asker, window: Window, splits: Splits) -> Clue | 
     if len(domains) < MIN_DOMAINS or share < VAIN_SHARE:
         return None
     uses_proxy = asker.proxied_ns and window.end_ns - asker.proxied_ns < 24 * HOUR_NS
-    asks_for_others = host in splits.resolvers or window.hosts.get(number).role in _ASK_FOR_OTHERS
+    asks_for_others = (
+        splits.resolvers.is_one(host) or window.hosts.get(number).role in _ASK_FOR_OTHERS
+    )
     if not asker.is_at_first_hop or uses_proxy or asks_for_others:
         return None
     return Clue(

@@ -16,7 +16,7 @@ from detector.detection import Detector, Finding, Window
 from detector.hospital import RegisteredLine
 from detector.landing import is_endpoint, line_networks
 from detector.lines.addresses import INSIDE
-from detector.lines.attempts import Resolvers, is_told_by_name, named_uses
+from detector.lines.attempts import is_told_by_name, named_uses
 from detector.lines.line_register_words import WORDINGS
 from detector.lines.line_usage import LineUsage, Misuse, usage_finding
 from detector.lines.observed import ObservedLine, ObservedLines, Verdict
@@ -29,6 +29,7 @@ from detector.lines.register_match import (
     nearest_booking,
     verdict_of,
 )
+from detector.lines.resolvers import Resolvers
 from detector.lines.sessions import Session, flow_keys, plain_sessions, tool_sessions
 from detector.lines.signatures import (
     is_in_closed_segment,

@@ -13,10 +13,10 @@ from detector.lines.attempts import (
     COLLECTIVE,
     NAMING,
     NamedUse,
-    Resolvers,
     is_told_by_name,
     named_uses,
 )
+from detector.lines.resolvers import Resolvers
 from detector.lines.sessions import Session, seen_from_first, tool_sessions
 from detector.lines.signature_words import WORDINGS
 from detector.lines.tools import CATEGORY, TOOLS

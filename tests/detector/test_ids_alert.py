@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from collector.sightings import IdsAlert
@@ -64,7 +65,20 @@ def test_many_targets_of_one_signature_are_one_alert() -> None:
     told = tell(*(said("ET SCAN", n, peer_ip=f"10.1.0.{n}") for n in range(1, 40)), world=world)
     ids = {make_alert(IdsAlerts(), finding, world.hosts).id for finding in told}
     assert len(ids) == 6
-    assert len(told[-1].targets) == 39
+    alerts = [make_alert(IdsAlerts(), finding, world.hosts) for finding in told]
+    many = [alert for alert in alerts if alert.id == alerts[-1].id]
+    assert len(reduce(Alert.merge, many).targets) == 39
+
+
+def test_a_flood_of_signatures_and_targets_is_bounded() -> None:
+    """Whoever writes records chooses the signature, the hosts and how many there are."""
+    detector, world = IdsAlerts(), World()
+    memory = detector.remember()
+    for target in range(120):
+        alerts = [said("S" * 9_000, peer_ip=f"10.1.{target}.1", ip=f"10.2.0.{n}") for n in range(9)]
+        list(detector.find(world.window([], alerts), memory))
+    assert all(len(told.targets) == 6 for told in memory.values())
+    assert max(len(name) for name, _ in memory) == 200
 
 
 def alerts_of_a_pair() -> tuple[Alert, Alert]:

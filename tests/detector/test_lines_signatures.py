@@ -12,8 +12,9 @@ from collector.apps import APP_CODE, APPS
 from collector.identify.names import app_of_name, name_table
 from collector.sightings import Dns, Http, Sighting, TlsCertificate, TlsClientHello
 from detector.hospital import Asset, Hospital, RegisteredLine, Segment
-from detector.lines.attempts import Resolvers, named_uses, tool_named
+from detector.lines.attempts import named_uses, tool_named
 from detector.lines.reference import reference
+from detector.lines.resolvers import Resolvers
 from detector.lines.signatures import ToolSignatures
 from detector.lines.tools import TOOLS
 from tests.detector.lines_windows import START, findings, flow, window

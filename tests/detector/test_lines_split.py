@@ -35,6 +35,15 @@ def told(number: int, *, asker: str = PC, domain: str = "shop{}.example") -> Dns
                answers=(f"93.184.216.{number}",))  # fmt: skip
 
 
+def serves(clients: int) -> list[Dns]:
+    """The terminal answers questions of others."""
+    answers = [
+        replace(told(n), ip=PC, peer_ip=f"10.20.30.7{n}", answers=()) for n in range(clients)
+    ]
+    asks = [replace(a, ip=a.peer_ip, peer_ip=PC, is_response=False) for a in answers]
+    return [said for both in zip(asks, answers, strict=True) for said in both]
+
+
 NAMES = [told(n) for n in range(30)]
 
 
@@ -59,6 +68,12 @@ def test_names_that_nobody_goes_to_are_told_in_the_digest() -> None:
 def test_answers_that_name_no_asker_stop_nothing() -> None:
     nobody = [replace(NAMES[0], peer_ip=ip) for ip in ("", "no address")]
     assert scores([*nobody, *NAMES]) == [50]
+
+
+def test_an_answer_that_anybody_may_forge_makes_no_resolver() -> None:
+    assert scores([*NAMES, serves(1)[1]]) == [50]
+    assert scores([*NAMES, *serves(3)[1::2]]) == [50]  # nobody asked
+    assert scores([*NAMES, *serves(2)]) == [50]
 
 
 @pytest.mark.parametrize("answered", [0, 5])
@@ -93,8 +108,7 @@ def test_where_the_sensor_does_not_see_the_first_hop_nothing_follows() -> None:
 
 
 def test_a_resolver_and_an_open_segment_stay_quiet() -> None:
-    asks_itself = [replace(told(1, asker=PC), ip=PC, peer_ip="10.20.30.77", answers=())]
-    assert scores([*NAMES, *asks_itself]) == []
+    assert scores([*NAMES, *serves(3)]) == []
     mail = PLAN.model_copy(update={"assets": (Asset(ip=PC, role="server"),)})
     assert scores(hospital=mail) == []  # it judges senders by their names
     console = PLAN.model_copy(update={"assets": (Asset(ip=PC, role="modality"),)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from collector.sightings import Dns
 from detector.hospital import Hospital
@@ -35,6 +36,16 @@ def test_finds_data_in_names() -> None:
         DnsTunnel(), sightings=[ask(f"{chunk(n)}.t.example", "TXT") for n in range(25)]
     )
     assert [(f.source, f.key) for f in found] == [(PC, "t.example")]
+
+
+def test_an_answer_that_its_sender_forges_hides_no_tunnel() -> None:
+    """Whoever answers once is no resolver; who asks on behalf of another is."""
+    forged = replace(answer("x.example", "A", 4), ip=PC, peer_ip="192.168.10.9")
+    names = [ask(f"{chunk(n)}.t.example", "TXT") for n in range(25)]
+    assert [f.source for f in findings(DnsTunnel(), sightings=[forged, *names])] == [PC]
+    relayed = [replace(n, ip=RESOLVER, peer_ip="198.51.100.1") for n in names]
+    both = [said for pair in zip(names, relayed, strict=True) for said in pair]
+    assert [f.source for f in findings(DnsTunnel(), sightings=both)] == [PC]
 
 
 def test_finds_data_in_address_queries_when_there_is_much() -> None:
