@@ -108,10 +108,20 @@ class FlowBatch:
 
     @staticmethod
     def join(batches: Sequence[FlowBatch]) -> FlowBatch:
-        """Concatenate batches that share one table of sensors."""
+        """Concatenate batches; rows of batches with other sensors are numbered anew."""
+        batches = [b for b in batches if len(b)] or batches[:1]
         if not batches:
             return FlowBatch.empty()
-        return FlowBatch(np.concatenate([b.rows for b in batches]), batches[0].sensors)
+        rows = np.concatenate([b.rows for b in batches])
+        if all(b.sensors == batches[0].sensors for b in batches):
+            return FlowBatch(rows, batches[0].sensors)
+        sensors = tuple(dict.fromkeys(name for b in batches for name in b.sensors))
+        at = 0
+        for batch in batches:
+            numbers = np.array([sensors.index(name) for name in batch.sensors], "u2")
+            rows["sensor"][at : at + len(batch)] = numbers[batch.sensor]
+            at += len(batch)
+        return FlowBatch(rows, sensors)
 
 
 def address_text(high: int, low: int) -> str:

@@ -28,7 +28,7 @@ class _Waiting:
 
     start_ns: int
     end_ns: int = 0
-    sensors: tuple[str, ...] = ()
+    sensors: list[tuple[str, ...]] = field(default_factory=list)  # of each window's rows
     rows: list[NDArray[Any]] = field(default_factory=list)
     source: list[NDArray[np.uint32]] = field(default_factory=list)
     destination: list[NDArray[np.uint32]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Gathering:
         """Keep the window; the joined one once it is whole."""
         waiting = self.waiting = self.waiting or _Waiting(window.start_ns)
         waiting.end_ns = window.end_ns
-        waiting.sensors = window.flows.sensors
+        waiting.sensors.append(window.flows.sensors)
         waiting.rows.append(window.flows.rows)
         waiting.source.append(window.source)
         waiting.destination.append(window.destination)
@@ -79,7 +79,9 @@ class Gathering:
             latest,
             start_ns=waiting.start_ns,
             end_ns=waiting.end_ns,
-            flows=FlowBatch(np.concatenate(waiting.rows), waiting.sensors),
+            flows=FlowBatch.join(
+                [FlowBatch(*of) for of in zip(waiting.rows, waiting.sensors, strict=True)]
+            ),
             source=np.concatenate(waiting.source),
             destination=np.concatenate(waiting.destination),
             sightings=waiting.sightings,

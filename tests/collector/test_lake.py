@@ -113,3 +113,13 @@ def test_a_damaged_file_stands_aside_and_the_rest_is_found(tmp_path: Path, kept:
     assert len(Lake(tmp_path).hunt(host="10.0.0.1")) == 2
     lake.keep_within(NOON + 2 * DAY_NS, 1 << 40)
     assert not list(tmp_path.iterdir())
+
+
+def test_flows_of_several_sensors_keep_theirs(tmp_path: Path) -> None:
+    """An interface and a flow listener hand over to one lake, each with a table of its own."""
+    lake = Lake(tmp_path)
+    for port, sensor in ((80, "core"), (443, "ward"), (445, "core")):
+        rows = flows_of(("10.0.0.1", "10.0.0.2", port, NOON)).rows
+        lake.append(FlowBatch(rows, (sensor,)))
+    found = {f["destination_port"]: f["sensor"] for f in lake.hunt(host="10.0.0.1")}
+    assert found == {80: "core", 443: "ward", 445: "core"}

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.flows import FlowBatch
 from collector.observations import CollectorHealth, Observations
 from detector.detection import Detector, Finding, Window
 from detector.edges import EdgeMemory
 from detector.engine import Engine
+from detector.gathering import Gathering
+from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.memories import load_memories, save_memories
 from tests.detector.test_engine import NOON, SECOND, WORDS, engine_with, flows_at, names_at
@@ -104,3 +108,21 @@ def test_what_waits_outlives_a_restart(tmp_path: Path) -> None:
     after.finish()
     assert told(after) == told(whole)
     assert set(after.alerts) == set(whole.alerts)
+
+
+def test_gathered_rows_keep_their_sensor_where_it_is_called_otherwise_later() -> None:
+    """After a restart with other settings the table of sensors is another."""
+    gathering = Gathering(300)
+    for at_s, sensor in ((0, "core"), (30, "ward"), (60, "core")):
+        hosts = HostTable(Hospital())
+        flows = FlowBatch(flows_at([at_s]).rows, (sensor,))
+        numbers = np.zeros(1, np.uint32)
+        start = NOON + at_s * SECOND
+        window = Window(
+            start, start + 30 * SECOND, flows, numbers, numbers, {}, hosts, EdgeMemory(), Hospital()
+        )
+        gathering.add(window)
+    joined = gathering.rest(window)
+    assert joined is not None
+    seen = [joined.flows.sensors[n] for n in joined.flows.sensor]
+    assert seen == ["core", "ward", "core"]
