@@ -326,6 +326,8 @@ class Dcerpc(Sighting):
     is_encrypted: bool = False
     status: int = 0
     addresses: tuple[str, ...] = ()  # DCOM bindings
+    stub_bytes: int = 0  # of the whole call, as its first fragment says
+    is_challenge_constant: bool = False  # Netlogon's client challenge begins with one byte repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ _HARD: Final = frozenset(
         ("smb_exploit", ""),
         ("sealed_sync", ""),
         ("remote_calls", "dcsync"),
+        ("remote_calls", "dcshadow"),
         ("remote_calls", "coercion"),
         ("remote_calls", "relay"),
         ("remote_calls", "zerologon"),

@@ -62,7 +62,8 @@ def _calls(
     has_operation = {_REQUEST, _RESPONSE}
     if len(operations) == sum(kind in (_REQUEST, _RESPONSE, _FAULT) for kind in kinds):
         has_operation.add(_FAULT)  # tshark names a fault's operation where it saw the request
-    operation_of = iter(operations)
+    operation_of, hints = iter(operations), iter(line.numbers("dcerpc.cn_alloc_hint"))
+    is_constant = _is_constant(line.text("netlogon.clientchallenge"))
     is_encrypted = _is_encrypted(line)
     found: list[Dcerpc] = []
     for place, kind in enumerate(kinds):
@@ -77,6 +78,8 @@ def _calls(
             is_encrypted=is_encrypted,
             status=next(statuses, 0) if kind == _FAULT else 0,
             addresses=_addresses(line) if kind == _RESPONSE else (),
+            stub_bytes=next(hints, 0),
+            is_challenge_constant=is_constant and kind == _REQUEST,
         )
         if place >= len(is_first) or is_first[place]:
             found.append(call)
@@ -85,6 +88,12 @@ def _calls(
 
 def _is_encrypted(line: Line) -> bool:
     return _PRIVACY in line.numbers("dcerpc.auth_level")
+
+
+def _is_constant(challenge: str) -> bool:
+    """Zerologon's: patched controllers refuse a challenge whose first five bytes are alike."""
+    start = challenge.replace(":", "")[:10]
+    return len(start) == 10 and start == start[:2] * 5
 
 
 def _bound(line: Line) -> list[str]:

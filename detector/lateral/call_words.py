@@ -4,37 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from detector.words import Text, Wording
+from detector.lateral.account_words import ACCOUNT_WORDINGS, ASK_DIRECTORY, CHECK, says
+from detector.words import Wording
 
-_ASK_ADMIN: Final = Text(
-    ja="情報システム担当に、いま {source} から {target} "
-    "を遠隔操作する作業があるか確認してください（アカウント：{user}）。"
-    "心当たりがなければ {source} を LAN から外し、{target} "
-    "で新しいサービス・タスク・プログラムを調べ、"
-    "使われたアカウントのパスワードを変更してください。{target} が診療系なら、"
-    "止める前に担当部署へ連絡してください。",
-    en="Ask IT whether anyone is administering {target} from {source} right now (account: "
-    "{user}). If "
-    "not, take {source} off the LAN, look on {target} for new services, tasks and programs, and "
-    "change the password of the account. If {target} serves care, call its department before "
-    "stopping anything.",
-)
-_ASK_DIRECTORY: Final = Text(
-    ja="直ちに情報システム責任者（安全管理責任者）へ電話してください。{source} を LAN から外し、"
-    "ドメインの管理者アカウントと krbtgt のパスワードを（間隔を空けて 2 回）変更する準備をし、"
-    "{target} のイベントログと、このアラートの通信記録を保全してください。",
-    en="Phone the head of IT (security officer) at once. Take {source} off the LAN, prepare to "
-    "change "
-    "the domain administrators' passwords and krbtgt's (twice, with a pause), and secure the event "
-    "log of {target} and the traffic of this alert.",
-)
-_CHECK: Final = Text(
-    ja="情報システム担当に、{source} から {target} への管理作業の予定があるか確認してください。"
-    "予定がなければ {source} の利用者に状況を聞き、"
-    "同じ機器からの他のアラートがないか見てください。",
-    en="Ask IT whether work on {target} from {source} is planned. If not, ask the user of {source} "
-    "what the machine is doing, and look for other alerts from it.",
-)
 _RUNS_JA: Final = (
     "侵入者が隣の機器へ広がるとき最もよく使う方法です。管理ツールも同じ呼び出しを使うので、"
 )
@@ -44,12 +16,9 @@ _RUNS_EN: Final = (
 )
 
 
-def _says(title: tuple[str, str], why: tuple[str, str], next_step: Text = _ASK_ADMIN) -> Wording:
-    return Wording(Text(*title), Text(*why), next_step)
-
-
 CALL_WORDINGS: Final[dict[str, Wording]] = {
-    "service": _says(
+    **ACCOUNT_WORDINGS,
+    "service": says(
         (
             "{source} が {target} でサービスを遠隔操作し、プログラムを実行しました（{calls}）",
             "{source} created or started a service on {target}, which runs a program ({calls})",
@@ -60,7 +29,19 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "planned.",
         ),
     ),
-    "service_stop": _says(
+    "service_rights": says(
+        (
+            "{source} が {target} のサービスのアクセス権を遠隔で変更しました（{calls}）",
+            "{source} changed who may control a service of {target} ({calls})",
+        ),
+        (
+            "権限を緩めたサービスは、あとから誰でもプログラムの実行に使えます。"
+            "目立たない裏口です。",
+            "A service whose rights were loosened lets anybody run a program later; it is a back "
+            "door that draws no attention.",
+        ),
+    ),
+    "service_stop": says(
         (
             "{source} が {target} のサービスを遠隔で停止・削除しました（{calls}）",
             "{source} stopped or deleted a service on {target} ({calls})",
@@ -72,7 +53,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "encryption.",
         ),
     ),
-    "service_manager": _says(
+    "service_manager": says(
         (
             "{source} が {count} 台の機器のサービス管理画面を遠隔で開きました",
             "{source} opened the service manager of {count} host(s) remotely",
@@ -83,9 +64,9 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "Seen when an administrator looks at services, and when an intruder tests where an "
             "account is administrator; several hosts in a short time point to the latter.",
         ),
-        _CHECK,
+        CHECK,
     ),
-    "task": _says(
+    "task": says(
         (
             "{source} が {target} にタスクを遠隔登録・実行しました（{calls}）",
             "{source} registered or ran a scheduled task on {target} ({calls})",
@@ -95,7 +76,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "This is what atexec does. " + _RUNS_EN + "check whether it was planned.",
         ),
     ),
-    "wmi": _says(
+    "wmi": says(
         (
             "{source} が WMI で {target} のプログラムを遠隔実行しました（{calls}）",
             "{source} ran a method on {target} by WMI, as wmiexec does ({calls})",
@@ -109,7 +90,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             + "check whether it was planned.",
         ),
     ),
-    "wmi_subscription": _says(
+    "wmi_subscription": says(
         (
             "{source} が {target} の WMI に常駐の仕掛けを書き込みました（{calls}）",
             "{source} wrote objects into WMI on {target}, a way to stay resident ({calls})",
@@ -119,7 +100,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "Event subscriptions in WMI are a hiding place for programs that survive a restart.",
         ),
     ),
-    "wmi_query": _says(
+    "wmi_query": says(
         (
             "{source} が WMI で {target} に接続しました（{calls}）",
             "{source} connected to WMI on {target} ({calls})",
@@ -130,9 +111,9 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "Asset inventories do this, terminals to each other do not. See whether a remote "
             "execution follows.",
         ),
-        _CHECK,
+        CHECK,
     ),
-    "dcom": _says(
+    "dcom": says(
         (
             "{source} が DCOM で {target} のアプリケーションを遠隔操作しました（{calls}）",
             "{source} drove an application on {target} by DCOM ({calls})",
@@ -146,50 +127,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "systems use DCOM properly, but it does not begin suddenly between terminals.",
         ),
     ),
-    "dcsync": _says(
-        (
-            "{source} がドメインコントローラ {target} "
-            "から全パスワード情報を複製しています（DCSync）",
-            "{source} is copying password data from domain controller {target} (DCSync)",
-        ),
-        (
-            "この複製はドメインコントローラ同士でしか行いません。成功していれば、全職員と管理者の"
-            "パスワードが盗まれ、病院のどのシステムにも入られるおそれがあります。",
-            "Only domain controllers replicate among themselves. If it succeeded, every password "
-            "of "
-            "staff and administrators is stolen and any system of the hospital is open.",
-        ),
-        _ASK_DIRECTORY,
-    ),
-    "zerologon": _says(
-        (
-            "{source} がドメインコントローラ {target} を Zerologon で攻撃しています（試行 {count} "
-            "回）",
-            "{source} is attacking domain controller {target} by Zerologon ({count} tries)",
-        ),
-        (
-            "パスワードなしでドメインを乗っ取る攻撃（CVE-2020-1472）です。"
-            "正規の機器が短時間にこれほど認証を"
-            "繰り返すことはありません。",
-            "It takes over a domain without any password (CVE-2020-1472). No proper machine "
-            "repeats "
-            "this handshake so often in so short a time.",
-        ),
-        _ASK_DIRECTORY,
-    ),
-    "hive": _says(
-        (
-            "{source} が {target} のレジストリ（パスワード情報を含む）を保存させました（{calls}）",
-            "{source} made {target} save registry hives, which hold password data ({calls})",
-        ),
-        (
-            "secretsdump などが SAM と LSA の秘密情報を持ち出す動きです。共通の管理者パスワードが"
-            "盗まれると、他の機器へ一気に広がります。",
-            "secretsdump takes the secrets of SAM and LSA this way. A stolen shared administrator "
-            "password opens many machines at once.",
-        ),
-    ),
-    "registry": _says(
+    "registry": says(
         (
             "{source} が {target} のレジストリを遠隔で書き換えました（{calls}）",
             "{source} changed the registry of {target} remotely ({calls})",
@@ -198,9 +136,9 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "防御を弱めたり、プログラムを常駐させたりする手段です。",
             "It can weaken defences or keep a program resident.",
         ),
-        _CHECK,
+        CHECK,
     ),
-    "printer_bug": _says(
+    "printer_bug": says(
         (
             "{source} が {target} の印刷サービスに認証を強要しています（PrinterBug、{calls}）",
             "{source} makes the print service of {target} log on elsewhere (PrinterBug, {calls})",
@@ -213,7 +151,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "print server use the same call to be told of jobs.",
         ),
     ),
-    "print_nightmare": _says(
+    "print_nightmare": says(
         (
             "{source} が {target} に印刷ドライバを送り込もうとしています（PrintNightmare、"
             "{calls}）",
@@ -224,7 +162,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "A flaw of the print service (CVE-2021-1675/34527) runs a program with full rights.",
         ),
     ),
-    "coercion": _says(
+    "coercion": says(
         (
             "{source} が {target} に他の機器への認証を強要しています（PetitPotam 等、{calls}）",
             "{source} makes {target} authenticate elsewhere (PetitPotam and kin, {calls})",
@@ -237,9 +175,9 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "not "
             "use this call.",
         ),
-        _ASK_DIRECTORY,
+        ASK_DIRECTORY,
     ),
-    "relay": _says(
+    "relay": says(
         (
             "{source} が {target} に認証を強要し、直後に認証が行われました（アカウント：{user}）",
             "{source} forced {target} to log on, and it did at once (account: {user})",
@@ -250,9 +188,9 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "おそれがあります。",
             "The forced logon has gone out. Used on another server it can give away the domain.",
         ),
-        _ASK_DIRECTORY,
+        ASK_DIRECTORY,
     ),
-    "log_clear": _says(
+    "log_clear": says(
         (
             "{source} が {target} のイベントログを遠隔で消去しました",
             "{source} cleared an event log of {target} remotely",
@@ -262,7 +200,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "It removes the traces of an intrusion; proper operation does not clear logs remotely.",
         ),
     ),
-    "log_crash": _says(
+    "log_crash": says(
         (
             "{source} が {target} のイベントログサービスを落とす操作をしました",
             "{source} sent {target} what stops its event log service",
@@ -272,29 +210,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "It stops the recording so that what follows is not seen.",
         ),
     ),
-    "password_reset": _says(
-        (
-            "{source} が {target} でアカウントのパスワードを遠隔で変更しました（{calls}）",
-            "{source} set an account's password on {target} remotely ({calls})",
-        ),
-        (
-            "管理者の作業でも起きますが、侵入者が正規のアカウントを奪うときにも使います。",
-            "Administrators do it, and so do intruders who take over an account.",
-        ),
-        _CHECK,
-    ),
-    "account_create": _says(
-        (
-            "{source} が {target} にアカウントを遠隔で作りました（{calls}）",
-            "{source} created an account on {target} remotely ({calls})",
-        ),
-        (
-            "ドメイン参加でも起きますが、侵入者が裏口のアカウントを作るときにも使います。",
-            "Joining a domain does it, and so do intruders who want a back door.",
-        ),
-        _CHECK,
-    ),
-    "shutdown": _says(
+    "shutdown": says(
         (
             "{source} が {target} を遠隔で停止・再起動させました",
             "{source} shut down or restarted {target} remotely",
@@ -305,7 +221,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "sabotage.",
         ),
     ),
-    "endpoint_map": _says(
+    "endpoint_map": says(
         (
             "{source} が {target} の RPC サービス一覧を取得しました",
             "{source} listed the RPC services of {target}",
@@ -314,9 +230,9 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "rpcdump などの調査ツールの動きで、攻撃の入り口探しに使われます。",
             "Survey tools such as rpcdump do this to find a way in.",
         ),
-        _CHECK,
+        CHECK,
     ),
-    "enumeration": _says(
+    "enumeration": says(
         (
             "{source} が {target} の利用者・グループ・共有を調べています（{calls}）",
             "{source} is enumerating users, groups or shares on {target} ({calls})",
@@ -327,6 +243,6 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
             "It prepares an attack by learning who is administrator and where files are. Inventory "
             "and audit tools do it too.",
         ),
-        _CHECK,
+        CHECK,
     ),
 }

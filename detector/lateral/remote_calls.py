@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -14,38 +14,43 @@ from collector.sightings import Dcerpc, Ntlm, Smb
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
+from detector.lateral.enumeration import Asked
 from detector.lateral.rounds import Rounds
 from detector.lateral.rpc_rules import (
     ACTIVATOR,
     ATSVC,
     DISPATCH,
     DRSUAPI,
-    ENUMERATION,
-    ENUMERATION_TECHNIQUES,
     EPM,
     EVENTLOG,
+    LSARPC,
     NETLOGON,
+    OLD_ACTIVATOR,
     RULE_OF,
     SAMR,
-    SENSITIVE_ENUMERATION,
     SPOOLSS,
     SVCCTL,
     TASKS,
+    WBEM,
     WBEM_LOGIN,
     WBEM_SERVICES,
     WINREG,
     Rule,
 )
+from detector.lateral.zerologon import Handshakes
 
 Pair = tuple[str, str]
 
 #: Domain controllers do these among themselves.
-_BETWEEN_CONTROLLERS: Final = frozenset({"dcsync"})
+_BETWEEN_CONTROLLERS: Final = frozenset({"dcsync", "dcshadow", "netsync"})
 #: What nobody's familiarity excuses.
-_NEVER_EXCUSED: Final = frozenset({"dcsync", "zerologon", "coercion", "print_nightmare", "hive"})
+_NEVER_EXCUSED: Final = frozenset(
+    {"dcsync", "dcshadow", "zerologon", "coercion", "print_nightmare", "hive", "lsa_secret"}
+)
 _DCOM: Final = Rule(
     "dcom", DISPATCH, frozenset({6}), 60, ("T1021.003",), "lateral_movement", executes=True
 )
+_ACTIVATIONS: Final = frozenset({(ACTIVATOR, 3), (ACTIVATOR, 4), (OLD_ACTIVATOR, 0)})
 _ACTIVATION: Final = _DCOM._replace(interface=ACTIVATOR, operations=frozenset({3, 4}), base=50)
 _UNNAMED_DCOM: Final = _DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
 _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T1068"))
@@ -58,7 +63,7 @@ _NAMES: Final = {
     SVCCTL: "svcctl", ATSVC: "atsvc", TASKS: "ITaskSchedulerService", DRSUAPI: "drsuapi",
     ACTIVATOR: "IRemoteSCMActivator", WBEM_LOGIN: "IWbemLevel1Login", DISPATCH: "IDispatch",
     WBEM_SERVICES: "IWbemServices", WINREG: "winreg", SPOOLSS: "spoolss", SAMR: "samr",
-    NETLOGON: "netlogon", EVENTLOG: "eventlog", EPM: "epm",
+    LSARPC: "lsarpc", NETLOGON: "netlogon", EVENTLOG: "eventlog", EPM: "epm",
 }  # fmt: skip
 
 
@@ -70,9 +75,9 @@ class _Past:
     wrote_ns: int = 0  # to an administrative share
     interfaces: set[str] = field(default_factory=set)  # bound or called
     unnamed: set[int] = field(default_factory=set)  # operations of unknown interfaces
-    challenges: deque[int] = field(default_factory=lambda: deque(maxlen=4096))
+    handshakes: Handshakes = field(default_factory=Handshakes)
     has_cleared: bool = False  # an event log
-    kinds: dict[str, int] = field(default_factory=dict)  # enumeration → when
+    asked: Asked = field(default_factory=Asked)  # who and what exists
     last_ns: int = 0
 
 
@@ -89,10 +94,12 @@ class RemoteCalls(Detector):
     """One host makes another run a program, hand out secrets or change its state by DCE/RPC.
 
     Reads the interface and the operation number of every call (they stay readable when the rest is
-    encrypted by RPC privacy): services, scheduled tasks, WMI, DCOM, DCSync, registry hives, forced
-    authentication, Zerologon, PrintNightmare, cleared logs, password resets, enumeration. When the
-    same client also wrote to an administrative share within ten minutes, an execution counts 20
-    points more. After MITRE BZAR; numbers from Microsoft's protocol documents.
+    encrypted by RPC privacy): services, scheduled tasks, WMI, DCOM, DCSync, DCShadow, registry
+    hives, LSA secrets, forced authentication, Zerologon (many handshakes, few before a password is
+    set, or a challenge of one repeated byte), PrintNightmare, cleared logs, accounts and groups
+    changed, enumeration. When the same client also wrote to an administrative share within ten
+    minutes, an execution counts 20 points more. After MITRE BZAR; numbers from Microsoft's protocol
+    documents.
 
     Why it matters: it is the trade of hands-on intruders between the first foothold and the
     encryption; most of these calls have no everyday use between a hospital's clients.
@@ -129,26 +136,25 @@ class RemoteCalls(Detector):
         ruled: dict[tuple[Pair, Rule], Calls] = {}
         self._note_coercions(window, memory)
         yield from self._relays(window, memory)
-        asked: dict[Pair, dict[tuple[str, int], Calls]] = {}
+        asked: dict[Pair, Calls] = {}
         for call, interface, operation in requests(window):
             pair = (call.ip, call.peer_ip)
             past = self._past(memory, pair, call.time_ns)
-            for rule in self._rules_of(past, interface, operation, call.time_ns):
+            for rule in self._rules_of(past, interface, operation, call):
                 name = f"{_NAMES.get(interface, rule.variant)}:{operation}"
                 ruled.setdefault((pair, rule), Calls()).add(call, name)
-            if (interface, operation) in ENUMERATION:
-                kinds = asked.setdefault(pair, {})
-                kinds.setdefault((interface, operation), Calls()).add(call, "")
+            if past.asked.note(call, interface, operation):
+                asked.setdefault(pair, Calls()).add(call, "")
         for pair, rule in [k for k in ruled if k[1] is _ACTIVATION]:
-            if memory.pairs[pair].interfaces & {WBEM_LOGIN, WBEM_SERVICES}:
+            if memory.pairs[pair].interfaces & WBEM:
                 del ruled[pair, rule]
         for smb in window.of(Smb):
             there = memory.pairs.get((smb.peer_ip, smb.ip))
             if smb.is_response and smb.status == _PIPE_BROKEN and there and there.has_cleared:
                 ruled.setdefault(((smb.peer_ip, smb.ip), _CRASH), Calls()).add(smb, "eventlog")
         yield from self._ruled(window, memory, ruled)
-        for pair, kinds in asked.items():
-            yield from self._enumeration(window, memory, pair, kinds)
+        for pair, calls in asked.items():
+            yield from self._enumeration(window, memory, pair, calls)
         while len(memory.pairs) > 20_000:
             memory.pairs.popitem(last=False)
 
@@ -211,23 +217,22 @@ class RemoteCalls(Detector):
         past.last_ns = max(past.last_ns, now_ns)
         return past
 
-    def _rules_of(self, past: _Past, interface: str, operation: int, now_ns: int) -> Iterator[Rule]:
+    def _rules_of(
+        self, past: _Past, interface: str, operation: int, call: Dcerpc
+    ) -> Iterator[Rule]:
         """The rules that this call meets, given what the pair did before."""
-        if interface == NETLOGON and operation in (4, 26, 15, 5):
-            past.challenges.append(now_ns)
-            recent = sum(1 for t in past.challenges if now_ns - t <= 60_000_000_000)
-            if recent >= 2 * self.least_challenges:
-                yield _ZEROLOGON
+        if interface == NETLOGON and past.handshakes.note(call, self.least_challenges):
+            yield _ZEROLOGON
         if not interface:
             past.unnamed.add(operation)
             if {3, 5, 6} <= past.unnamed and len(past.unnamed) <= 6:
                 yield _UNNAMED_DCOM
             return
         past.interfaces.add(interface)
-        is_wmi = bool(past.interfaces & {WBEM_LOGIN, WBEM_SERVICES})
+        is_wmi = bool(past.interfaces & WBEM)
         if interface == DISPATCH and operation in (5, 6) and not is_wmi:
             yield _DCOM
-        if interface == ACTIVATOR and operation in (3, 4) and not is_wmi:
+        if (interface, operation) in _ACTIVATIONS and not is_wmi:
             yield _ACTIVATION
         past.has_cleared |= interface == EVENTLOG and operation == 0
         rule = RULE_OF.get((interface, operation))
@@ -271,7 +276,7 @@ class RemoteCalls(Detector):
                     "calls": list(calls.names),
                     "count": len(targets)
                     if rule.variant == "service_manager"
-                    else max(len(calls.sightings), len(past.challenges) // 2),
+                    else max(len(calls.sightings), past.handshakes.tries),
                     "user": past.user or "-",
                     "admin_share_written": bool(past.wrote_ns),
                 },
@@ -309,45 +314,35 @@ class RemoteCalls(Detector):
         return tuple(opened)
 
     def _enumeration(
-        self, window: Window, memory: _Memory, pair: Pair, kinds: dict[tuple[str, int], Calls]
+        self, window: Window, memory: _Memory, pair: Pair, calls: Calls
     ) -> Iterator[Finding]:
         past, (source, target) = memory.pairs[pair], pair
-        every = Calls()
-        for (interface, operation), calls in kinds.items():
-            past.kinds[ENUMERATION[interface, operation]] = calls.last_ns
-            for sighting in calls.sightings:
-                every.add(sighting, ENUMERATION[interface, operation])
+        if window.hosts.at(source).role in ("domain_controller", "scanner", "admin"):
+            return
         span = self.together_s * 1_000_000_000
         targets = [
             t for (s, t), p in memory.pairs.items()
-            if s == source and p.kinds and every.last_ns - max(p.kinds.values()) <= span
+            if s == source and calls.last_ns - p.asked.last_ns <= span
         ]  # fmt: skip
-        is_sensitive = bool(SENSITIVE_ENUMERATION & kinds.keys())
+        asked = past.asked
         tells = (
-            len(past.kinds) >= self.enumeration_kinds or len(targets) >= self.enumeration_targets
+            len(asked.kinds) >= self.enumeration_kinds
+            or len(targets) >= self.enumeration_targets
+            or asked.is_walk
         )
-        score = 30.0 + 10 * is_sensitive + 10 * tells + 5 * max(0, len(targets) - 4)
-        if window.hosts.at(source).role in ("domain_controller", "scanner", "admin"):
-            return
-        techniques = dict.fromkeys(
-            t for interface, _ in kinds for t in ENUMERATION_TECHNIQUES[interface]
-        )
+        score = 30.0 + 10 * asked.is_sensitive + 10 * tells + 5 * max(0, len(targets) - 4)
         yield Finding(
             source=source,
             targets=(target, *(t for t in targets if t != target)),
             score=min(70.0, score),
             confidence=0.9,
-            first_ns=every.first_ns,
-            last_ns=every.last_ns,
-            facts={
-                "calls": list(past.kinds),
-                "count": len(targets),
-                "user": past.user or "-",
-            },
+            first_ns=calls.first_ns,
+            last_ns=calls.last_ns,
+            facts={"calls": list(asked.kinds), "count": len(targets), "user": past.user or "-"},
             variant="enumeration",
             key=source if len(targets) >= self.enumeration_targets else target,
-            techniques=tuple(techniques),
+            techniques=tuple(asked.techniques),
             category="reconnaissance",
             app="dcerpc",
-            flows=every.flows(),
+            flows=calls.flows(),
         )

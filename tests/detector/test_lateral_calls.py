@@ -56,6 +56,26 @@ def found(sightings: list, world: World | None = None) -> dict[str, float]:
         (rpc.EVENTLOG, 0, "log_clear", "T1070.001"),
         (rpc.EVENT_SERVICE, 6, "log_clear", "T1070.001"),
         (rpc.SAMR, 58, "password_reset", "T1098"),
+        (rpc.SAMR, 22, "group_member", "T1098.007"),
+        (rpc.SAMR, 31, "group_member", "T1098.007"),
+        (rpc.SAMR, 35, "account_delete", "T1531"),
+        (rpc.LSARPC, 43, "lsa_secret", "T1003.004"),
+        (rpc.LSARPC, 37, "rights", "T1098"),
+        (rpc.DRSUAPI, 5, "dcshadow", "T1207"),
+        (rpc.DRSUAPI, 17, "dcshadow", "T1207"),
+        (rpc.DRSUAPI, 20, "sid_history", "T1134.005"),
+        (rpc.NETLOGON, 42, "netsync", "T1003"),
+        (rpc.SVCCTL, 5, "service_rights", "T1543.003"),
+        (rpc.SVCCTL, 51, "service_stop", "T1489"),
+        (rpc.SVCCTL, 42, "service_manager", "T1007"),
+        (rpc.WINREG, 19, "registry", "T1112"),
+        (rpc.WINREG, 30, "shutdown", "T1529"),
+        (rpc.SASEC, 0, "task", "T1053.005"),
+        (rpc.TASKS, 19, "task", "T1053.005"),
+        (rpc.WBEM_SERVICES, 8, "wmi_subscription", "T1546.003"),
+        (rpc.WBEM_SERVICES, 18, "wmi_query", "T1047"),
+        (rpc.EFSR, 21, "coercion", "T1187"),
+        (rpc.OLD_ACTIVATOR, 0, "dcom", "T1021.003"),
         (rpc.ACTIVATOR, 4, "dcom", "T1021.003"),
     ],
 )
@@ -70,7 +90,8 @@ def test_one_call_tells(interface: str, operation: int, variant: str, technique:
 @pytest.mark.parametrize(
     ("interface", "operation"),
     [(rpc.DRSUAPI, 12), (rpc.NETLOGON, 45), (rpc.EPM, 3), (rpc.WINREG, 2), (rpc.SAMR, 5),
-     (rpc.LSARPC, 77), (rpc.EVENTLOG, 7), (rpc.SPOOLSS, 1)],
+     (rpc.LSARPC, 77), (rpc.LSARPC, 57), (rpc.SAMR, 46), (rpc.DRSUAPI, 16), (rpc.NETLOGON, 30),
+     (rpc.EVENTLOG, 7), (rpc.SPOOLSS, 1)],
 )  # fmt: skip
 def test_everyday_calls_are_silent(interface: str, operation: int) -> None:
     assert found([call(interface, operation)]) == {}
@@ -78,12 +99,13 @@ def test_everyday_calls_are_silent(interface: str, operation: int) -> None:
 
 def test_the_pipe_names_the_interface_when_the_bind_was_missed() -> None:
     assert "service" in found([call("", 12, pipe="\\PIPE\\svcctl")])
+    assert "service" in found([call("", 12, pipe="ntsvcs")])
 
 
 def test_domain_controllers_replicate() -> None:
     world = World()
     world.hosts.at(CLIENT).role = "domain_controller"
-    assert found([call(rpc.DRSUAPI, 3)], world) == {}
+    assert found([call(rpc.DRSUAPI, 3), call(rpc.DRSUAPI, 5), call(rpc.NETLOGON, 42)], world) == {}
 
 
 def test_a_write_to_admin_share_makes_an_execution_graver() -> None:
@@ -110,6 +132,40 @@ def test_zerologon_is_a_burst_of_challenges() -> None:
     assert found(tries)["zerologon"] == 95
     slow = [call(rpc.NETLOGON, 4, i * 60) for i in range(60)]
     assert found(slow) == {}
+
+
+def test_zerologon_that_succeeds_early_ends_in_a_password() -> None:
+    tries = [call(rpc.NETLOGON, op, i / 10) for i in range(5) for op in (4, 26)]
+    assert found(tries) == {}
+    assert found([*tries, call(rpc.NETLOGON, 30, 1)])["zerologon"] == 95
+    assert found([*tries, call(rpc.NETLOGON, 6, 1)])["zerologon"] == 95
+    assert found([*tries, call(rpc.NETLOGON, 30, 120)]) == {}
+
+
+def test_a_member_that_renews_its_password_is_no_zerologon() -> None:
+    shaken = [call(rpc.NETLOGON, op, at) for at in (0, 1) for op in (4, 26)]
+    assert found([*shaken, call(rpc.NETLOGON, 30, 2)]) == {}
+
+
+def test_one_constant_challenge_is_zerologon() -> None:
+    assert found([call(rpc.NETLOGON, 4, is_challenge_constant=True)])["zerologon"] == 95
+
+
+def test_a_walk_over_sids_is_an_enumeration() -> None:
+    def lookups(count: int, sids: int) -> list[Dcerpc]:
+        return [call(rpc.LSARPC, 57, i, stub_bytes=36 * sids) for i in range(count)]
+
+    assert found(lookups(4, 1000)) == {"enumeration": 50}
+    assert found(lookups(20, 10)) == {}
+
+
+def test_what_stands_beside_an_enumeration_is_named_with_it() -> None:
+    world = World()
+    calls = [call(rpc.SAMR, 46), call(rpc.LSARPC, 15, 1), call(rpc.SAMR, 13, 2)]
+    (finding,) = world.run(RemoteCalls(), world.window([], calls))
+    assert finding.facts["calls"] == ["password rules", "names of SIDs", "users"]
+    assert {"T1201", "T1087.002"} <= set(finding.techniques)
+    assert finding.score == 50
 
 
 def test_a_log_service_that_dies_of_a_clear() -> None:
