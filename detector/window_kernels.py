@@ -35,6 +35,10 @@ _SH, _RSTRH, _RSTO = STATE_CODE["SH"], STATE_CODE["RSTRH"], STATE_CODE["RSTO"]
 _TALKED = tuple(STATE_CODE[s] for s in ("S1", "SF", "S2", "S3", "RSTO", "RSTR"))
 #: UDP to which nobody answers by design: syslog, SNMP trap, flow export, discovery, DHCP.
 UNANSWERED_UDP: Final = (67, 68, 137, 138, 162, 514, 1900, 2055, 4739, 5353, 5355, 6343, 9995)
+#: So many UDP packets without an answer are a stream (cyclic I/O, logs), not a probe.
+MOST_PROBES: Final = 10
+#: Windows' Delivery Optimization tries peers that a list names, and many of them are off.
+PEERS_PORT: Final = 7680
 
 
 @njit(cache=True, nogil=True)
@@ -110,8 +114,10 @@ def _outcome(row: Any) -> int:  # pragma: no cover - compiled
             if _refused(row) or mark & (HALF_OPEN | ODD):
                 outcome = FAILED
         elif row.protocol == 17:
-            if not _is_unanswered(row.destination_port):
-                outcome = ANSWERED if row.reply_packets > 0 else FAILED
+            if row.reply_packets > 0 and not _is_unanswered(row.destination_port):
+                outcome = ANSWERED
+            elif row.packets <= MOST_PROBES and not _is_unanswered(row.destination_port):
+                outcome = FAILED
         elif (row.protocol == 1 and row.source_port == 8) or (
             row.protocol == 58 and row.source_port == 128
         ):
@@ -120,6 +126,8 @@ def _outcome(row: Any) -> int:  # pragma: no cover - compiled
     is_knock = row.one_way == 1 and is_tcp and row.flags == _SYN
     if is_knock and row.packets <= 3 and row.sampling <= 1:
         outcome = FAILED
+    if is_tcp and row.destination_port == PEERS_PORT and outcome == FAILED:
+        outcome = 0
     return mark | outcome
 
 

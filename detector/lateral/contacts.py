@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from collector.flows import STATE_CODE, FlowBatch, address_text
 from detector.detection import FlowKey, Window
+from detector.window_kernels import MOST_PROBES, PEERS_PORT, UNANSWERED_UDP
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
@@ -19,8 +20,6 @@ UNKNOWN, ANSWERED, FAILED = 0, 1, 2
 #: TCP states in which the other side never agreed to talk.
 _NO_ANSWER: Final = tuple(STATE_CODE[s] for s in ("S0", "REJ", "RSTOS0", "SH", "RSTRH"))
 _TALKED: Final = tuple(STATE_CODE[s] for s in ("S1", "SF", "S2", "S3", "RSTO", "RSTR"))
-#: UDP to which nobody answers by design: syslog, SNMP trap, flow export, discovery, DHCP.
-_UNANSWERED_UDP: Final = (67, 68, 137, 138, 162, 514, 1900, 2055, 4739, 5353, 5355, 6343, 9995)
 _ICMP_ECHO: Final = ((1, 8), (58, 128))
 
 
@@ -32,9 +31,9 @@ def outcomes(flows: FlowBatch) -> NDArray[np.uint8]:
     outcome[tcp & np.isin(flows.state, _TALKED)] = ANSWERED
     outcome[tcp & (np.isin(flows.state, _NO_ANSWER) | is_half_open(flows))] = FAILED
     outcome[tcp & has_odd_flags(flows)] = FAILED
-    udp = whole & (flows.protocol == 17) & ~np.isin(flows.destination_port, _UNANSWERED_UDP)
+    udp = whole & (flows.protocol == 17) & ~np.isin(flows.destination_port, UNANSWERED_UDP)
     outcome[udp & (flows.reply_packets > 0)] = ANSWERED
-    outcome[udp & (flows.reply_packets == 0)] = FAILED
+    outcome[udp & (flows.reply_packets == 0) & (flows.packets <= MOST_PROBES)] = FAILED
     for protocol, kind in _ICMP_ECHO:
         echo = whole & (flows.protocol == protocol) & (flows.source_port == kind)
         outcome[echo & (flows.reply_packets > 0)] = ANSWERED
@@ -42,6 +41,8 @@ def outcomes(flows: FlowBatch) -> NDArray[np.uint8]:
     # A flow export shows one direction: a lone SYN in one to three packets met no one.
     knock = (flows.one_way == 1) & (flows.protocol == 6) & (flows.flags == SYN)
     outcome[knock & (flows.packets <= 3) & (flows.sampling <= 1)] = FAILED
+    is_peers = (flows.protocol == 6) & (flows.destination_port == PEERS_PORT)
+    outcome[is_peers & (outcome == FAILED)] = UNKNOWN
     return outcome
 
 

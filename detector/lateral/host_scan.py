@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from collector.apps import APP_CODE
+from collector.flows import FlowBatch
 from detector.addresses import in_networks
 from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS
@@ -25,6 +26,11 @@ ADMIN_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 1521, 3306, 3389, 5432, 59
 _PRINTER_PORTS = (515, 631, 9100)
 #: In the place of a service: pings without payload, which no monitoring sends.
 _EMPTY_PING = 0xFFFF_FFFF
+_SWEEP_NS = 300_000_000_000
+#: Beside a service that is none of administration: those of its targets that came to talk.
+_TALKED = 1 << 24
+_IS_ADMIN_PORT = np.zeros(1 << 16, bool)
+_IS_ADMIN_PORT[[*ADMIN_PORTS, 161]] = True
 _NEXT_STEP = Text(
     ja="情報システム担当は、{source} が何の機器か台帳で確認し、"
     "設置部署に「今この端末で何をしているか」"
@@ -57,8 +63,9 @@ class HostScan(Detector):
     reset before any data; UDP and ping without answer. Nine net failures raise the alarm.
 
     Beside the walk, a short and lively sweep is told when, on one service and in five minutes, at
-    least six first contacts were made of which five failed, or at least eight of which three in
-    ten failed; or when empty pings (no payload, which no monitoring sends) go to eight hosts.
+    least six first contacts were made of which five in six failed, or at least eight of which three
+    in ten failed and (but for services of administration) hardly any came to a conversation; or
+    when empty pings (no payload, which no monitoring sends) go to eight hosts.
 
     With an address plan and a week of memory, three planned but never living addresses that one
     source tries in a day are told at once: nobody has business there.
@@ -68,7 +75,8 @@ class HostScan(Detector):
 
     False alarms: vulnerability scanners and asset inventories (give them the role `scanner`),
     print drivers that look for moved printers, monitoring after a network change. A server that
-    fails for five or more clients is taken for dead and does not count. Sampled flow exports
+    fails for five or more clients is taken for dead and does not count, nor do peers of Windows'
+    Delivery Optimization (TCP 7680) and streams of UDP that nobody answers. Sampled flow exports
     are not used; of one-way exports only lone SYNs count.
     """
 
@@ -158,26 +166,44 @@ class HostScan(Detector):
         service[is_empty_ping] = _EMPTY_PING
         keys = window.source[rows].astype(np.uint64) << np.uint64(32) | service
         failed = ((window.marks[rows] & 3) == FAILED).astype(np.uint8)
-        memory.swept.note(keys, window.destination[rows].astype(np.uint64), first_ns, failed)
+        met = window.destination[rows].astype(np.uint64)
+        memory.swept.note(keys, met, first_ns, failed)
+        talked = self._talked(flows, rows) & (failed == 0)
+        apart = keys[talked] | np.uint64(_TALKED)
+        memory.swept.note(apart, met[talked], first_ns[talked], failed[talked])
         memory.swept.trim()
         touched, place = sorted_groups(keys)
         newest = np.full(len(touched), np.iinfo(np.int64).min)
         np.maximum.at(newest, place, first_ns)
-        tried, failures = memory.swept.expire(touched, newest - 300_000_000_000)
+        tried, failures = memory.swept.expire(touched, newest - _SWEEP_NS)
         for n in np.flatnonzero(tried >= self.sweep_targets - 2).tolist():
             source, of = int(touched[n]) >> 32, int(touched[n]) & 0xFFFF_FFFF
-            if not self._is_sweep(of == _EMPTY_PING, int(tried[n]), int(failures[n])):
+            apart = touched[n : n + 1] | np.uint64(_TALKED)
+            conversing, _ = memory.swept.expire(apart, newest[n : n + 1] - _SWEEP_NS)
+            counts = int(tried[n]), int(failures[n]), int(conversing[0])
+            if not self._is_sweep(of == _EMPTY_PING, *counts):
                 continue
             if window.hosts.get(source).role not in ("scanner", "gateway") and source not in walked:
                 targets = memory.swept.read(int(touched[n]))
                 yield self._sweep(window, source, targets, rows[place == n].tolist())
 
-    def _is_sweep(self, is_ping: bool, tried: int, failed: int) -> bool:
+    @staticmethod
+    def _talked(flows: FlowBatch, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """More than a handshake both ways, on a service that is none of administration."""
+        least = np.where(flows.protocol[rows] == 6, 60, 28)
+        least += np.where(flows.family[rows] == 6, 20, 0)
+        sent = flows.bytes[rows] > least * flows.packets[rows]
+        received = flows.reply_bytes[rows] > least * flows.reply_packets[rows]
+        is_admin = _IS_ADMIN_PORT[flows.destination_port[rows]]
+        return np.asarray(sent & received & ~is_admin, bool)
+
+    def _is_sweep(self, is_ping: bool, tried: int, failed: int, talked: int) -> bool:
         if is_ping:
             return tried >= self.sweep_targets
-        return (tried >= self.sweep_targets - 2 and failed >= self.sweep_targets - 3) or (
-            tried >= self.sweep_targets and failed >= 0.3 * tried
-        )
+        if tried >= self.sweep_targets - 2 and 6 * failed >= 5 * tried:
+            return True
+        is_shallow = talked <= 0.2 * tried
+        return tried >= self.sweep_targets and failed >= 0.3 * tried and is_shallow
 
     def _dark_space(
         self, window: Window, memory: _Memory, failed: NDArray[np.int64]

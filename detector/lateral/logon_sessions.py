@@ -33,6 +33,8 @@ _SSH: Final = APP_CODE["ssh"]
 #: more has got in. A key that fits and one short command send 3,349 to 5,721: that differs only by
 #: how often it comes.
 _SSH_SENT: Final = 6_000
+#: A session without a key exchange (a check whether the port answers) tries no password.
+_SSH_RECEIVED: Final = 1_200
 _SHORT_NS: Final = 60_000_000_000
 _SPAN_NS: Final = 600_000_000_000
 _DAY_NS: Final = 86_400_000_000_000
@@ -86,6 +88,7 @@ def logon_sessions(window: Window) -> Iterator[tuple[tuple[int, int, int], NDArr
     flows = window.flows
     rows = np.flatnonzero(_IS_LOGON[flows.app] & (flows.reply_packets >= 5) & (flows.part == 0))
     rows = rows[window.marks[rows] & (OURS | THEIRS) != 0]
+    rows = rows[(flows.app[rows] != _SSH) | (flows.reply_bytes[rows] >= _SSH_RECEIVED)]
     if not len(rows):
         return
     ends = (window.destination[rows], window.source[rows])
