@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from socket import AF_INET, inet_pton
 from typing import Any, Final
 
 import numpy as np
@@ -136,6 +137,12 @@ def address_text(high: int, low: int) -> str:
 
 def address_number(text: str) -> tuple[int, int]:
     """Read an IPv4 or IPv6 address into (high, low); ValueError if it is neither."""
+    try:
+        return 0, _V4_MAPPED | int.from_bytes(inet_pton(AF_INET, text), "big")
+    except OSError:
+        pass
+    if ":" not in text:
+        raise ValueError(f"{text!r} is no IPv4 or IPv6 address")
     from ipaddress import ip_address
 
     address = ip_address(text)
@@ -146,5 +153,7 @@ def address_number(text: str) -> tuple[int, int]:
 
 def mac_text(mac: int) -> str:
     """Write a 48-bit MAC as aa:bb:cc:dd:ee:ff; empty for 0 (not seen)."""
-    mac = int(mac)
-    return ":".join(f"{mac >> shift & 255:02x}" for shift in range(40, -8, -8)) if mac else ""
+    if not mac:
+        return ""
+    a = f"{mac & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{a[:2]}:{a[2:4]}:{a[4:6]}:{a[6:8]}:{a[8:10]}:{a[10:]}"

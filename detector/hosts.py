@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,9 @@ class HostsFull(ValueError):
 
 
 _AWAY: Final = int(AWAY.network_address) >> 64
+#: Addresses kept as text; beyond, all are written anew.
+_TEXTS_KEPT: Final = 262_144
+
 
 #: What flows tell of each inside host, by number.
 SEEN_DTYPE: Final = np.dtype(
@@ -105,6 +109,7 @@ class HostTable:
         self.seen = np.zeros(1024, SEEN_DTYPE)
         self._hosts: dict[int, Host] = {}
         self._by_ip: dict[str, int] = {}
+        self._ip_of: dict[int, str] = {}
         self.outside_names = OutsideNames()
         self.moves = 0  # how often a number has come to another address
         self._places = 0  # discard addresses that were given out
@@ -142,7 +147,7 @@ class HostTable:
             self._learn(fresh)
             if int(fresh.min()) < moved:  # what is kept by number speaks of somebody else
                 self.moves += 1
-                self._by_ip = {}
+                self._by_ip, self._ip_of = {}, {}
         return numbers
 
     def _grow(self) -> None:
@@ -215,7 +220,7 @@ class HostTable:
         self._numbers.give_back(idle)
         self._learn(idle)
         self.seen[idle] = 0
-        self._by_ip = {}
+        self._by_ip, self._ip_of = {}, {}
         for number in idle.tolist():
             self._hosts.pop(number, None)
         return len(idle)
@@ -249,6 +254,16 @@ class HostTable:
         if self.is_nobody(number):
             raise HostsFull(f"more than {self._most:,} addresses; raise detector.engine.most_hosts")
         return number
+
+    def numbers_of(self, ips: Sequence[str]) -> list[int]:
+        """The numbers of addresses given as text, as `number_of` gives them in turn."""
+        unknown = [ip for ip in dict.fromkeys(ips) if ip not in self._by_ip]
+        if unknown and len(self._by_ip) + len(unknown) <= self._most:
+            pairs = np.array([address_number(ip) for ip in unknown], np.uint64)
+            numbers = self._number(pairs, self._most + _SPARE).tolist()
+            if NO_NUMBER not in numbers:
+                self._by_ip.update(zip(unknown, numbers, strict=True))
+        return [self.number_of(ip) for ip in ips]
 
     def give(self, ip: str, number: int | None = None) -> int:
         """Let an address belong to this number from now on, or to a new one; that number.
@@ -316,7 +331,7 @@ class HostTable:
     def _exchange(self, one: int, other: int) -> None:
         """Two numbers change addresses; what is remembered stays with the number."""
         self._numbers.exchange(one, other)
-        self._by_ip = {}
+        self._by_ip, self._ip_of = {}, {}
         for number in (one, other):
             pair = self._numbers.addresses[number][None]
             self._kinds[number] = address_kinds(pair, self._hospital)[0]
@@ -358,8 +373,13 @@ class HostTable:
             host.names.setdefault(listed.name, 0)
 
     def ip(self, number: int) -> str:
-        high, low = self._numbers.addresses[number]
-        return address_text(int(high), int(low))
+        """The address where a host is now, as text."""
+        ip = self._ip_of.get(number)
+        if ip is None:
+            if len(self._ip_of) >= _TEXTS_KEPT:
+                self._ip_of.clear()
+            ip = self._ip_of[number] = address_text(*self._numbers.addresses[number].tolist())
+        return ip
 
     def addresses(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
         """(n, 2) addresses of these numbers."""
@@ -379,11 +399,13 @@ class HostTable:
 
     def name_of(self, text: str) -> str:
         """The name of a host that has been met under this address; "" for any other text."""
-        try:
-            pair = np.array([address_number(text)], np.uint64)
-        except ValueError:
-            return ""
-        number = int(self._number(pair, 0)[0])  # none is given out
+        number = self._by_ip.get(text)
+        if number is None:
+            try:
+                pair = np.array([address_number(text)], np.uint64)
+            except ValueError:
+                return ""
+            number = int(self._number(pair, 0)[0])  # none is given out
         host = self._hosts.get(number)
         if host is None:
             listed = self._hospital.asset_by_ip.get(text)

@@ -237,6 +237,8 @@ def _echoes(alerts: Sequence[Alert]) -> dict[str, str]:
     It is evidence in the story; two devices that see one thing within a day are not two things,
     and the graver word of the two counts.
     """
+    if all(alert.detector != _OTHER_MONITORS for alert in alerts):
+        return {}
     own: dict[frozenset[str], list[Alert]] = {}
     for alert in alerts:
         if alert.detector != _OTHER_MONITORS:

@@ -48,12 +48,21 @@ class NamedUse:
 
 def named_uses(window: Window, resolvers: Resolvers) -> Iterator[NamedUse]:
     """Names of tools that hosts inside asked for in this window."""
-    queries = window.of(Dns)
-    resolvers.learn(queries)
-    for query in queries:
-        if query.is_response or resolvers.relays(query.ip, query.name, query.time_ns):
-            continue
-        yield from _use(query, query.name, "DNS", window)
+    resolvers.learn(window.of(Dns))
+    for use in window.once(_all_uses):
+        if use.how != "DNS" or not resolvers.relays(use.device, use.name, use.time_ns):
+            yield use
+
+
+def _all_uses(window: Window) -> tuple[NamedUse, ...]:
+    return tuple(_uses(window))
+
+
+def _uses(window: Window) -> Iterator[NamedUse]:
+    """The same, with what resolvers ask for others."""
+    for query in window.of(Dns):
+        if not query.is_response and tool_of(query.name) is not None:
+            yield from _use(query, query.name, "DNS", window)
     for hello in window.of(TlsClientHello):
         yield from _use(hello, hello.sni, "TLS SNI", window)
         if any(a.startswith("anydesk/") for a in hello.alpn):

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from collector.flows import mac_text
 from collector.sightings import Arp, Dhcp
 from detector.detection import Window
@@ -75,10 +73,12 @@ def _speaking_macs(window: Window, identities: Identities) -> Iterator[tuple[str
     flows = window.flows
     if len(identities.looked_at) > MAX_MACS:
         identities.looked_at.clear()
-    for number in set(flows.source_mac.tolist()) - identities.looked_at - {0}:
-        first = int(np.flatnonzero(flows.source_mac == number)[0])
+    macs = flows.source_mac.tolist()
+    fresh = set(macs) - identities.looked_at - {0}
+    first_of = dict(zip(reversed(macs), range(len(macs) - 1, -1, -1), strict=True)) if fresh else {}
+    for number in fresh:
         identities.looked_at.add(number)
-        yield mac_text(number), int(flows.first_ns[first])
+        yield mac_text(number), int(flows.first_ns[first_of[number]])
     for arp in window.of(Arp):
         if len(arp.sender_mac) == 17:
             yield arp.sender_mac, arp.time_ns

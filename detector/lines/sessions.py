@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from collector.apps import APPS
 from collector.flows import FlowBatch, address_text, mac_text
 from detector.addresses import in_networks
 from detector.detection import FlowKey, Window
+from detector.distinct import groups_of
 from detector.hospital import RegisteredLine
 from detector.landing import is_endpoint, networks_of
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
@@ -99,30 +100,26 @@ def _grouped(
     destination: NDArray[np.uint8],
 ) -> Iterator[Session]:
     """One session for each pair of hosts and application among these rows."""
-    flows = window.flows
     if not len(rows):
         return
-    keys = np.stack(
-        [window.source[rows], window.destination[rows], flows.app[rows].astype(np.uint32)], axis=1
-    )
-    _, group = np.unique(keys, axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
-    for members in np.split(rows[order], ends):
-        at = members[0]
-        direction = _direction(int(source[at]), int(destination[at]))
-        yield _session(flows.take(members), direction)
+    groups = groups_of(window.source[rows], window.destination[rows], window.flows.app[rows])
+    sums = _Sums.of(window.flows.take(rows[groups.order]), groups.starts)
+    first = rows[groups.first]
+    ends = zip(source[first].tolist(), destination[first].tolist(), strict=True)
+    for at, (own, other) in enumerate(ends):
+        yield sums.session(at, _direction(own, other))
 
 
-def has_talk(flows: FlowBatch) -> bool:
-    """True if both sides sent at least 100 bytes beyond bare IP and TCP headers in one flow.
+def _has_talk(flows: FlowBatch) -> NDArray[np.bool_]:
+    """For each flow: both sides sent at least 100 bytes beyond bare IP and TCP headers.
 
     A scan that is reset, or that only draws a banner, stays below.
     """
     bare = np.where(flows.family == 6, 60, 40).astype(np.int64)
     sent = flows.bytes.astype(np.int64) - bare * flows.packets.astype(np.int64)
     back = flows.reply_bytes.astype(np.int64) - bare * flows.reply_packets.astype(np.int64)
-    return bool(((sent >= 100) & (back >= 100)).any())
+    talks: NDArray[np.bool_] = (sent >= 100) & (back >= 100)
+    return talks
 
 
 def seen_from_first(session: Session, first_ends: dict[tuple[str, str, str], None]) -> Session:
@@ -149,9 +146,9 @@ def flow_keys(flows: FlowBatch, limit: int = MAX_FLOW_KEYS) -> tuple[FlowKey, ..
     return tuple(
         FlowKey(
             first_ns=int(row["first_ns"]),
-            source=address_text(*row["source"]),
+            source=address_text(*row["source"].tolist()),
             source_port=int(row["source_port"]),
-            destination=address_text(*row["destination"]),
+            destination=address_text(*row["destination"].tolist()),
             destination_port=int(row["destination_port"]),
             protocol=int(row["protocol"]),
         )
@@ -168,30 +165,56 @@ def _direction(source: int, destination: int) -> Direction:
     return "in" if destination & ours else "beyond"
 
 
-def _session(flows: FlowBatch, direction: Direction) -> Session:
-    """Sum up the flows of one group, seen from the device inside."""
-    first = flows.rows[0]
-    near, far = ("destination", "source") if direction == "in" else ("source", "destination")
-    sent, received = int(flows.bytes.sum()), int(flows.reply_bytes.sum())
-    if direction == "in":
-        sent, received = received, sent
-    return Session(
-        app=APPS[int(first["app"])],
-        direction=direction,
-        device=address_text(*first[near]),
-        device_mac=mac_text(first[f"{near}_mac"]),
-        peer=address_text(*first[far]),
-        peer_port=int(first["destination_port"]),
-        vlan=int(first["vlan"]),
-        # A long connection is reported in parts; only the first one counts.
-        count=max(1, int((flows.part == 0).sum())),
-        bytes_out=sent,
-        bytes_in=received,
-        longest_s=float((flows.last_ns - flows.first_ns).max()) / 1e9,
-        first_ns=int(flows.first_ns.min()),
-        last_ns=int(flows.last_ns.max()),
-        confidence=float(flows.app_confidence.max()) / 100,
-        is_answered=bool((flows.reply_packets > 0).any()),
-        has_talk=has_talk(flows),
-        flows=flow_keys(flows),
-    )
+@dataclass(frozen=True)
+class _Sums:
+    """Groups of flows, summed up a column at a time: a window has more groups than long ones."""
+
+    flows: FlowBatch  # group after group
+    starts: list[int]
+    ends: list[int]
+    columns: dict[str, list[Any]]  # by name: one value a group
+
+    @staticmethod
+    def of(flows: FlowBatch, starts: NDArray[np.int64]) -> _Sums:
+        """Sum up flows whose groups begin at `starts`."""
+        columns = {
+            # A long connection is reported in parts; only the first one counts.
+            "count": np.maximum(1, np.add.reduceat((flows.part == 0).astype(np.int64), starts)),
+            "sent": np.add.reduceat(flows.bytes, starts),
+            "received": np.add.reduceat(flows.reply_bytes, starts),
+            "longest_ns": np.maximum.reduceat(flows.last_ns - flows.first_ns, starts),
+            "first_ns": np.minimum.reduceat(flows.first_ns, starts),
+            "last_ns": np.maximum.reduceat(flows.last_ns, starts),
+            "confidence": np.maximum.reduceat(flows.app_confidence, starts),
+            "is_answered": np.logical_or.reduceat(flows.reply_packets > 0, starts),
+            "has_talk": np.logical_or.reduceat(_has_talk(flows), starts),
+        }
+        begun = starts.tolist()
+        told = {name: column.tolist() for name, column in columns.items()}
+        return _Sums(flows, begun, [*begun[1:], len(flows)], told)
+
+    def session(self, at: int, direction: Direction) -> Session:
+        """The session of one group, seen from the device inside."""
+        start, columns = self.starts[at], self.columns
+        first = self.flows.rows[start]
+        near, far = ("destination", "source") if direction == "in" else ("source", "destination")
+        out, back = ("received", "sent") if direction == "in" else ("sent", "received")
+        return Session(
+            app=APPS[int(first["app"])],
+            direction=direction,
+            device=address_text(*first[near].tolist()),
+            device_mac=mac_text(int(first[f"{near}_mac"])),
+            peer=address_text(*first[far].tolist()),
+            peer_port=int(first["destination_port"]),
+            vlan=int(first["vlan"]),
+            count=columns["count"][at],
+            bytes_out=columns[out][at],
+            bytes_in=columns[back][at],
+            longest_s=columns["longest_ns"][at] / 1e9,
+            first_ns=columns["first_ns"][at],
+            last_ns=columns["last_ns"][at],
+            confidence=columns["confidence"][at] / 100,
+            is_answered=columns["is_answered"][at],
+            has_talk=columns["has_talk"][at],
+            flows=flow_keys(self.flows.take(slice(start, self.ends[at]))),
+        )

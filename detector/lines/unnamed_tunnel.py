@@ -12,6 +12,7 @@ from pydantic import Field
 
 from collector.flows import FlowBatch
 from detector.detection import Detector, Finding, FlowKey, Window, app_table
+from detector.distinct import distinct_rows, groups_of
 from detector.landing import is_endpoint
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
 from detector.lines.odd_tls import ODDITIES, OddTls
@@ -125,12 +126,12 @@ class UnnamedTunnel(Detector):
         if not len(rows):
             return
         places = _places(flows.take(rows))
-        keys = np.stack([window.source[rows].astype(np.uint64), *places.T], axis=1)
-        unique, group = np.unique(keys, axis=0, return_inverse=True)
-        order = np.argsort(group.ravel(), kind="stable")
-        ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
-        for key, members in zip(unique, np.split(rows[order], ends), strict=True):
-            chain = _extend(memory, (int(key[0]), int(key[1]), int(key[2])), flows, members)
+        columns = (window.source[rows], *places.T)
+        groups = groups_of(*columns)
+        keys = zip(*(column[groups.first].tolist() for column in columns), strict=True)
+        parts = np.split(rows[groups.order], groups.starts[1:])
+        for key, members in zip(keys, parts, strict=True):
+            chain = _extend(memory, key, flows, members)
             if chain.last_ns - chain.first_ns >= self.min_hours * 3600 * S:
                 yield from self._judge(window, memory, chain, members)
 
@@ -148,8 +149,8 @@ class UnnamedTunnel(Detector):
             return
         memory.noted.update(ends[at] for at in fresh)
         rows = rows[fresh]
-        pairs = np.stack([source[fresh], *_places(window.flows.take(rows)).T], axis=1)
-        for number, high, low in np.unique(pairs, axis=0).tolist():
+        places = _places(window.flows.take(rows))
+        for number, high, low in distinct_rows(source[fresh], *places.T):
             users = memory.users.setdefault((high, low), set())
             if len(users) < 1000:
                 users.add(number)

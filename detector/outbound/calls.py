@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -109,20 +108,20 @@ class Calls:
         return "" in self.marks.get(group, ())
 
     def _note_names(self, window: Window) -> None:
-        for hello in window.of(TlsClientHello):
-            self._note_name(window, hello.ip, hello.peer_ip, hello.sni, hello.ja4)
-        for request in window.of(Http):
-            name = request.host.split(":")[0]
-            self._note_name(window, request.ip, request.peer_ip, name, request.user_agent)
-            if not name and request.peer_ip:
-                self._mark(self._group(*_numbers(window, request.ip, request.peer_ip)), "")
+        hellos, requests = window.of(TlsClientHello), window.of(Http)
+        said = [(h.ip, h.peer_ip, h.sni, h.ja4, False) for h in hellos]
+        said += [(r.ip, r.peer_ip, r.host.split(":")[0], r.user_agent, True) for r in requests]
+        said = [one for one in said if one[0] and one[1]]
+        numbers = window.hosts.numbers_of([ip for one in said for ip in one[:2]])
+        for one, source, target in zip(said, numbers[::2], numbers[1::2], strict=True):
+            _, _, name, mark, is_request = one
+            self._note_name(source, target, name, mark)
+            if is_request and not name:
+                self._mark(self._group(source, target), "")
         while len(self.name_of_pair) > _MOST:
             self.name_of_pair.popitem(last=False)
 
-    def _note_name(self, window: Window, ip: str, peer_ip: str, name: str, mark: str) -> None:
-        if not ip or not peer_ip:
-            return
-        source, target = _numbers(window, ip, peer_ip)
+    def _note_name(self, source: int, target: int, name: str, mark: str) -> None:
         if name and len(self.names) < _MOST:
             pair = source << 32 | target
             self.name_of_pair[pair] = self.names.setdefault(name, len(self.names))
@@ -175,7 +174,3 @@ def sources_by_place(groups: NDArray[np.uint64]) -> dict[int, int]:
     places = groups & np.uint64(0xFFFF_FFFF)
     unique, counts = np.unique(places, return_counts=True)
     return dict(zip(unique.tolist(), counts.tolist(), strict=True))
-
-
-def _numbers(window: Window, *ips: str) -> Iterable[int]:
-    return tuple(window.hosts.number_of(ip) for ip in ips)

@@ -15,6 +15,7 @@ from collector.flows import STATE_CODE, mac_text
 from collector.sightings import Arp, Dhcp, RouterAdvertisement
 from detector.addresses import in_networks, is_one_host
 from detector.detection import Window
+from detector.distinct import distinct_rows, groups_of
 from detector.lines.addresses import PUBLIC
 from detector.lines.register_match import local_time
 
@@ -107,15 +108,10 @@ class SetupLearner:
         block, other = _blocks(flows.source), _blocks(flows.destination)
         answered = flows.reply_packets > 0
         rows = np.flatnonzero(ours)
-        keys = np.stack(
-            [window.source[rows].astype(np.int64), block[rows], flows.vlan[rows].astype(np.int64)],
-            axis=1,
-        )
-        for number, at, vlan in np.unique(keys, axis=0).tolist():
+        for number, at, vlan in distinct_rows(window.source[rows], block[rows], flows.vlan[rows]):
             self._live_in(at, number, vlan)
         rows = np.flatnonzero(theirs & answered)
-        keys = np.stack([window.destination[rows].astype(np.int64), other[rows]], axis=1)
-        for number, at in np.unique(keys, axis=0).tolist():
+        for number, at in distinct_rows(window.destination[rows], other[rows]):
             self._live_in(at, number, None)
         for at, count in _counted(block[ours & to_public & answered]):
             self.blocks[at].answered += count
@@ -127,7 +123,9 @@ class SetupLearner:
     def _live_in(self, at: int, number: int, vlan: int | None) -> None:
         if at not in self.blocks and len(self.blocks) >= MAX_BLOCKS:
             return
-        block = self.blocks.setdefault(at, Block())
+        block = self.blocks.get(at)
+        if block is None:
+            block = self.blocks[at] = Block()
         block.hosts.add(number)
         if vlan is not None:
             block.vlans[vlan] += 1
@@ -145,13 +143,13 @@ class SetupLearner:
         is_group = (mac >> np.uint64(40)) & np.uint64(1) == 1
         rows = np.flatnonzero(chosen & (mac != 0) & ~is_group & (to_public | (block != other)))
         where = np.where(to_public[rows], OUTSIDE, other[rows])
-        keys = np.stack([block[rows], where, mac[rows].astype(np.int64)], axis=1)
-        unique, counts = np.unique(keys, axis=0, return_counts=True)
-        for (at, to, hop), count in zip(unique.tolist(), counts.tolist(), strict=True):
-            if (at, to, hop) in self.hops or len(self.hops) < MAX_HOPS:
-                self.hops[at, to, hop] += count
-        pairs = np.stack([mac[rows], window.destination[rows].astype(np.uint64)], axis=1)
-        for hop, number in np.unique(pairs, axis=0).tolist():
+        blocks, macs = block[rows], mac[rows]
+        ways = groups_of(blocks, where, macs)
+        columns = (column[ways.first].tolist() for column in (blocks, where, macs))
+        for way, count in zip(zip(*columns, strict=True), ways.counts.tolist(), strict=True):
+            if way in self.hops or len(self.hops) < MAX_HOPS:
+                self.hops[way] += count
+        for hop, number in distinct_rows(macs, window.destination[rows]):
             led = self.carried.setdefault(hop, set())
             if len(led) < 8 and len(self.carried) <= MAX_HOPS:
                 led.add(number)
@@ -168,13 +166,15 @@ class SetupLearner:
         hour = ((flows.first_ns + offset_ns) // HOUR_NS) % 24
         heavy = inside & answered & ((hour >= 20) | (hour < 6)) & (flows.bytes > 1_000_000)
         for mask, name in ((controls, "controls"), (failed, "failed"), (first, "tried")):
-            pairs = np.stack([window.source[mask], window.destination[mask]], axis=1)
-            for source, target in np.unique(pairs, axis=0).tolist():
+            pairs = distinct_rows(window.source[mask], window.destination[mask])
+            for source, target in pairs:
                 doings = self._doings(source)
                 if name == "failed":
                     doings.failed += 1
-                elif len(getattr(doings, name)) < MAX_PEERS:
-                    getattr(doings, name).add(target)
+                    continue
+                peers = doings.tried if name == "tried" else doings.controls
+                if len(peers) < MAX_PEERS:
+                    peers.add(target)
                 if name == "controls":
                     self._doings(target).controlled_by.add(source)
         for row in np.flatnonzero(heavy).tolist():
@@ -183,9 +183,12 @@ class SetupLearner:
                 taker.night_bytes[int(window.source[row])] += int(flows.bytes[row])
 
     def _doings(self, number: int) -> Doings:
-        if number not in self.doings and len(self.doings) >= MAX_HOSTS:
-            return Doings()
-        return self.doings.setdefault(number, Doings())
+        known = self.doings.get(number)
+        if known is None:
+            known = Doings()
+            if len(self.doings) < MAX_HOSTS:
+                self.doings[number] = known
+        return known
 
     def _observe_arp(self, arp: Arp, window: Window) -> None:
         if not window.hospital.is_inside(arp.sender_ip):

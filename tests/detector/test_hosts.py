@@ -167,3 +167,18 @@ def test_what_is_seen_of_a_host_stands_in_the_table() -> None:
     host = hosts.at("10.0.0.1")
     hosts.seen["last_ns"][host.number] = 7
     assert (host.last_ns, host.first_ns, host.vlan) == (7, 0, 0)
+
+
+def test_many_addresses_get_the_numbers_that_each_would_get() -> None:
+    told = ["10.0.0.1", "2001:db8::1", "10.0.0.2", "10.0.0.1", "::ffff:10.0.0.2"]
+    one_by_one, at_once = HostTable(Hospital()), HostTable(Hospital())
+    at_once.number_of("10.0.0.2")
+    one_by_one.number_of("10.0.0.2")
+    assert at_once.numbers_of(told) == [one_by_one.number_of(ip) for ip in told]
+    assert [at_once.ip(number) for number in range(3)] == ["10.0.0.2", "10.0.0.1", "2001:db8::1"]
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0", "010.0.0.1", "10.0.0.1 ", "1\0", "::g", "ward-3"])
+def test_what_is_no_address_gets_no_number(text: str) -> None:
+    with pytest.raises(ValueError):
+        HostTable(Hospital()).numbers_of([text])
