@@ -14,6 +14,7 @@ from collector.exports import fill, learning, scan
 from collector.exports.exporters import DataSet, Domain, Exporters
 from collector.exports.headers import SampledHeader, header_rows, sections_of
 from collector.exports.records import Context
+from collector.exports.restarts import find_restarts
 from collector.exports.runs import Run
 from collector.exports.sets import withdraw
 from collector.exports.sflow import read_sflow
@@ -64,6 +65,9 @@ class Batch:
         room = np.empty(int(length.sum()) // 4 + len(offset), scan.SET_DTYPE)
         self._sets = room[: scan.scan(buffer, offset, length, self._heads, room)]
         self._domains = self._find_domains()
+        self._restarts = find_restarts(
+            self._heads, np.unique(self._sets["datagram"]), datagrams.time_ns, self._domains
+        )
         self._group = self._heads["group"][self._sets["datagram"]]
         codes, self._code = np.unique(
             self._group << _KIND_BITS | self._sets["kind"], return_inverse=True
@@ -76,9 +80,19 @@ class Batch:
         """Pieces of rows (FLOW_DTYPE), in order of arrival."""
         at = since = 0
         while at < len(self._sets):
-            others = at + np.flatnonzero(~self._is_data()[self._code[at:]])
+            is_other = ~self._is_data()[self._code[at:]]
+            if self._restarts:
+                is_other |= np.isin(self._sets["datagram"][at:], list(self._restarts))
+            others = at + np.flatnonzero(is_other)
             has_changed = False
             for other in others.tolist():
+                restarted = self._restarts.pop(int(self._sets["datagram"][other]), None)
+                if restarted is not None:
+                    self._take_data(since, other)
+                    restarted.forget_templates()
+                    at = since = other
+                    has_changed = True
+                    break
                 at = other + 1
                 if self._is_harmless(other):
                     continue

@@ -26,6 +26,7 @@ class ExporterCounts:
 
     datagrams: int = 0
     flows: int = 0
+    restarts: int = 0  # of a domain: its templates were dropped until it announces them again
     lost: int = 0  # by sequence numbers: flows (v5), datagrams (v9, sFlow) or records (IPFIX)
     malformed: Counter[str] = field(default_factory=Counter)
 
@@ -42,9 +43,24 @@ class Domain:
     )
     waiting: dict[int, list[DataSet]] = field(default_factory=dict)
     next_sequence: int = -1  # -1: unknown
+    #: Uptime in ms (v9) or sequence (IPFIX) of the last datagram, and when it was exported.
+    clock: tuple[int, int] = (-1, 0)
+    restarted_ns: list[int] = field(default_factory=list)
     boot_ms: int = -1
     rate: int = 1
     rates: dict[int, int] = field(default_factory=dict)
+
+    def begin_anew(self, now_ns: int, most: int, within_ns: int) -> bool:
+        """Count a restart; false if there were `most` of them lately, so that it is none."""
+        self.restarted_ns = [*self.restarted_ns[1 - most :], now_ns]
+        is_often = len(self.restarted_ns) == most and now_ns - self.restarted_ns[0] < within_ns
+        self.counts.restarts += not is_often
+        return not is_often
+
+    def forget_templates(self) -> None:
+        """What was announced holds no more; data waits until it is announced again."""
+        self.templates.clear()
+        self.announced.clear()
 
 
 class Exporters:
@@ -88,6 +104,7 @@ class Exporters:
                 {
                     "key": key,
                     "boot_ms": domain.boot_ms,
+                    "clock": domain.clock,
                     "rate": domain.rate,
                     "rates": list(domain.rates.items()),
                     "templates": [
@@ -106,6 +123,8 @@ class Exporters:
             high, low, port, version, number = kept["key"]
             domain = self.domain((high, low, port, version, number))
             domain.boot_ms, domain.rate = kept["boot_ms"], kept["rate"]
+            clock, export_ns = kept.get("clock", (-1, 0))
+            domain.clock = (int(clock), int(export_ns))
             domain.rates = {int(sampler): int(rate) for sampler, rate in kept["rates"]}
             for set_id, is_options, fields in kept["templates"]:
                 specs = tuple(FieldSpec(*told) for told in fields)

@@ -130,7 +130,7 @@ class _Listening:
         exporters = list(self._decoder.exporters.items())[:_SHOWN]
         self._health.counts["exporters"] = {
             address: {"datagrams": c.datagrams, "flows": c.flows, "lost": c.lost,
-                      "malformed": sum(c.malformed.values())}
+                      "restarts": c.restarts, "malformed": sum(c.malformed.values())}
             for address, c in exporters
         }  # fmt: skip
         self._post.add_counts(

@@ -166,6 +166,64 @@ def test_a_withdrawn_template_is_forgotten() -> None:
     assert len(flows) == 0
 
 
+SWAPPED: list[Field] = [(12, 4), (8, 4), (11, 2), (7, 2), *TUPLE[4:]]
+
+
+def told(flows: FlowBatch) -> list[str]:
+    return [address_text(*row) for row in flows.source]
+
+
+def test_data_of_an_exporter_that_began_anew_waits_for_its_new_template() -> None:
+    """NetFlow v9 tells its uptime, IPFIX counts records from 0 again; batches or not."""
+    for messages in (
+        [
+            v9(template_set(0, 300, TUPLE), data_set(300, record()), uptime_ms=90_000_000),
+            v9(data_set(300, record()), uptime_ms=1_000),
+            v9(template_set(0, 300, SWAPPED), uptime_ms=2_000, sequence=1),
+            v9(data_set(300, record()), uptime_ms=3_000, sequence=2),
+        ],
+        [
+            ipfix(template_set(2, 300, TUPLE), data_set(300, record()), sequence=700),
+            ipfix(data_set(300, record()), sequence=0),
+            ipfix(template_set(2, 300, SWAPPED), sequence=1),
+            ipfix(data_set(300, record()), sequence=1),
+        ],
+    ):
+        one, many = ExportDecoder(), ExportDecoder()
+        whole = decode(*messages, decoder=one)
+        assert told(whole) == ["10.1.1.5", "10.2.2.7", "10.2.2.7"]
+        parts = FlowBatch.join([decode(message, decoder=many) for message in messages])
+        assert np.array_equal(whole.rows, parts.rows)
+        assert one.exporters["192.0.2.1"].restarts == many.exporters["192.0.2.1"].restarts == 1
+
+
+def test_what_comes_late_or_comes_round_is_no_restart() -> None:
+    for messages in (
+        [v9(template_set(0, 300, TUPLE), uptime_ms=50_000), v9(uptime_ms=45_000)],
+        [ipfix(template_set(2, 300, TUPLE), sequence=9_000), ipfix(sequence=8_900)],
+        [ipfix(template_set(2, 300, TUPLE), sequence=(1 << 32) - 5), ipfix(sequence=25)],
+        [ipfix(template_set(2, 300, TUPLE), sequence=0), ipfix(sequence=0)],
+    ):
+        decoder = ExportDecoder()
+        data = data_set(300, record())
+        late = messages[1][:2] + struct.pack(">H", len(messages[1]) + len(data)) + messages[1][4:]
+        head = late if messages[1][1] == 10 else messages[1]
+        assert len(decode(messages[0], head + data, decoder=decoder)) == 1
+        assert decoder.exporters["192.0.2.1"].restarts == 0
+
+
+def test_processes_that_count_apart_under_one_number_are_no_restarts() -> None:
+    """Two cards of a router, each with its own uptime, go back and forth: data must not wait."""
+    decoder = ExportDecoder()
+    announced = template_set(0, 300, TUPLE)
+    for _ in range(3):
+        for uptime_ms in (90_000_000, 1_000):
+            decode(v9(announced, data_set(300, record()), uptime_ms=uptime_ms), decoder=decoder)
+    for uptime_ms in (90_000_000, 1_000) * 4:
+        assert len(decode(v9(data_set(300, record()), uptime_ms=uptime_ms), decoder=decoder)) == 1
+    assert decoder.exporters["192.0.2.1"].restarts == 2
+
+
 def test_two_exporters_may_use_one_template_number() -> None:
     decoder = ExportDecoder()
     other = address_number("192.0.2.2")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collector.flows import FlowBatch, address_number
+from collector.flows import FlowBatch, address_number, address_text
 from collector.live.receiving import Receiver
 from tests.collector.test_exports import (
     TUPLE,
@@ -24,6 +24,7 @@ from tests.collector.test_exports import (
     template_set,
     v5,
     v5_record,
+    v9,
 )  # fmt: skip
 from tests.collector.wires import mimawari, settings_file, spooled
 
@@ -144,6 +145,37 @@ def test_a_flooding_exporter_is_bounded(tmp_path: Path) -> None:
     with listening(tmp_path, allow=["127.0.0.1/32"], most_datagrams_per_s=10) as until:
         send(until()["port"], *[v5(v5_record(), 1, sequence=n) for n in range(300)])
         assert until(packets=300, flooding=200)["flooding"] <= 290
+
+
+#: The same number, another layout: server before client, and the ports the other way round.
+SWAPPED = [(12, 4), (8, 4), (11, 2), (7, 2), *TUPLE[4:]]
+
+
+@pytest.mark.parametrize("announces_while_we_are_down", [False, True])
+def test_an_exporter_that_began_anew_is_not_read_by_its_old_layout(
+    tmp_path: Path, announces_while_we_are_down: bool
+) -> None:
+    """Data of the new layout comes before its template, over UDP, with and without us between."""
+    before = [
+        v9(template_set(0, 300, TUPLE), data_set(300, record()), uptime_ms=86_400_000),
+    ]
+    after = [
+        v9(data_set(300, record(port=50001)), uptime_ms=5_000),
+        v9(template_set(0, 300, SWAPPED), uptime_ms=6_000, sequence=1),
+    ]
+    with listening(tmp_path, allow=["127.0.0.1/32"]) as until:
+        send(until()["port"], *before, source=47391)
+        until(packets=1)
+        if not announces_while_we_are_down:
+            send(until()["port"], *after, source=47391)
+            assert until(packets=3)["exporters"]["127.0.0.1"]["restarts"] == 1
+    if announces_while_we_are_down:
+        with listening(tmp_path, allow=["127.0.0.1/32"]) as until:
+            send(until()["port"], *after, source=47391)
+            until(packets=2)
+    flows = flows_in(tmp_path)
+    told = [(address_text(*f["source"]), int(f["source_port"])) for f in flows.rows]
+    assert sorted(told) == [("10.1.1.5", 50000), ("10.2.2.7", 445)]
 
 
 def test_templates_are_known_after_a_restart(tmp_path: Path) -> None:
