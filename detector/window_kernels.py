@@ -111,7 +111,7 @@ def _outcome(row: Any) -> int:  # pragma: no cover - compiled
             for state in _TALKED:
                 if row.state == state:
                     outcome = ANSWERED
-            if _refused(row) or mark & (HALF_OPEN | ODD):
+            if _refused(row) or mark & (HALF_OPEN | ODD) or _is_lone_ack(row):
                 outcome = FAILED
         elif row.protocol == 17:
             if row.reply_packets > 0 and not _is_unanswered(row.destination_port):
@@ -129,6 +129,14 @@ def _outcome(row: Any) -> int:  # pragma: no cover - compiled
     if is_tcp and row.destination_port == PEERS_PORT and outcome == FAILED:
         outcome = 0
     return mark | outcome
+
+
+@njit(cache=True, nogil=True)
+def _is_lone_ack(row: Any) -> bool:  # pragma: no cover - compiled
+    """An ACK or two without options and data, into nothing: it asks a filter, not a service."""
+    header = 40 if row.family == 4 else 60
+    is_bare = row.flags == _ACK and row.bytes <= row.packets * np.uint64(header)
+    return row.packets <= 2 and is_bare and row.reply_packets == 0
 
 
 @njit(cache=True, nogil=True)

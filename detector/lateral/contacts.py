@@ -30,7 +30,7 @@ def outcomes(flows: FlowBatch) -> NDArray[np.uint8]:
     tcp = whole & (flows.protocol == 6)
     outcome[tcp & np.isin(flows.state, _TALKED)] = ANSWERED
     outcome[tcp & (np.isin(flows.state, _NO_ANSWER) | is_half_open(flows))] = FAILED
-    outcome[tcp & has_odd_flags(flows)] = FAILED
+    outcome[tcp & (has_odd_flags(flows) | is_lone_ack(flows))] = FAILED
     udp = whole & (flows.protocol == 17) & ~np.isin(flows.destination_port, UNANSWERED_UDP)
     outcome[udp & (flows.reply_packets > 0)] = ANSWERED
     outcome[udp & (flows.reply_packets == 0) & (flows.packets <= MOST_PROBES)] = FAILED
@@ -52,6 +52,14 @@ def is_half_open(flows: FlowBatch) -> NDArray[np.bool_]:
     short = (flows.packets <= 4) & (flows.reply_packets <= 3) & (flows.protocol == 6)
     half: NDArray[np.bool_] = short & (flows.state == STATE_CODE["RSTO"]) & header_only
     return half
+
+
+def is_lone_ack(flows: FlowBatch) -> NDArray[np.bool_]:
+    """An ACK or two without options and data, into nothing: it asks a filter, not a service."""
+    header = np.where(flows.family == 4, 40, 60)
+    bare = (flows.flags == ACK) & (flows.bytes <= flows.packets * header) & (flows.packets <= 2)
+    alone: NDArray[np.bool_] = bare & (flows.reply_packets == 0) & (flows.protocol == 6)
+    return alone
 
 
 def has_odd_flags(flows: FlowBatch) -> NDArray[np.bool_]:

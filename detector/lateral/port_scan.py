@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from detector.detection import Category, Detector, Finding, Window
 from detector.distinct import distinct
+from detector.edges import DAY_NS
 from detector.lateral.contacts import FAILED, flow_keys
 from detector.lateral.fans import ANY, LAST, Fans
 from detector.window_kernels import HALF_OPEN, ODD, OURS, THEIRS, TO_ONE
@@ -28,6 +29,15 @@ _NEXT_STEP = Text(
 )
 
 
+#: What scan tools ask first; high ports that fail are mostly a firewall's doing (FTP, RPC).
+_IS_SERVICE: Final = np.arange(1 << 16) < 1024
+_IS_SERVICE[
+    [1433, 1521, 1723, 2049, 3306, 3389, 5000, 5060, 5432, 5900, 5985, 6379, 8000, 8080, 8443, 9200]
+] = True
+_NEARLY_ALL: Final = 0.8
+_NONE: Final = np.zeros((0, 3), np.int64)
+
+
 @dataclass
 class _Tried:
     """By source and target: ports, services only knocked at, and (port, flags) of odd packets."""
@@ -40,14 +50,16 @@ class _Tried:
 class PortScan(Detector):
     """One host tries many ports of another, resets connections before any data, or sends odd TCP.
 
-    Three signs, per pair and ten minutes: 25 or more ports of which half fail; three or more ports
+    Four signs, per pair and ten minutes: 25 or more ports of which half fail; a dozen well-known
+    services of which nearly all fail, also when they are asked over a day; three or more ports
     opened and reset before a byte of data (a SYN scan of live services); packets that no stack
     sends (FIN, PSH or URG without ACK, no flags at all), the mark of OS fingerprinting.
 
     Why it matters: before an intruder attacks a server he asks what runs on it.
 
     False alarms: vulnerability scanners and asset inventories (role `scanner`); monitoring that
-    checks ports by connecting and resetting, which should be given that role too.
+    checks ports by connecting and resetting, which should be given that role too. A domain
+    controller that is gone fails for about ten services of its clients.
     """
 
     id = "port_scan"
@@ -92,6 +104,9 @@ class PortScan(Detector):
 
     least_ports: int = Field(default=25, ge=5, description="ports in the span that tell")
     least_half_open: int = Field(default=3, ge=2, description="services only knocked at")
+    least_services: int = Field(
+        default=12, ge=8, description="well-known services that fail in a day"
+    )
     failed_share: float = Field(default=0.5, gt=0, le=1, description="share that must fail")
     span_s: int = Field(default=600, ge=60, description="seconds in which ports are counted")
 
@@ -117,19 +132,33 @@ class PortScan(Detector):
         touched, start = np.unique(pairs, return_index=True)
         newest = np.maximum.reduceat(flows.first_ns[rows], start)
         since = newest - self.span_s * 1_000_000_000
-        ports, failures = memory.ports.expire(touched, since)
+        ports, failures = memory.ports.expire(touched, newest - DAY_NS)
         half_open, _ = memory.half_open.expire(touched, since)
         odd, _ = memory.odd.expire(touched, since)
-        may_tell = (ports >= self.least_ports) | (half_open >= self.least_half_open) | (odd >= 2)
+        many = (ports >= self.least_ports) | (failures >= self.least_services)
+        may_tell = many | (half_open >= self.least_half_open) | (odd >= 2)
         ends = np.append(start[1:], len(rows))
         for n in np.flatnonzero(may_tell).tolist():
             pair = (int(touched[n]) >> 32, int(touched[n]) & 0xFFFF_FFFF)
             if window.hosts.get(pair[0]).role != "scanner":
                 at = rows[start[n] : ends[n]].tolist()
-                counted = (int(ports[n]), int(failures[n]), int(half_open[n]))
-                yield from self._judge(window, pair, memory, at, counted)
+                tried = memory.ports.read(int(touched[n])) if many[n] else _NONE
+                counted = self._counted(tried, int(since[n]))
+                yield from self._judge(window, pair, memory, at, counted, int(half_open[n]))
         for fans in (memory.ports, memory.half_open, memory.odd):
             fans.trim()
+
+    def _counted(self, tried: NDArray[np.int64], since_ns: int) -> tuple[int, int]:
+        """Ports tried and failed, of the span or of services in the day; zeros: no scan."""
+        lately = tried[tried[:, 1] >= since_ns]
+        failed = int(lately[:, 2].sum())
+        if len(lately) >= self.least_ports and failed >= self.failed_share * len(lately):
+            return len(lately), failed
+        services = tried[_IS_SERVICE[tried[:, 0]]]
+        failed = int(services[:, 2].sum())
+        if failed >= self.least_services and failed >= _NEARLY_ALL * len(tried):
+            return len(services), failed
+        return 0, 0
 
     def _may_matter(
         self, window: Window, memory: _Tried, rows: NDArray[np.int64]
@@ -165,11 +194,12 @@ class PortScan(Detector):
         pair: tuple[int, int],
         memory: _Tried,
         at: list[int],
-        counted: tuple[int, int, int],
+        counted: tuple[int, int],
+        half_open: int,
     ) -> Iterator[Finding]:
-        ports, failed, half_open = counted
-        if ports >= self.least_ports and failed >= self.failed_share * ports:
-            score = min(85.0, 60 + 10 * np.log2(ports / self.least_ports))
+        ports, failed = counted
+        if ports:
+            score = min(85.0, 60 + 10 * np.log2(max(ports / self.least_ports, 1.0)))
             yield self._finding(window, pair, at, "ports", score, ports, failed)
         elif half_open >= self.least_half_open:
             yield self._finding(window, pair, at, "half_open", 60.0, half_open, failed)

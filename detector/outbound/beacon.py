@@ -187,6 +187,8 @@ class Beacon(Detector):
         wanted &= filled * BARS >= 6 * bars  # few bars cannot score
         is_full = end - span_start >= _FULL_S
         is_ours = window.hosts.inside((groups >> np.uint64(32)).astype(np.uint32))
+        # Without a plan two public addresses may meet: then who calls is taken for ours.
+        is_ours |= ~window.hosts.inside(every["target"][start].astype(np.uint32))
         # From outside, a guesser of passwords is as regular while it lasts; a day tells them apart.
         wanted &= is_full | is_ours
         wanted |= counts >= _DAY_S

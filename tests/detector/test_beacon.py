@@ -65,13 +65,16 @@ def test_office_hours_are_no_beacon() -> None:
     assert score(office, np.full(400, 500)) == pytest.approx(0.57, abs=0.03)
 
 
-def run(seconds: np.ndarray, sizes: np.ndarray, **columns: object) -> list:
+def run(
+    seconds: np.ndarray, sizes: np.ndarray, source: str = SOURCE, target: str = OUTSIDE,
+    **columns: object,
+) -> list:  # fmt: skip
     """Feed connections in windows of 30 s; what was found."""
     world, found = World(), []
     for start in range(0, int(seconds[-1]) + 330, 30):
         inside = (seconds >= start) & (seconds < start + 30)
         flows = [
-            flow(SOURCE, OUTSIDE, 443, t, app=str(columns.get("app", "tls")), bytes=int(b))
+            flow(source, target, 443, t, app=str(columns.get("app", "tls")), bytes=int(b))
             for t, b in zip(seconds[inside], sizes[inside], strict=True)
         ]
         found += world.run(Beacon(), world.window(flows, start_s=start))
@@ -84,6 +87,15 @@ def test_every_two_seconds_for_ten_minutes() -> None:
     assert (first.source, first.targets) == (SOURCE, (OUTSIDE,))
     assert first.score == 60  # capped: nobody knows yet what is usual
     assert first.first_ns == START_NS and first.last_ns - first.first_ns >= 250 * S
+
+
+def test_without_a_plan_who_calls_between_public_addresses_is_ours() -> None:
+    seconds = np.arange(0, 660, 2)
+    sizes = np.full(len(seconds), 900)
+    (first, *_) = run(seconds, sizes, source="203.0.113.37")
+    assert (first.source, first.targets) == ("203.0.113.37", (OUTSIDE,))
+    # From outside to a host here, a guesser of passwords is as regular.
+    assert run(seconds, sizes, source="203.0.113.37", target="10.0.1.5") == []
 
 
 def test_browsing_for_ten_minutes_is_quiet() -> None:

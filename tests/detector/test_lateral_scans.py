@@ -17,7 +17,7 @@ def variants(flows: list, detector=None) -> list[str]:
 
 
 def tries(count: int, state: str = "REJ", **columns: object) -> list:
-    return [flow(SOURCE, TARGET, 100 + i, i / 10, state=state, **columns) for i in range(count)]
+    return [flow(SOURCE, TARGET, 2000 + i, i / 10, state=state, **columns) for i in range(count)]
 
 
 def test_25_ports_make_a_port_scan() -> None:
@@ -28,9 +28,43 @@ def test_25_ports_make_a_port_scan() -> None:
 def test_a_slow_scan_is_counted_over_windows() -> None:
     world, found = World(), []
     for i in range(25):
-        one = flow(SOURCE, TARGET, 1000 + i, i * 20, state="S0")
+        one = flow(SOURCE, TARGET, 2000 + i, i * 20, state="S0")
         found += world.run(PortScan(), world.window([one], start_s=i * 20))
     assert [f.variant for f in found] == ["ports"]
+
+
+def services(count: int, apart_s: float, state: str = "S0") -> list[str]:
+    """What is told of so many well-known services, one each so many seconds."""
+    world, found = World(), []
+    for i in range(count):
+        one = flow(SOURCE, TARGET, 20 + i, i * apart_s, state=state)
+        found += world.run(PortScan(), world.window([one], start_s=i * apart_s))
+    return [f.variant for f in found]
+
+
+def test_a_dozen_services_of_which_none_answers_are_a_scan_however_slow() -> None:
+    assert services(12, 0.1) == ["ports"]
+    assert services(12, 300) == ["ports"]  # nmap -T0
+    assert services(11, 0.1) == []
+    assert services(12, 0.1, state="SF") == []
+
+
+def test_a_domain_controller_that_is_gone_is_no_scan() -> None:
+    asked = (53, 88, 123, 135, 137, 139, 389, 445, 464, 636, 3268)
+    assert (
+        variants([flow(SOURCE, TARGET, port, i, state="S0") for i, port in enumerate(asked)]) == []
+    )
+
+
+def test_lone_acks_are_probes_of_a_filter() -> None:
+    ack = {"state": "OTH", "flags": 16, "packets": 1, "bytes": 40}
+    asked = [flow(SOURCE, TARGET, 20 + i, i / 10, **ack) for i in range(12)]
+    assert variants(asked) == ["ports"]
+    answered = [flow(SOURCE, TARGET, 20 + i, i, **ack, reply_packets=1, reply_flags=16, reply_bytes=40)
+                for i in range(12)]  # fmt: skip
+    assert variants(answered) == []
+    with_options = [flow(SOURCE, TARGET, 20 + i, i, **{**ack, "bytes": 52}) for i in range(12)]
+    assert variants(with_options) == []
 
 
 def test_many_working_services_are_no_scan() -> None:

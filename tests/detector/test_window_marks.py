@@ -28,11 +28,12 @@ def some_flows(seed: int, count: int = 300) -> list[np.ndarray[Any, Any]]:
     rows = np.zeros(count, FLOW_DTYPE)
     rows["protocol"] = rng.choice([6, 6, 6, 17, 1, 58, 47], count)
     rows["state"] = rng.integers(0, len(STATES), count)
-    rows["flags"] = rng.integers(0, 64, count)
+    rows["flags"] = np.where(rng.random(count) < 0.3, 16, rng.integers(0, 64, count))
+    rows["family"] = rng.choice([4, 6], count)
     rows["app"] = rng.integers(0, len(APPS), count)
     rows["source_port"] = rng.choice([8, 128, 50000], count)
-    rows["destination_port"] = rng.choice([53, 67, 443, 514, 5985], count)
-    for name, most in (("packets", 6), ("reply_packets", 5), ("one_way", 2), ("part", 2)):
+    rows["destination_port"] = rng.choice([53, 67, 443, 514, 5985, 7680], count)
+    for name, most in (("packets", 15), ("reply_packets", 5), ("one_way", 2), ("part", 2)):
         rows[name] = rng.integers(0, most, count)
     rows["sampling"] = rng.choice([0, 1, 1, 1, 100], count)
     rows["bytes"], rows["reply_bytes"] = rng.integers(0, 400, count), rng.integers(0, 400, count)
