@@ -18,6 +18,7 @@ FIELDS: Final[tuple[str, ...]] = (
     "smb.cmd", "smb.flags.response", "smb.nt_status", "smb.mid", "smb.path", "smb.file",
     "smb.fid", "smb.trans2.cmd", "smb.data_len_low",
     "dcerpc.pkt_type", "dcerpc.cn_flags.first_frag", "dcerpc.opnum", "dcerpc.cn_ctx_id",
+    "dcerpc.cn_num_ctx_items",
     "dcerpc.cn_bind_to_uuid", "dcerpc.auth_level", "dcerpc.cn_status", "dcerpc.dg_if_id",
     "dcerpc.cn_alloc_hint", "netlogon.clientchallenge",
     "dcom.dualstringarray.network_addr",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from collector.deep.accounts import read_kerberos, read_ntlm
 from collector.deep.clinical import DicomReader, may_be_hl7, read_hl7
 from collector.deep.clocks import may_tell_clock, read_clocks
-from collector.deep.dcerpc import read_dcerpc
+from collector.deep.dcerpc import Carrier, read_dcerpc
 from collector.deep.fed import Fed
 from collector.deep.fields import Line
 from collector.deep.kernels import BULK, CLOCK, DICOM, HL7, LDAP, PROGRAM, look_at
@@ -210,18 +210,15 @@ class DeepLane:
                 self._found.append((sighting.time_ns, fed.order, sighting))
 
     def _sightings(self, line: Line, fed: Fed) -> Iterator[Sighting]:
-        handle = pipe = ""
+        carriers: list[Carrier] = []
         if line.has("smb2.cmd") or line.has("smb2.header.transform.msg_size"):
-            smb2, handle = read_smb2(line, fed, self._memory)
-            pipe = next((smb.file for smb in smb2 if smb.file), "")
+            smb2, carriers = read_smb2(line, fed, self._memory)
             yield from smb2
         elif line.has("smb.cmd"):
-            smb1 = read_smb1(line, fed)
-            handle = line.text("smb.fid")
-            pipe = smb1[0].file if smb1 else ""
+            smb1, carriers = read_smb1(line, fed)
             yield from smb1
         if line.has("dcerpc.pkt_type"):
-            yield from read_dcerpc(line, fed, self._memory, handle, pipe)
+            yield from read_dcerpc(line, fed, self._memory, carriers)
         if line.has("ntlmssp.messagetype"):
             yield from read_ntlm(line, fed)
         if line.has("kerberos.msg_type"):

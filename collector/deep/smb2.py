@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
+from collector.deep.dcerpc import Carrier
 from collector.deep.fed import Fed
 from collector.deep.fields import Line
 from collector.deep.memory import Asked, Memory
 from collector.sightings import Smb
 
-_TREE_CONNECT, _CREATE, _CLOSE, _WRITE, _IOCTL, _GET_INFO, _SET_INFO = 3, 5, 6, 9, 11, 16, 17
+_TREE_CONNECT, _CREATE, _CLOSE, _READ, _WRITE, _IOCTL = 3, 5, 6, 8, 9, 11
+_GET_INFO, _SET_INFO = 16, 17
 _WITH_HANDLE: Final = frozenset((6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18))
 _PENDING: Final = 0x103  # the answer itself comes later
+_MORE_TO_READ: Final = 0x80000005
 _FILE_INFO: Final = 1
 _RENAME: Final = 10  # FileRenameInformation (MS-FSCC 2.4.42)
 _SAME_AS_BEFORE: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_TRANSCEIVE: Final = 0x0011C017  # FSCTL_PIPE_TRANSCEIVE
 _INTERFACES: Final = 0x001401FC  # FSCTL_QUERY_NETWORK_INTERFACE_INFO
 
 
-def read_smb2(line: Line, fed: Fed, memory: Memory) -> tuple[list[Smb], str]:
-    """The SMB2 PDUs of a packet, and the handle that the first one is about."""
+def read_smb2(line: Line, fed: Fed, memory: Memory) -> tuple[list[Smb], list[Carrier]]:
+    """The SMB2 PDUs of a packet, and those pipes among them that carry something, in order."""
     if line.has("smb2.cmd"):
         packet = _Packet(line, fed, memory)
-        return packet.read(), packet.first_handle
+        return packet.read(), packet.carriers
     is_response = fed.seen["port"] < fed.seen["peer_port"]
     hidden = Smb(**fed.seen, dialect=2, command=-1, is_response=is_response, is_encrypted=True)
-    return [hidden], ""
+    return [hidden], []
 
 
 class _Packet:
@@ -42,7 +46,7 @@ class _Packet:
         self._lengths = iter(line.numbers("smb2.write_length"))
         self._trees = line.texts("smb2.tree")
         self._created = ""  # what related PDUs of the same packet are about
-        self.first_handle = ""
+        self.carriers: list[Carrier] = []
 
     def read(self) -> list[Smb]:
         commands = self._line.numbers("smb2.cmd")
@@ -69,8 +73,10 @@ class _Packet:
             file = self._memory.files.get((self._fed.connection, handle)) or ""
         tree = self._tree(place, tree_id)
         self._memory.asked.put((self._fed.connection, number), Asked(tree, file, handle))
-        self.first_handle = self.first_handle or handle
         is_write = command == _WRITE
+        ioctl = next(self._functions, 0) if command == _IOCTL else 0
+        if is_write or ioctl == _TRANSCEIVE:
+            self._carry(handle, file, tree)
         level = self._info_class(command)
         is_rename = command == _SET_INFO and level == _RENAME
         return Smb(
@@ -81,7 +87,7 @@ class _Packet:
             tree=tree,
             file=file,
             new_name=next(self._names, "") if is_rename else "",
-            ioctl=next(self._functions, 0) if command == _IOCTL else 0,
+            ioctl=ioctl,
             info_class=level,
             write_length=next(self._lengths, 0) if is_write else 0,
             magic=self._fed.magic if is_write else "",
@@ -103,8 +109,9 @@ class _Packet:
             self._memory.files.take((connection, handle))
         elif command == _TREE_CONNECT and tree:
             self._memory.trees.put((connection, tree_id), tree)
-        self.first_handle = self.first_handle or handle
         ioctl = next(self._functions, 0) if command == _IOCTL else 0
+        if (command == _READ or ioctl == _TRANSCEIVE) and status in (0, _MORE_TO_READ):
+            self._carry(handle, file, tree)
         return Smb(
             **self._fed.seen,
             dialect=2,
@@ -117,6 +124,11 @@ class _Packet:
             info_class=self._info_class(command),
             addresses=self._interfaces() if ioctl == _INTERFACES else (),
         )
+
+    def _carry(self, handle: str, file: str, tree: str) -> None:
+        """Note what was written, read or exchanged, except on a share that has no pipes."""
+        if not tree or tree.upper().endswith("IPC$"):
+            self.carriers.append(Carrier(handle, file))
 
     def _tree(self, place: int, tree_id: int) -> str:
         """The share; tshark names it, except where another tshark saw it opened."""

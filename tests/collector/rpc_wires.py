@@ -126,3 +126,40 @@ def transceive(file_id: bytes, data: bytes) -> bytes:
 
 def read_answer(data: bytes) -> bytes:
     return struct.pack("<HBBIII", 17, 80, 0, len(data), 0, 0) + data
+
+
+def smb1(command: int, parameters: bytes, data: bytes = b"", is_answer: bool = False) -> bytes:
+    """One SMB1 packet; `parameters` are whole words."""
+    flags2 = 0xC801  # long names, NT status, Unicode
+    head = b"\xffSMB" + struct.pack("<BIBH12xHHHH", command, 0, 0x98 if is_answer else 0x18, flags2,
+                                    8, 0xFEFF, 0x800, 64)  # fmt: skip
+    body = bytes([len(parameters) // 2]) + parameters + struct.pack("<H", len(data)) + data
+    return struct.pack("!I", len(head) + len(body)) + head + body
+
+
+def open_pipe1(said: Conversation, name: str, file_id: int) -> None:
+    """NT_CREATE_ANDX and its answer."""
+    path = ("\\" + name + "\0").encode("utf-16-le")
+    ask = struct.pack("<BBHBHIIIQIIIIIB", 0xFF, 0, 0, 0, len(path) - 2, 0, 0, 0x2019F, 0, 0, 7, 1,
+                      0, 2, 0)  # fmt: skip
+    said.ask(smb1(0xA2, ask, b"\0" + path))
+    back = struct.pack("<BBHBHI32xIQQHHB", 0xFF, 0, 0, 0, file_id, 1, 0x80, 0, 0, 2, 0xFF, 0)
+    said.answer(smb1(0xA2, back, is_answer=True))
+
+
+def transact1(file_id: int, data: bytes) -> bytes:
+    """TRANSACTION, TransactNmPipe (MS-CIFS 2.2.5.6)."""
+    name = "\\PIPE\\\0".encode("utf-16-le")
+    at = 32 + 1 + 32 + 2 + 1 + len(name)
+    padding = -at % 4
+    words = struct.pack("<HHHHBBHIHHHHHBBHH", 0, len(data), 0, 1024, 0, 0, 0, 0, 0, 0,
+                        at + padding, len(data), at + padding, 2, 0, 0x26, file_id)  # fmt: skip
+    return smb1(0x25, words, b"\0" + name + b"\0" * padding + data)
+
+
+def write1(file_id: int, data: bytes) -> bytes:
+    """WRITE_ANDX, 14 words."""
+    words = struct.pack(
+        "<BBHHIIHHHHHI", 0xFF, 0, 0, file_id, 0, 0, 8, len(data), 0, len(data), 64, 0
+    )
+    return smb1(0x2F, words, b"\xee" + data)
