@@ -26,6 +26,8 @@ _HOUR_S: Final = 3600
 _SLOW_BARS: Final = 28  # a week in bars of six hours
 _ROUNDING: Final = 1e-6  # by which the compiled score may differ
 _UNTOLD: Final = 0.25  # a share that is neither rare nor common
+#: Callers of a public place, where no plan tells who is ours: more, and the place is the one here.
+_OWN_CALLERS: Final = 2
 _SLOW_CALLS: Final = 40  # a day; what calls more often is judged by the day
 
 
@@ -187,10 +189,8 @@ class Beacon(Detector):
         wanted &= filled * BARS >= 6 * bars  # few bars cannot score
         is_full = end - span_start >= _FULL_S
         is_ours = window.hosts.inside((groups >> np.uint64(32)).astype(np.uint32))
-        # Without a plan two public addresses may meet: then who calls is taken for ours.
-        is_ours |= ~window.hosts.inside(every["target"][start].astype(np.uint32))
         # From outside, a guesser of passwords is as regular while it lasts; a day tells them apart.
-        wanted &= is_full | is_ours
+        wanted &= is_full | is_ours | self._may_be_ours(window, groups, every["target"][start])
         wanted |= counts >= _DAY_S
         if not wanted.any():
             return
@@ -220,6 +220,18 @@ class Beacon(Detector):
                     yield self._finding(window, memory, mine, "", score, measured)
         if len(memory.judged_at) > 500_000:
             memory.judged_at.clear()
+
+    @staticmethod
+    def _may_be_ours(
+        window: Window, groups: NDArray[np.uint64], target: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        """Without a plan, who calls from a public address what hardly anybody else calls."""
+        source = (groups >> np.uint64(32)).astype(np.uint32)
+        is_inside = window.hosts.inside(source) | window.hosts.inside(target.astype(np.uint32))
+        _, place, users = np.unique(
+            groups & np.uint64(0xFFFF_FFFF), return_inverse=True, return_counts=True
+        )
+        return np.asarray(~is_inside & (users[place] <= _OWN_CALLERS), bool)
 
     def _context(
         self, window: Window, memory: _Memory, mine: NDArray[Any], share: float

@@ -60,8 +60,8 @@ def test_lone_acks_are_probes_of_a_filter() -> None:
     ack = {"state": "OTH", "flags": 16, "packets": 1, "bytes": 40}
     asked = [flow(SOURCE, TARGET, 20 + i, i / 10, **ack) for i in range(12)]
     assert variants(asked) == ["ports"]
-    answered = [flow(SOURCE, TARGET, 20 + i, i, **ack, reply_packets=1, reply_flags=16, reply_bytes=40)
-                for i in range(12)]  # fmt: skip
+    reply = {"reply_packets": 1, "reply_flags": 16, "reply_bytes": 40}
+    answered = [flow(SOURCE, TARGET, 20 + i, i, **ack, **reply) for i in range(12)]
     assert variants(answered) == []
     with_options = [flow(SOURCE, TARGET, 20 + i, i, **{**ack, "bytes": 52}) for i in range(12)]
     assert variants(with_options) == []
