@@ -13,7 +13,7 @@ from sample_pcaps.simulated.calendar import DAY_S, midnight_ns
 from sample_pcaps.simulated.emit import Day
 from sample_pcaps.simulated.house import House
 from sample_pcaps.simulated.servers import SAMR, SRVSVC, SVCCTL
-from sample_pcaps.simulated.told import Told
+from sample_pcaps.simulated.told import CLIENT_PORT, Told
 
 #: Sightings that a port which is a member of every VLAN gets without mirroring.
 BROADCAST: Final = frozenset({"arp", "dhcp", "name", "ssdp", "router_advertisement"})
@@ -70,7 +70,9 @@ class Stage:
         self, when: float, source: int, target: int, port: int, app: str, **columns: Any
     ) -> None:
         day, _, second = self.at(when)
-        day.add(source, target, second, port, app, **columns)
+        rows = day.add(source, target, second, port, app, **columns)
+        if app == "dcerpc":
+            rows["sport"] = CLIENT_PORT  # that of the packets that are told of it
         step = self.scenario.steps[-1]
         seen_ns = midnight_ns(0) + int(when * 1e9)
         step.end_ns = max(step.end_ns, seen_ns + int(float(columns.get("seconds", 0.2)) * 1e9))

@@ -28,6 +28,10 @@ _COMMON: Final = (
 )
 
 
+#: The port from which all packets come that are told.
+CLIENT_PORT: Final = 50_000
+
+
 @dataclass
 class Told:
     """What single packets of one day told; times are seconds of the local day."""
@@ -41,13 +45,13 @@ class Told:
         self, kind: type[Sighting], at: float, source: int, peer: int, port: int, **fields: Any
     ) -> Sighting:
         """A packet from `source` to a port of `peer`; -1 = everybody on the segment."""
-        return self._keep(kind, at, (source, 50000), (peer, port), fields)
+        return self._keep(kind, at, (source, CLIENT_PORT), (peer, port), fields)
 
     def back(
         self, kind: type[Sighting], at: float, source: int, peer: int, port: int, **fields: Any
     ) -> Sighting:
         """The answer to such a packet."""
-        return self._keep(kind, at + 0.002, (peer, port), (source, 50000), fields)
+        return self._keep(kind, at + 0.002, (peer, port), (source, CLIENT_PORT), fields)
 
     def sample(
         self,
