@@ -13,7 +13,7 @@ class Pick(IntEnum):
     ARP = 1
     DHCP = 2
     DHCPV6 = 3
-    ND = 4  # router and neighbour advertisements, redirects
+    ND = 4  # router and neighbour advertisements, who takes an address, redirects
     DNS = 5  # UDP or TCP 53, UPDATE too
     MDNS = 6
     LLMNR = 7

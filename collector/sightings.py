@@ -148,11 +148,12 @@ class RouterAdvertisement(Sighting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighborAdvertisement(Sighting):
-    """RFC 4861 §4.4."""
+    """RFC 4861 §4.4; or who is about to take the address, and asks whether it is free."""
 
     kind: ClassVar[str] = "neighbor_advertisement"
     target_ip: str
     target_mac: str
+    is_tentative: bool = False  # duplicate address detection, RFC 4862 §5.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from detector.detection import Category, Detector, Finding, FlowKey
-from detector.hosts import Host, HostTable
+from detector.host import Host
+from detector.hosts import HostTable
 from detector.words import Text
 
 Severity = Literal["critical", "high", "medium", "low", "info"]

@@ -160,6 +160,7 @@ class AssetLog:
         known = self.identities.machine_of(number)
         is_away = self._hosts.is_away(number)
         stays = known[1].stays if known is not None else []
+        further = self.identities.six.of(known[0]) if known is not None else []
         return {
             "id": host.asset or f"ip-{host.ip}",
             # Another machine has the address of one that is away.
@@ -168,8 +169,8 @@ class AssetLog:
             "identity": "mac" if known is not None else "address",
             "is_away": is_away,
             "addresses": [
-                {"ip": stay.ip, "first_ns": stay.first_ns, "last_ns": stay.last_ns}
-                for stay in stays
+                {"ip": ip, "first_ns": stay.first_ns, "last_ns": stay.last_ns}
+                for ip, stay in [*((stay.ip, stay) for stay in stays), *further]
             ],
             "mac": host.mac,
             "name": host.name,

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.flows import FlowBatch
 from collector.numbering import NO_NUMBER
 from collector.observations import Observations
-from collector.sightings import Arp, Dhcp, Sighting
+from collector.sightings import Sighting
 from detector.alerts import Alert, make_alert
 from detector.assets import AssetLog
 from detector.budget import Budget, BudgetSettings
@@ -32,7 +32,7 @@ from detector.hard_rules import is_hard
 from detector.hospital import Hospital
 from detector.host_numbers import NOBODY
 from detector.hosts import HostTable
-from detector.identity import Identities
+from detector.identity import TELLING, Identities
 from detector.incidents import Incident, Joiner
 from detector.losses import failure_of, losses
 from detector.memories import Kept
@@ -288,8 +288,8 @@ class Engine:
 
     def _follow(self, kinds: Mapping[type[Sighting], list[Any]]) -> None:
         """Machines that came to other addresses bring their numbers along, and all behind them."""
-        heard = (kinds.get(Dhcp, ()), kinds.get(Arp, ()))
-        if self.identities.observe(*heard, self.hosts, self.hospital):
+        heard = [said for kind in TELLING for said in kinds.get(kind, ())]
+        if self.identities.observe(heard, self.hosts, self.hospital):
             self._roles.decide_again(self.hosts)
 
     def _window(

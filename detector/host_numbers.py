@@ -36,6 +36,8 @@ class HostNumbers:
         self.day = 0
         self.nobody = NO_NUMBER  # the number of all that get none, once there are such
         self._index = empty_index(4096)
+        self._same = np.arange(1024, dtype=np.uint32)  # by number: whose further address it is
+        self._has_same = False
         self._free: NDArray[np.uint32] = np.zeros(0, np.uint32)
 
     @property
@@ -76,8 +78,17 @@ class HostNumbers:
                 np.ascontiguousarray(addresses), self.addresses, self.count, self._index, 0
             )
         self.began[fresh] = self.day
-        self.met[numbers[numbers != NO_NUMBER]] = self.day
+        has_one = numbers != NO_NUMBER
+        self.met[numbers[has_one]] = self.day
+        if self._has_same:
+            numbers[has_one] = self._same[numbers[has_one]]
+            self.met[numbers[has_one]] = self.day
         return numbers, fresh
+
+    def join(self, further: int, number: int) -> None:
+        """The address of `further` is another one of the host with this number from now on."""
+        self._same[further] = number
+        self._has_same = True
 
     def _reuse(self, addresses: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """Numbers that were given back, for as many of these addresses as there are."""
@@ -85,6 +96,7 @@ class HostNumbers:
         numbers = self._free[: len(wanted)].copy()
         self._free = self._free[len(wanted) :]
         self.addresses[numbers] = wanted[: len(numbers)]
+        self._same[numbers] = numbers
         self._index_all()
         return numbers
 
@@ -93,6 +105,8 @@ class HostNumbers:
         grown = np.zeros((len(self.addresses) * 2, 2), np.uint64)
         grown[: self.count] = self.addresses[: self.count]
         self.addresses = grown
+        further = np.arange(len(self._same), len(grown), dtype=np.uint32)
+        self._same = np.concatenate([self._same, further])
         self.met = np.concatenate([self.met, np.zeros_like(self.met)])
         self.began = np.concatenate([self.began, np.zeros_like(self.began)])
         self._index_all()
@@ -150,6 +164,12 @@ class HostNumbers:
         slots = [self._slot(number) for number in (one, other)]
         self.addresses[[one, other]] = self.addresses[[other, one]]
         self._index[slots] = (other, one)
+
+    def place_of(self, address: NDArray[np.uint64]) -> int:
+        """The number that an address itself was given, NO_NUMBER if none; it is not met by that."""
+        pair = np.ascontiguousarray(address[None])
+        numbers, _ = number_addresses(pair, self.addresses, self.count, self._index, 0)
+        return int(numbers[0])
 
     def _slot(self, number: int) -> int:
         """Where the index holds a number (the walk of `number_addresses`)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from collector.flows import address_number, address_text
 from collector.numbering import NO_NUMBER
 from detector.addresses import LINK_LOCAL, in_networks, is_one_host
-from detector.hospital import NEVER_CONTROLLERS, Asset, Hospital
+from detector.hospital import Asset, Hospital
+from detector.host import Host
 from detector.host_numbers import UNUSED, HostNumbers
 from detector.landing import landing_networks
 from detector.lines.addresses import AWAY, address_kinds
@@ -45,51 +45,6 @@ SEEN_DTYPE: Final = np.dtype(
     ],
     align=True,
 )
-
-
-@dataclass
-class Host:
-    """What has been seen of one host; what every flow changes stands in the table's columns.
-
-    A host is a machine where its MAC is known (`detector.identity`): it then keeps its number
-    when its address changes. Where only routed traffic is seen, the address is the host.
-    """
-
-    ip: str  # of a machine that is away: the last it had
-    number: int
-    is_inside: bool
-    table: HostTable = field(repr=False, compare=False)
-    mac: str = ""
-    names: dict[str, int] = field(default_factory=dict)  # name → last seen, ns
-    role: str = "unknown"
-    role_reason: str = ""
-    machine: str = ""  # MAC that tells the machine, "" where the address is the host
-    has_moved: bool = False  # the machine or its address has changed partner
-
-    @property
-    def asset(self) -> str:
-        """The machine's lasting id; "" where nothing but the address tells the host."""
-        return f"mac-{self.machine.replace(':', '')}" if self.machine else ""
-
-    @property
-    def first_ns(self) -> int:
-        return int(self.table.seen["first_ns"][self.number])
-
-    @property
-    def last_ns(self) -> int:
-        return int(self.table.seen["last_ns"][self.number])
-
-    @property
-    def vlan(self) -> int:
-        return int(self.table.seen["vlan"][self.number])
-
-    @property
-    def name(self) -> str:
-        return max(self.names, key=lambda n: self.names[n]) if self.names else ""
-
-    @property
-    def is_never_controller(self) -> bool:
-        return self.role in NEVER_CONTROLLERS
 
 
 class HostTable:
@@ -287,6 +242,28 @@ class HostTable:
         self.get(mine).has_moved = True
         self.moves += 1
         return mine
+
+    def join(self, ip: str, number: int) -> None:
+        """This address is a further one of the host with this number from now on.
+
+        What was remembered of it as a host of its own stays behind. HostsFull if there is no number
+        left for it.
+        """
+        if self.own_number_of(ip) == number:
+            return
+        place = self.place_of(ip)
+        self._numbers.join(place, number)
+        self.seen["is_known"][place] = self.seen["is_changed"][place] = False
+        self._by_ip.pop(ip, None)
+
+    def place_of(self, ip: str) -> int:
+        """The number that the address itself has, or NO_NUMBER; `number_of` tells whose it is."""
+        return self._numbers.place_of(np.array(address_number(ip), np.uint64))
+
+    def is_in_use(self, ip: str) -> bool:
+        """Was anything of this address heard today or yesterday."""
+        place = self.place_of(ip)
+        return place != NO_NUMBER and self._numbers.day - int(self._numbers.met[place]) <= 1
 
     def know(self, number: int, mac: str) -> None:
         """A number is the machine with this MAC; once it moved, the ledger's row of the MAC is its.

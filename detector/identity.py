@@ -12,7 +12,8 @@ machine that was never met gets a new number, so that it inherits nothing. What 
 
 MACs of routers and virtual routers, and those that speak for more than two addresses, are no
 identity. A machine that is heard at its old address after a lease moved it was not moved by its own
-doing: it is set back, and leases move it no more for a day.
+doing: it is set back, and leases move it no more for a day. IPv6 addresses are further ones of a
+machine (`detector.identity_v6`).
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from collector.sightings import Arp, Dhcp, Sighting
+from collector.sightings import Arp, Dhcp, Dhcpv6, NeighborAdvertisement, Sighting
 from detector.hospital import Hospital
 from detector.hosts import HostsFull, HostTable
+from detector.identity_v6 import SixAddresses, claims
 from detector.lines.leases import allowed_dhcp_servers
 from detector.lines.reference import sharing_range
 from detector.lines.surroundings import VIRTUAL_ROUTER_MACS, gateway_macs
 
+#: Sightings that tell who stands where.
+TELLING: Final = (Dhcp, Arp, NeighborAdvertisement, Dhcpv6)
 HOUR_NS: Final = 3_600_000_000_000
 DAY_NS: Final = 24 * HOUR_NS
 _MOST_MACHINES: Final = 100_000
@@ -91,27 +95,30 @@ class Identities:
         self.machines: dict[str, Machine] = {}
         self.moved: Counter[str] = Counter()  # by evidence, for the health page
         self.refused: Counter[str] = Counter()  # by cause
+        self.six = SixAddresses()
         self._by_number: dict[int, str] = {}
         self._claims: dict[str, dict[str, Claim]] = {}  # address → MAC → claim
         self._servers: dict[str, LeaseGiver] = {}
         self._spoken: dict[str, dict[str, int]] = {}  # MAC → addresses ARP heard it speak for
 
-    def observe(
-        self, leases: Sequence[Dhcp], arps: Sequence[Arp], hosts: HostTable, hospital: Hospital
-    ) -> bool:
-        """Take in what one window heard, before its flows are numbered; true if a number moved."""
-        if not leases and not arps:
+    def observe(self, heard: Sequence[Sighting], hosts: HostTable, hospital: Hospital) -> bool:
+        """Take in what one window heard, before its flows are numbered; true if a number moved.
+
+        Kinds that tell nothing of who stands where are passed over (`TELLING` are read).
+        """
+        if not heard:
             return False
         moves = hosts.moves
         routers = gateway_macs(hospital)
         allowed = allowed_dhcp_servers(hospital)
-        heard: list[Sighting] = sorted([*leases, *arps], key=lambda s: s.time_ns)
-        for said in heard:
+        for said in sorted(heard, key=lambda s: s.time_ns):
             try:
                 if isinstance(said, Dhcp):
                     self._lease(said, hosts, hospital, routers, allowed)
                 elif isinstance(said, Arp):
                     self._arp(said, hosts, hospital, routers)
+                else:
+                    self._six(said, hosts, hospital, routers)
             except HostsFull:
                 self.refused["no number left"] += 1
         return hosts.moves != moves
@@ -132,6 +139,32 @@ class Identities:
             is_single = len(machine.stays) == 1 and users[machine.ip] == 1
             hosts.get(machine.number).has_moved = machine.is_away or not is_single
             hosts.know(machine.number, mac)
+            self._join(mac, machine, hosts)
+
+    def _six(
+        self, said: Sighting, hosts: HostTable, hospital: Hospital, routers: frozenset[str]
+    ) -> None:
+        """A machine said that it has IPv6 addresses: they are further ones of the same host."""
+        mac, addresses = claims(said, hospital)
+        if not addresses or not _is_machine(mac, routers):
+            return
+        for ip in addresses:
+            why_not = self.six.take(mac, ip, said.time_ns, hosts.is_in_use(ip))
+            if why_not:
+                self.refused[why_not] += 1
+                continue
+            is_new = mac not in self.machines and not ip.startswith("fe80:")
+            if is_new and self._by_number.get(hosts.own_number_of(ip)) is None:
+                self._settle(mac, ip, said.time_ns, hosts)  # until it is heard by IPv4
+        machine = self.machines.get(mac)
+        if machine is not None:
+            self._join(mac, machine, hosts)
+
+    def _join(self, mac: str, machine: Machine, hosts: HostTable) -> None:
+        for ip, _ in self.six.of(mac):
+            at = self._by_number.get(hosts.place_of(ip))
+            if at is None or at == mac:  # else another machine is known by it alone
+                hosts.join(ip, machine.number)
 
     def _lease(
         self, said: Dhcp, hosts: HostTable, hospital: Hospital, routers: frozenset[str],
@@ -193,7 +226,8 @@ class Identities:
             self.refused["lease that the machine did not follow"] += 1
             self._settle(mac, ip, now_ns, hosts)
             return
-        if machine is None and self._by_number.get(hosts.own_number_of(ip)) is None:
+        is_new = machine is None or ":" in machine.ip
+        if is_new and self._by_number.get(hosts.own_number_of(ip)) is None:
             self._settle(mac, ip, now_ns, hosts)
         elif self._is_steady(mac, machine, ip, now_ns, hosts) and self._settle(
             mac, ip, now_ns, hosts
@@ -252,6 +286,13 @@ class Identities:
         if holder == mac and machine is not None:
             machine.stays[-1].last_ns = max(machine.stays[-1].last_ns, now_ns)
             return False
+        if machine is not None and holder is None and ":" in machine.ip:
+            self._by_number.pop(machine.number)  # it was known by IPv6 alone
+            machine.number, machine.stays = number, [Stay(ip, now_ns, now_ns)]
+            self._by_number[number] = mac
+            hosts.know(number, mac)
+            self._join(mac, machine, hosts)
+            return False
         if machine is None and not self._has_room(now_ns):
             self.refused["machine, too many are known"] += 1
             return False
@@ -271,6 +312,7 @@ class Identities:
         machine.stays = [*machine.stays[1 - _MOST_STAYS :], Stay(ip, now_ns, now_ns)]
         self._claims.pop(ip, None)
         hosts.know(number, mac)
+        self._join(mac, machine, hosts)
         hosts.seen["is_changed"][number] |= hosts.seen["is_known"][number]
         if holder is not None:
             away = self.machines[holder].number

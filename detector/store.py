@@ -283,6 +283,8 @@ class Store:
                 "DELETE FROM asset WHERE json_extract(told, '$.id') = ?",
                 [(a["id"],) for a in assets if "id" in a],
             )
+            further = [at["ip"] for a in assets for at in a.get("addresses", ()) if ":" in at["ip"]]
+            connection.executemany("DELETE FROM asset WHERE ip = ?", [(ip,) for ip in further])
             connection.executemany(
                 "INSERT OR REPLACE INTO asset VALUES (?,?,?)",
                 [(a["ip"], a["last_ns"], _dump(a)) for a in assets],

@@ -13,7 +13,9 @@ from collector.sightings import NeighborAdvertisement, Redirect, RouterAdvertise
 
 
 class NdDecoder(Decoder):
-    """Router advertisements, neighbour advertisements and redirects; ICMP redirects of IPv4 too.
+    """Router advertisements, claims of addresses and redirects; ICMP redirects of IPv4 too.
+
+    Of neighbour solicitations only those of duplicate address detection are picked.
 
     The payload starts at the ICMP type, which the packet has as its source port too.
     """
@@ -34,6 +36,13 @@ class NdDecoder(Decoder):
                 **seen(packet),
                 target_ip=ip_text(data[8:24]),
                 target_mac=mac_of(macs[0]) if macs else packet.source_mac,
+            )
+        elif data[0] == 135 and len(data) >= 24:
+            yield NeighborAdvertisement(
+                **seen(packet),
+                target_ip=ip_text(data[8:24]),
+                target_mac=packet.source_mac,
+                is_tentative=True,
             )
         elif data[0] == 137 and len(data) >= 40:
             yield Redirect(

@@ -104,7 +104,9 @@ def is_export(buffer: Buffer, at: int, end: int) -> bool:
 def choose_icmp(head: Any) -> int:
     kind = head.source_port
     if head.protocol == 58:
-        return _ND if kind == 134 or kind == 136 or kind == 137 else 0
+        # A question from no address is duplicate address detection: who takes an address.
+        is_taking = kind == 135 and head.source_high == 0 and head.source_low == 0
+        return _ND if kind == 134 or kind == 136 or kind == 137 or is_taking else 0
     return _ND if kind == 5 else 0
 
 

@@ -15,7 +15,7 @@ from collector.flows import STATE_CODE
 from detector.addresses import in_networks, inside_flags
 from detector.detection import Category, Detector, Finding, Reads, Window, app_table
 from detector.edges import service_of
-from detector.hosts import Host
+from detector.host import Host
 from detector.landing import allowed_targets, line_networks
 from detector.lateral.contacts import flow_keys
 from detector.lateral.rounds import Round, Rounds

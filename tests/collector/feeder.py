@@ -108,7 +108,8 @@ def _read(row, link_type: int, frame: bytes) -> int:
 def _kind(protocol: int, row, payload: bytes) -> int:
     ports = (int(row["source_port"]), int(row["destination_port"]))
     if protocol == 58:
-        return Pick.ND if ports[0] in (134, 136, 137) else Pick.NONE
+        is_taking = ports[0] == 135 and not row["source"].any()
+        return Pick.ND if ports[0] in (134, 136, 137) or is_taking else Pick.NONE
     if protocol == 17:
         kind = next((UDP_PORTS[p] for p in ports if p in UDP_PORTS), Pick.NONE)
         return kind if kind != Pick.QUIC or payload[:1] >= b"\xc0" else Pick.NONE

@@ -12,6 +12,7 @@ from scapy.layers.dhcp6 import DUID_LL, DHCP6_Solicit, DHCP6OptClientId, DHCP6Op
 from scapy.layers.dns import DNS, DNSQR, DNSRR
 from scapy.layers.inet6 import (
     ICMPv6ND_NA,
+    ICMPv6ND_NS,
     ICMPv6ND_RA,
     ICMPv6ND_Redirect,
     ICMPv6NDOptDstLLAddr,
@@ -97,6 +98,9 @@ def test_neighbor_advertisement_and_redirects() -> None:
     claim = ICMPv6ND_NA(tgt="fe80::7") / ICMPv6NDOptDstLLAddr(lladdr="02:00:00:00:00:77")
     [neighbor] = sightings_of(claim, Pick.ND, protocol=58)
     assert (neighbor.target_ip, neighbor.target_mac) == ("fe80::7", "02:00:00:00:00:77")
+    [taking] = sightings_of(ICMPv6ND_NS(tgt="2001:db8::7"), Pick.ND, protocol=58)
+    assert (taking.target_ip, taking.target_mac) == ("2001:db8::7", "02:00:00:00:00:01")
+    assert (taking.is_tentative, neighbor.is_tentative) == (True, False)
     [six] = sightings_of(ICMPv6ND_Redirect(tgt="fe80::1", dst="2001:db8::9"), Pick.ND, protocol=58)
     assert (six.router_ip, six.destination_ip) == ("fe80::1", "2001:db8::9")
     original = b"\x45" + b"\0" * 15 + bytes([10, 9, 8, 7])
