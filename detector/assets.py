@@ -169,8 +169,11 @@ class AssetLog:
             "identity": "mac" if known is not None else "address",
             "is_away": is_away,
             "addresses": [
-                {"ip": ip, "first_ns": stay.first_ns, "last_ns": stay.last_ns}
-                for ip, stay in [*((stay.ip, stay) for stay in stays), *further]
+                {"ip": ip, "first_ns": first_ns, "last_ns": last_ns}
+                for ip, first_ns, last_ns in (
+                    *((stay.ip, stay.first_ns, stay.last_ns) for stay in stays),
+                    *((ip, held.first_ns, held.last_ns) for ip, held in further),
+                )
             ],
             "mac": host.mac,
             "name": host.name,
