@@ -15,7 +15,9 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
     find,
+    first_bytes,
     is_text,
     on,
     starts,
@@ -28,11 +30,17 @@ MSSQL, ORACLE = APP_CODE["mssql"], APP_CODE["oracle"]
 POSTGRES, MYSQL = APP_CODE["postgres"], APP_CODE["mysql"]
 
 
+#: TDS' kinds; a PostgreSQL length, or its types R E Q P.
+_FIRST = first_bytes(*each(b"\x00\x01\x03\x04\x06\x07\x0e\x10\x11\x12REQP"))
+
+
 @njit(cache=True, nogil=True)
 def database_tcp(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int, is_reply: bool
 ) -> tuple[int, int]:
-    if end - start < 8:
+    size, first = end - start, buffer[start]
+    # TNS starts with its length's upper byte, MySQL with the lower one of its body's.
+    if size < 8 or not (_FIRST[first] or first == size >> 8 or first == size - 4 & 0xFF):
         return NOTHING
     confidence = tds(buffer, start, end, on(source_port, destination_port, 1433))
     if confidence:

@@ -15,6 +15,8 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
+    first_bytes,
     is_text,
     on,
     starts,
@@ -26,10 +28,17 @@ DICOM, HL7, PRINTER = APP_CODE["dicom"], APP_CODE["hl7"], APP_CODE["printer"]
 BACNET, MODBUS = APP_CODE["bacnet"], APP_CODE["modbus"]
 
 
+#: HL7's frame or header, DICOM's kinds, printers' languages and commands.
+_TCP_FIRST = first_bytes(*each(b"\x01\x02\x03\x04\x05\x06\x07\x0bMFB\x1b@%"))
+
+
 @njit(cache=True, nogil=True)
 def hospital_tcp(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
 ) -> tuple[int, int]:
+    on_modbus = on(source_port, destination_port, 502)
+    if not (_TCP_FIRST[buffer[start]] or on_modbus):
+        return NOTHING
     confidence = hl7(buffer, start, end)
     if confidence:
         return HL7, confidence
@@ -37,7 +46,7 @@ def hospital_tcp(
     confidence = dicom(buffer, start, end, on_port)
     if confidence:
         return DICOM, confidence
-    if on(source_port, destination_port, 502) and modbus(buffer, start, end):
+    if on_modbus and modbus(buffer, start, end):
         return MODBUS, NAMED
     confidence = printer(buffer, start, end, source_port, destination_port)
     if confidence:

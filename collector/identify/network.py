@@ -17,7 +17,9 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
     find,
+    first_bytes,
     is_text,
     on,
     starts,
@@ -125,6 +127,10 @@ def _management(
     return SFLOW if is_sflow(buffer, start, end) else 0
 
 
+#: Mail's greetings and words, SIP's methods, BGP's marker, MQTT's CONNECT, syslog's priority.
+_TCP_FIRST = first_bytes(*each(b"2*+<\x10\xffABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+
+
 @njit(cache=True, nogil=True)
 def network_tcp(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int, is_reply: bool
@@ -133,15 +139,18 @@ def network_tcp(
     has_length = size >= 16 and size - 2 <= u16(buffer, start) <= 16384
     if has_length and dns(buffer, start + 2, end):
         return DNS, SURE if on(source_port, destination_port, 53) else SHAPED
-    app = mail(buffer, start, end, source_port, destination_port, is_reply)
-    if app:
-        return app, SURE
-    if is_sip(buffer, start, end):
-        return SIP, SURE
+    if _TCP_FIRST[buffer[start]] or on(source_port, destination_port, 143):
+        app = mail(buffer, start, end, source_port, destination_port, is_reply)
+        if app:
+            return app, SURE
+        if is_sip(buffer, start, end):
+            return SIP, SURE
     if size >= 22 and is_stun(buffer, start + 2, end) and u16(buffer, start) <= size - 2:
         return STUN, SURE
     if is_stun(buffer, start, end):
         return STUN, SURE
+    if not _TCP_FIRST[buffer[start]]:
+        return NOTHING
     if size >= 19 and u32(buffer, start) == 0xFFFFFFFF and u32(buffer, start + 12) == 0xFFFFFFFF:
         is_bgp = 19 <= u16(buffer, start + 16) <= 4096 and 1 <= buffer[start + 18] <= 5
         return (BGP, SURE) if is_bgp else NOTHING

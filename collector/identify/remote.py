@@ -15,6 +15,8 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
+    first_bytes,
     on,
     starts,
     u16,
@@ -28,10 +30,17 @@ ICA, NOMACHINE = APP_CODE["ica"], APP_CODE["nomachine"]
 VNC, RDP, SSH, TELNET = APP_CODE["vnc"], APP_CODE["rdp"], APP_CODE["ssh"], APP_CODE["telnet"]
 
 
+#: SSH, RFB, ICA, CGP, NX, TPKT, Telnet's IAC, TeamViewer's commands, Radmin's kind.
+_TCP_FIRST = first_bytes(*each(b"SRN\x7f\x1a\x03\xff\x17\x11\x01"))
+
+
 @njit(cache=True, nogil=True)
 def remote_tcp(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
 ) -> tuple[int, int]:
+    on_rustdesk = within(source_port, destination_port, 21115, 21119)
+    if not (_TCP_FIRST[buffer[start]] or on_rustdesk):
+        return NOTHING
     if starts(buffer, start, end, b"SSH-2.0-") or starts(buffer, start, end, b"SSH-1."):
         return SSH, SURE
     if end - start == 12 and starts(buffer, start, end, b"RFB 00") and buffer[end - 1] == 10:
@@ -52,7 +61,7 @@ def remote_tcp(
         return TEAMVIEWER, confidence
     if radmin(buffer, start, end):
         return RADMIN, SURE
-    if within(source_port, destination_port, 21115, 21119) and rustdesk_tcp(buffer, start, end):
+    if on_rustdesk and rustdesk_tcp(buffer, start, end):
         return RUSTDESK, NAMED
     return NOTHING
 

@@ -18,7 +18,9 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
     find,
+    first_bytes,
     is_text,
     is_zero,
     looks_random,
@@ -105,6 +107,10 @@ def _tunnel_udp_on_port(
     return NOTHING
 
 
+#: FRP's logins, tinc's request, SOCKS' versions.
+_TCP_FIRST = first_bytes(*each(b"\x17o\x000\x04\x05"))
+
+
 @njit(cache=True, nogil=True)
 def tunnel_tcp(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int, is_reply: bool
@@ -120,6 +126,8 @@ def tunnel_tcp(
         )
         if confidence:
             return OPENVPN, confidence
+    if not _TCP_FIRST[buffer[start]]:
+        return NOTHING
     if frp(buffer, start, end, on(source_port, destination_port, 7000)):
         return FRP, NAMED
     if tinc(buffer, start, end):

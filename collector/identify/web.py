@@ -15,8 +15,10 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
     find,
     find_lower,
+    first_bytes,
     on,
     starts,
     u16,
@@ -33,6 +35,10 @@ TEAMVIEWER, DOH = APP_CODE["teamviewer"], APP_CODE["doh"]
 
 #: Where a header block is searched for marks: the request line and the usual headers.
 _HEAD_BYTES = 2048
+
+
+#: Methods (below), and HTTP's own answers.
+_HTTP_FIRST = first_bytes(*each(b"BCDGHMOPRSTU"))
 
 
 @njit(cache=True, nogil=True)
@@ -85,6 +91,8 @@ def http(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
 ) -> tuple[int, int]:
     """What a request or an answer belongs to, by its method, path and headers."""
+    if not _HTTP_FIRST[buffer[start]]:
+        return NOTHING
     if starts(buffer, start, end, b"HTTP/1.") or starts(buffer, start, end, b"HTTP/2"):
         return HTTP, SURE
     if not is_request(buffer, start, end):

@@ -13,6 +13,8 @@ from collector.identify.wire import (
     SHAPED,
     SURE,
     Bytes,
+    each,
+    first_bytes,
     is_zero,
     on,
     starts,
@@ -26,12 +28,16 @@ SMB, NETBIOS, DCERPC = APP_CODE["smb"], APP_CODE["netbios"], APP_CODE["dcerpc"]
 KERBEROS, LDAP = APP_CODE["kerberos"], APP_CODE["ldap"]
 
 
+#: SMB and Kerberos behind a length, DCE/RPC, LDAP, the session service.
+_TCP_FIRST = first_bytes(*each(b"\x00\x05\x30\x81\x82\x83\x85"))
+
+
 @njit(cache=True, nogil=True)
 def windows_tcp(
     buffer: Bytes, start: int, end: int, source_port: int, destination_port: int
 ) -> tuple[int, int]:
     size = end - start
-    if size < 4:
+    if size < 4 or not _TCP_FIRST[buffer[start]]:
         return NOTHING
     if buffer[start] == 0 and is_smb(buffer, start + 4, end):
         return SMB, SURE

@@ -28,6 +28,21 @@ PORT_ONLY: Final = 40
 NOTHING: Final = (0, 0)
 
 
+def first_bytes(*marks: bytes) -> NDArray[np.bool_]:
+    """By first byte: can a payload start with one of these marks?
+
+    Most payloads start with none of what a group of checks asks for, and one look tells it.
+    """
+    table = np.zeros(256, bool)
+    table[[mark[0] for mark in marks]] = True
+    return table
+
+
+def each(values: bytes) -> tuple[bytes, ...]:
+    """Marks of one byte each, for `first_bytes`."""
+    return tuple(bytes([value]) for value in values)
+
+
 @njit(cache=True, nogil=True)
 def u16(buffer: Bytes, at: int) -> int:
     return buffer[at] << 8 | buffer[at + 1]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import struct
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.apps import APPS
+from collector.identify import databases, hospital, network, remote, tunnels, web, windows
 from collector.identify.kernels import identify, identify_by_port
 from collector.identify.names import name_table
 
@@ -252,3 +257,41 @@ def test_nothing_outside_the_payload_matters(
         end = start + len(payload)
         answers.add(identify(buffer, start, end, protocol, 50000, port, is_reply))
     assert len(answers) == 1
+
+
+GROUPS = {
+    web.http: "_HTTP_FIRST",
+    windows.windows_tcp: "_TCP_FIRST",
+    remote.remote_tcp: "_TCP_FIRST",
+    hospital.hospital_tcp: "_TCP_FIRST",
+    databases.database_tcp: "_FIRST",
+    network.network_tcp: "_TCP_FIRST",
+    tunnels.tunnel_tcp: "_TCP_FIRST",
+}
+FIRST_WORDS = (
+    *TCP_CASES.values(), b"HTTP/1.1 200 OK", b"SSH-2.0-OpenSSH_9", b"RFB 003.008\n",
+    b"\x7f\x7fICA\0",
+    b"\x1aCGP/01", b"NXSH-3.5", b"\xff\xfb\x01\xff\xfd\x03", b"\x17\x24\x0a\0\0", b"\x1b%-12345X",
+    b"@PJL INFO", b"%!PS-Adobe", b"MSH|^~", b"FHS|^~", b"BHS|^~", b"+OK ready", b"* OK ready",
+    b"220 mail", b"EHLO a", b"USER a\r\n", b"AUTH TLS\r\n", b"<34>su: failed", b"SIP/2.0 200 OK",
+    b"\xff" * 16 + b"\0\x1d\x01" + bytes(9), b"\x10\x0e\0\4MQTT" + bytes(8), b"0 node 17\n",
+    b"\x05\x01\x00", b"\x04\x01\0\x50\1\2\3\4a\0", b"\x17\x16\x03\x01\0\x50\x01" + bytes(6),
+    b"\x0a\0\0\0\x03" + bytes(9), b"R\0\0\0\x08\0\0\0\0", b"\x82\0\0\0", b"\x05prt\n", bytes(40),
+    b"\x01\0\0\0\x01\1\0\0\0\1", b"\x12\x01\0\x1a" + bytes(22), b"\0\x10\0\0\x06\0\0\0" + bytes(8),
+)  # fmt: skip
+
+
+PORTS = (139, 143, 502, 515, 1433, 1521, 3306, 5432, 7000, 21115, 40000)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+@given(some=st.lists(st.binary(min_size=1, max_size=40), max_size=20))
+@settings(max_examples=20)
+def test_the_look_at_the_first_byte_changes_nothing(group: Any, some: list[bytes]) -> None:
+    every = {GROUPS[group]: np.ones(256, bool)}
+    for payload, port in itertools.product((*FIRST_WORDS, *some), PORTS):
+        asked = [np.frombuffer(payload, np.uint8), 0, len(payload), 50000, port, False]
+        asked = asked[: len(inspect.signature(group.py_func).parameters)]
+        with mock.patch.dict(group.py_func.__globals__, every):
+            told = group.py_func(*asked)
+        assert group(*asked) == told, (payload, port)
