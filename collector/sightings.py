@@ -250,6 +250,7 @@ class Http(Sighting):
     protocols: str = ""  # Sec-WebSocket-Protocol
     attack: str = ""  # class of the attack that the request carries
     excerpt: str = ""  # the words that gave it away, long numbers blotted out
+    wsman: str = ""  # what a request for a remote shell asks: sealed, logon, shell, command …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,10 @@ from typing import ClassVar, Final
 
 from collector.decoders.decoder import Decoder, Malformed, seen
 from collector.decoders.marked import program_format
+from collector.decoders.ntlm_header import read_authorization
 from collector.decoders.web_judging import judge_request
 from collector.decoders.wire import header_fields, readable
+from collector.decoders.wsman import is_remote_shell, wsman_call
 from collector.packet import Packet, Pick
 from collector.sightings import AttackBytes, Http, Sighting
 
@@ -41,14 +43,17 @@ class HttpDecoder(Decoder):
             raise Malformed("no HTTP request line")
         path = re.split(rb"[?#;]", request[2], maxsplit=1)[0]
         attack, excerpt = judge_request(request[1], request[2], fields, body)
+        method, said_path = readable(request[1]), readable(path)
         yield Http(
             **seen(packet),
-            method=readable(request[1]),
+            method=method,
             host=fields.get("host", ""),
-            path=readable(path),
+            path=said_path,
             user_agent=fields.get("user-agent", ""),
             upgrade=fields.get("upgrade", ""),
             protocols=fields.get("sec-websocket-protocol", ""),
             attack=attack,
             excerpt=excerpt,
+            wsman=wsman_call(fields, body) if is_remote_shell(method, said_path) else "",
         )
+        yield from read_authorization(fields.get("authorization", ""), seen(packet))

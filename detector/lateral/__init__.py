@@ -15,6 +15,7 @@ from detector.lateral.outside_scan import OutsideScan
 from detector.lateral.paths import Paths
 from detector.lateral.port_scan import PortScan
 from detector.lateral.remote_calls import RemoteCalls
+from detector.lateral.remote_shell import RemoteShell
 from detector.lateral.sealed_sync import SealedSync
 from detector.lateral.shared_account import SharedLocalAccount
 from detector.lateral.shares import AdminShares
@@ -37,6 +38,7 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     AdminEdge(),
     Paths(),
     RemoteCalls(),
+    RemoteShell(),
     SealedSync(),
     AdminShares(),
     SmbExploit(),

@@ -1,0 +1,95 @@
+"""WinRM requests and NTLM logons over HTTP: what is read of them, and what is left alone."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import pytest
+
+from collector.packet import Pick
+from collector.sightings import Http, Ntlm
+from tests.collector.test_decoders import sightings_of
+
+_ENVELOPE = b"<s:Envelope><s:Header><a:Action>%s</a:Action><w:ResourceURI>%s</w:ResourceURI>"
+_CREATE = b"http://schemas.xmlsoap.org/ws/2004/09/transfer/Create"
+_SHELL = b"http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"
+_COMMAND = b"http://schemas.microsoft.com/wbem/wsman/1/windows/shell/Command"
+_POWERSHELL = b"http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
+_PROCESS = b"http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/Win32_Process"
+
+
+def post(body: bytes, *fields: bytes, path: bytes = b"/wsman", length: int = -1) -> list:
+    size = str(len(body) if length < 0 else length).encode()
+    head = [b"POST %s HTTP/1.1" % path, b"User-Agent: Microsoft WinRM Client", *fields]
+    head.append(b"Content-Length: " + size)
+    return sightings_of(b"\r\n".join(head) + b"\r\n\r\n" + body, Pick.HTTP, protocol=6)
+
+
+@pytest.mark.parametrize(
+    ("body", "asks"),
+    [
+        (_ENVELOPE % (_CREATE, _SHELL), "shell"),
+        (_ENVELOPE % (_CREATE, _POWERSHELL), "shell"),
+        (_ENVELOPE % (_COMMAND, _SHELL), "command"),
+        (_ENVELOPE % (_PROCESS + b"/Create", _PROCESS), "process"),
+        (_ENVELOPE % (b"http://schemas.xmlsoap.org/ws/2004/09/transfer/Get", _PROCESS), "wmi"),
+        (b"<s:Body><wsmid:Identify xmlns:wsmid='.../wsmanidentity.xsd'/>", "identify"),
+        (b"", "logon"),
+    ],
+)
+def test_what_an_open_request_asks(body: bytes, asks: str) -> None:
+    [http] = post(body)
+    assert isinstance(http, Http)
+    assert (http.wsman, http.user_agent) == (asks, "Microsoft WinRM Client")
+
+
+def test_a_sealed_body_is_told_by_its_type_even_where_it_follows() -> None:
+    kind = b'Content-Type: multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted"'
+    assert [http.wsman for http in post(b"", kind, path=b"/wsman?PSVersion=5.1", length=900)] == [
+        "sealed"
+    ]
+
+
+def test_other_pages_are_not_asked() -> None:
+    [http] = post(_ENVELOPE % (_COMMAND, _SHELL), path=b"/wsman/SubscriptionManager/WEC")
+    assert http.wsman == ""
+
+
+def authenticate(names: tuple[str, str, str], is_unicode: bool = True) -> bytes:
+    raw = [name.encode("utf-16-le" if is_unicode else "ascii") for name in names]
+    at, places = 88, b""
+    for part in raw:
+        places += struct.pack("<HHI", len(part), len(part), at)
+        at += len(part)
+    responses = struct.pack("<HHI", 24, 24, at) * 2
+    head = b"NTLMSSP\0" + struct.pack("<I", 3) + responses + places
+    head += struct.pack("<HHI", 0, 0, 0) + struct.pack("<I", 0xE2888204 | is_unicode)
+    return head.ljust(88, b"\0") + b"".join(raw) + b"\x5a" * 600
+
+
+@pytest.mark.parametrize("is_unicode", [True, False])
+@pytest.mark.parametrize(("scheme", "around"), [(b"NTLM", b""), (b"Negotiate", b"\xa1\x82\x01")])
+def test_who_logs_on_by_ntlm(scheme: bytes, around: bytes, is_unicode: bool) -> None:
+    token = base64.b64encode(around + authenticate(("HOSP", "yamada", "WS7"), is_unicode))
+    _, logon = post(b"", b"Authorization: " + scheme + b" " + token)
+    assert isinstance(logon, Ntlm)
+    assert (logon.message, logon.domain, logon.user, logon.workstation) == (
+        "authenticate", "HOSP", "yamada", "WS7",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"Basic dXNlcjpwYXNz", b"Negotiate YIIC", b"NTLM \xff\xfe", b"NTLM", b"NTLM ====",
+     b"NTLM " + base64.b64encode(b"NTLMSSP\0\x03\0\0\0" + b"\xff" * 20)],
+)  # fmt: skip
+def test_other_logons_tell_nothing(value: bytes) -> None:
+    assert [type(s) for s in post(b"", b"Authorization: " + value)] == [Http]
+
+
+def test_names_that_lie_outside_their_message_are_empty() -> None:
+    message = bytearray(authenticate(("HOSP", "yamada", "WS7")))
+    message[36:44] = struct.pack("<HHI", 0xFFFF, 0xFFFF, 0xFFFFFFF0)
+    _, logon = post(b"", b"Authorization: NTLM " + base64.b64encode(bytes(message)))
+    assert (logon.user, logon.domain) == ("", "HOSP")
