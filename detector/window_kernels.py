@@ -118,10 +118,10 @@ def _outcome(row: Any) -> int:  # pragma: no cover - compiled
                 outcome = ANSWERED
             elif row.packets <= MOST_PROBES and not _is_unanswered(row.destination_port):
                 outcome = FAILED
-        elif (row.protocol == 1 and row.source_port == 8) or (
-            row.protocol == 58 and row.source_port == 128
-        ):
+        elif _is_ping(row):
             outcome = ANSWERED if row.reply_packets > 0 else FAILED
+        elif row.protocol == 132:
+            outcome = ANSWERED if row.reply_packets > 1 else FAILED
     # A flow export shows one direction: a lone SYN in one to three packets met no one.
     is_knock = row.one_way == 1 and is_tcp and row.flags == _SYN
     if is_knock and row.packets <= 3 and row.sampling <= 1:
@@ -129,6 +129,15 @@ def _outcome(row: Any) -> int:  # pragma: no cover - compiled
     if is_tcp and row.destination_port == PEERS_PORT and outcome == FAILED:
         outcome = 0
     return mark | outcome
+
+
+@njit(cache=True, nogil=True)
+def _is_ping(row: Any) -> bool:  # pragma: no cover - compiled
+    """A request for an echo, a time or a netmask."""
+    kind = row.source_port
+    if row.protocol == 58:
+        return kind == 128
+    return row.protocol == 1 and (kind == 8 or kind == 13 or kind == 17)
 
 
 @njit(cache=True, nogil=True)

@@ -20,7 +20,9 @@ UNKNOWN, ANSWERED, FAILED = 0, 1, 2
 #: TCP states in which the other side never agreed to talk.
 _NO_ANSWER: Final = tuple(STATE_CODE[s] for s in ("S0", "REJ", "RSTOS0", "SH", "RSTRH"))
 _TALKED: Final = tuple(STATE_CODE[s] for s in ("S1", "SF", "S2", "S3", "RSTO", "RSTR"))
-_ICMP_ECHO: Final = ((1, 8), (58, 128))
+#: Requests for an echo, a time, a netmask.
+_PINGS: Final = ((1, 8), (1, 13), (1, 17), (58, 128))
+_SCTP: Final = 132
 
 
 def outcomes(flows: FlowBatch) -> NDArray[np.uint8]:
@@ -34,7 +36,9 @@ def outcomes(flows: FlowBatch) -> NDArray[np.uint8]:
     udp = whole & (flows.protocol == 17) & ~np.isin(flows.destination_port, UNANSWERED_UDP)
     outcome[udp & (flows.reply_packets > 0)] = ANSWERED
     outcome[udp & (flows.reply_packets == 0) & (flows.packets <= MOST_PROBES)] = FAILED
-    for protocol, kind in _ICMP_ECHO:
+    sctp = whole & (flows.protocol == _SCTP)  # an association takes two packets each way
+    outcome[sctp] = np.where(flows.reply_packets[sctp] > 1, ANSWERED, FAILED)
+    for protocol, kind in _PINGS:
         echo = whole & (flows.protocol == protocol) & (flows.source_port == kind)
         outcome[echo & (flows.reply_packets > 0)] = ANSWERED
         outcome[echo & (flows.reply_packets == 0)] = FAILED

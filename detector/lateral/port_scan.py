@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from collector.flows import FlowBatch
 from detector.detection import Category, Detector, Finding, Window
 from detector.distinct import distinct
 from detector.edges import DAY_NS
 from detector.lateral.contacts import FAILED, flow_keys
 from detector.lateral.fans import ANY, LAST, Fans
-from detector.window_kernels import HALF_OPEN, ODD, OURS, THEIRS, TO_ONE
+from detector.window_kernels import HALF_OPEN, MOST_PROBES, ODD, OURS, THEIRS, TO_ONE
 from detector.words import Text, Wording
 
 _NEXT_STEP = Text(
@@ -30,10 +31,17 @@ _NEXT_STEP = Text(
 
 
 #: What scan tools ask first; high ports that fail are mostly a firewall's doing (FTP, RPC).
-_IS_SERVICE: Final = np.arange(1 << 16) < 1024
+_PROTOCOLS: Final = np.uint64(1 << 16)  # an IP protocol takes the place of a port
+_IS_SERVICE: Final = np.arange((1 << 16) + 256) < 1024
 _IS_SERVICE[
     [1433, 1521, 1723, 2049, 3306, 3389, 5000, 5060, 5432, 5900, 5985, 6379, 8000, 8080, 8443, 9200]
 ] = True
+_HAS_PORTS: Final = np.isin(np.arange(256), (6, 17, 132))
+#: Protocols that a hospital may well speak: ICMP, IGMP, tunnels, IPsec, OSPF, PIM, VRRP, …
+_IS_UNSPOKEN: Final = ~np.isin(
+    np.arange(256), (0, 1, 2, 4, 6, 17, 41, 43, 44, 46, 47, 50, 51, 58, 59, 60, 88, 89, 94, 97, 103,
+                     112, 115, 132, 137)
+)  # fmt: skip
 _NEARLY_ALL: Final = 0.8
 _NONE: Final = np.zeros((0, 3), np.int64)
 
@@ -53,7 +61,8 @@ class PortScan(Detector):
     Four signs, per pair and ten minutes: 25 or more ports of which half fail; a dozen well-known
     services of which nearly all fail, also when they are asked over a day; three or more ports
     opened and reset before a byte of data (a SYN scan of live services); packets that no stack
-    sends (FIN, PSH or URG without ACK, no flags at all), the mark of OS fingerprinting.
+    sends (FIN, PSH or URG without ACK, no flags at all), the mark of OS fingerprinting. IP
+    protocols that nobody speaks count as ports.
 
     Why it matters: before an intruder attacks a server he asks what runs on it.
 
@@ -118,9 +127,9 @@ class PortScan(Detector):
         if not window.every_mark & FAILED and not len(memory.ports):
             return
         # From outside to outside is none of ours; from outside to inside is, at the border.
-        failed = marks & 3 == FAILED
-        chosen = (marks & 3 > 0) & (marks & (OURS | THEIRS) != 0) & (marks & TO_ONE != 0)
-        chosen &= (flows.protocol == 6) | ((flows.protocol == 17) & failed)
+        failed = _failed(flows, marks)
+        chosen = (marks & (OURS | THEIRS) != 0) & (marks & TO_ONE != 0)
+        chosen &= ((flows.protocol == 6) & (marks & 3 > 0)) | failed
         rows = np.flatnonzero(chosen)
         rows = rows[self._may_matter(window, memory, rows)]
         if not len(rows):
@@ -156,7 +165,7 @@ class PortScan(Detector):
             return len(lately), failed
         services = tried[_IS_SERVICE[tried[:, 0]]]
         failed = int(services[:, 2].sum())
-        if failed >= self.least_services and failed >= _NEARLY_ALL * len(tried):
+        if failed >= self.least_services and failed >= _NEARLY_ALL * len(services):
             return len(services), failed
         return 0, 0
 
@@ -165,7 +174,7 @@ class PortScan(Detector):
     ) -> NDArray[np.bool_]:
         """Failures; and answers where failures have gathered: most pairs have none."""
         pairs = _pairs(window, rows)
-        failed: NDArray[np.bool_] = (window.marks[rows] & 3) == FAILED
+        failed = _failed(window.flows, window.marks)[rows]
         suspects: NDArray[np.bool_] = memory.ports.count(pairs) >= 5
         if int(failed.sum()) >= 5:
             failing, counts = np.unique(pairs[failed], return_counts=True)
@@ -177,8 +186,10 @@ class PortScan(Detector):
         self, window: Window, memory: _Tried, rows: NDArray[np.int64], pairs: NDArray[np.uint64]
     ) -> None:
         flows, marks = window.flows, window.marks[rows]
-        port, when = flows.destination_port[rows].astype(np.uint64), flows.first_ns[rows]
-        failed = (marks & 3 == FAILED).astype(np.uint8)
+        when, protocol = flows.first_ns[rows], flows.protocol[rows].astype(np.uint64)
+        port = flows.destination_port[rows].astype(np.uint64)
+        port = np.where(_HAS_PORTS[protocol], port, _PROTOCOLS + protocol)
+        failed = _failed(flows, window.marks)[rows].astype(np.uint8)
         memory.ports.note(pairs, port, when, failed)
         half = np.flatnonzero(marks & HALF_OPEN)
         if len(half):
@@ -229,6 +240,14 @@ class PortScan(Detector):
             variant=variant,
             flows=flow_keys(flows, at),
         )
+
+
+def _failed(flows: FlowBatch, marks: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Nothing came of it: also of UDP that is never answered, and of protocols nobody speaks."""
+    failed = (marks & 3 == FAILED) & _HAS_PORTS[flows.protocol]
+    lonely = (flows.reply_packets == 0) & (flows.packets <= MOST_PROBES) & (flows.one_way == 0)
+    lonely &= (flows.protocol == 17) | _IS_UNSPOKEN[flows.protocol]
+    return np.asarray(failed | lonely, bool)
 
 
 def _pairs(window: Window, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
