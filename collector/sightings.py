@@ -311,6 +311,7 @@ class Smb(Sighting):
     write_length: int = 0
     magic: str = ""  # "MZ" where a WRITE carries an executable
     is_encrypted: bool = False
+    sealed_bytes: int = 0  # of an encrypted message, before it was encrypted
     addresses: tuple[str, ...] = ()  # FSCTL_QUERY_NETWORK_INTERFACE_INFO
     trans2: int = -1  # SMB1 Trans2 sub-command
     multiplex: int = 0  # SMB1 multiplex id

@@ -27,9 +27,23 @@ def read_smb2(line: Line, fed: Fed, memory: Memory) -> tuple[list[Smb], list[Car
     if line.has("smb2.cmd"):
         packet = _Packet(line, fed, memory)
         return packet.read(), packet.carriers
+    return _sealed(line, fed), []
+
+
+def _sealed(line: Line, fed: Fed) -> list[Smb]:
+    """Encrypted messages: their head still tells how long each is (MS-SMB2 §2.2.41)."""
     is_response = fed.seen["port"] < fed.seen["peer_port"]
-    hidden = Smb(**fed.seen, dialect=2, command=-1, is_response=is_response, is_encrypted=True)
-    return [hidden], []
+    return [
+        Smb(
+            **fed.seen,
+            dialect=2,
+            command=-1,
+            is_response=is_response,
+            is_encrypted=True,
+            sealed_bytes=size,
+        )
+        for size in line.numbers("smb2.header.transform.msg_size")
+    ]
 
 
 class _Packet:

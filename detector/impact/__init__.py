@@ -3,6 +3,12 @@
 from detector.detection import Detector
 from detector.impact.file_encryption import FileEncryption
 from detector.impact.mass_effect import MassEffect
+from detector.impact.sealed_rewriting import SealedRewriting
 from detector.impact.silence import Silence
 
-IMPACT_DETECTORS: tuple[Detector, ...] = (FileEncryption(), MassEffect(), Silence())
+IMPACT_DETECTORS: tuple[Detector, ...] = (
+    FileEncryption(),
+    SealedRewriting(),
+    MassEffect(),
+    Silence(),
+)
