@@ -97,7 +97,12 @@ class FlowBatch:
         if name not in _COLUMN_NAMES:
             raise AttributeError(name)
         column: NDArray[Any] = self.rows[name]
+        # Kept: detectors ask for columns three hundred times a window, at two microseconds each.
+        self.__dict__[name] = column
         return column
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FlowBatch, (self.rows, self.sensors)  # without the columns that are kept
 
     def take(self, chosen: NDArray[Any] | slice) -> FlowBatch:
         """Return the rows that a boolean mask, an index array or a slice chooses."""

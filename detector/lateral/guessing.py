@@ -17,7 +17,6 @@ from detector.lateral.contacts import flow_keys
 from detector.lateral.logon_sessions import (
     LOGON_SERVICES,
     LogonSessions,
-    is_short,
     least_of,
     logon_sessions,
 )
@@ -195,13 +194,12 @@ class PasswordGuessing(Detector):
 
     def _failing_sessions(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         flows = window.flows
-        for key, at in logon_sessions(window):
+        for key, at, kept in logon_sessions(window):
             sessions = memory.sessions.setdefault(key, LogonSessions())
             memory.sessions.move_to_end(key)
-            short = is_short(window, at)
-            columns = (flows.first_ns[at], flows.bytes[at], flows.reply_bytes[at], short)
-            sessions.last.extend(zip(*(column.tolist() for column in columns), strict=True))
-            if not short.any():
+            sessions.last.extend(kept)
+            short = [is_short for *_, is_short in kept]
+            if not any(short):
                 continue
             source, target, app = window.hosts.ip(key[0]), window.hosts.ip(key[1]), APPS[key[2]]
             starts = sessions.failing(least_of(key[2], self.short_sessions))

@@ -49,14 +49,15 @@ _UNUSUAL: Final = 3
 _MOST_KEPT: Final = 300
 
 
+#: Start, bytes sent, bytes received, and can it have held only logons that failed.
+Session = tuple[int, int, int, bool]
+
+
 @dataclass
 class LogonSessions:
     """Sessions of one source with one service of one host, of the last ten minutes."""
 
-    #: (start, bytes sent, bytes received, can it have held only logons that failed)
-    last: deque[tuple[int, int, int, bool]] = field(
-        default_factory=lambda: deque(maxlen=_MOST_KEPT)
-    )
+    last: deque[Session] = field(default_factory=lambda: deque(maxlen=_MOST_KEPT))
     day: int = 0
     most: int = 0  # short ones within ten minutes, today
     usual: int = 0  # the same on the days before
@@ -83,8 +84,13 @@ class LogonSessions:
         self.most = max(self.most, count)
 
 
-def logon_sessions(window: Window) -> Iterator[tuple[tuple[int, int, int], NDArray[np.intp]]]:
-    """The window's ended logon sessions by (source, destination, application), as rows in order."""
+def logon_sessions(
+    window: Window,
+) -> Iterator[tuple[tuple[int, int, int], NDArray[np.intp], list[Session]]]:
+    """The window's ended logon sessions by (source, destination, application).
+
+    Of each group its rows in order of their beginning, and what `LogonSessions` keeps of them.
+    """
     flows = window.flows
     rows = np.flatnonzero(_IS_LOGON[flows.app] & (flows.reply_packets >= 5) & (flows.part == 0))
     rows = rows[window.marks[rows] & (OURS | THEIRS) != 0]
@@ -93,14 +99,19 @@ def logon_sessions(window: Window) -> Iterator[tuple[tuple[int, int, int], NDArr
         return
     ends = (window.destination[rows], window.source[rows])
     rows = rows[np.lexsort((flows.first_ns[rows], flows.app[rows], *ends))]
-    keys = np.stack([window.source[rows], window.destination[rows], flows.app[rows]], axis=1)
-    starts_at = np.flatnonzero((np.diff(keys.astype(np.int64), axis=0) != 0).any(axis=1)) + 1
-    for at in np.split(rows, starts_at):
-        first = at[0]
-        yield (int(window.source[first]), int(window.destination[first]), int(flows.app[first])), at
+    columns = (flows.first_ns[rows], flows.bytes[rows], flows.reply_bytes[rows])
+    short = _is_short(window, rows).tolist()
+    kept = list(zip(*(column.tolist() for column in columns), short, strict=True))
+    columns = (window.source[rows], window.destination[rows], flows.app[rows])
+    keys = list(zip(*(column.tolist() for column in columns), strict=True))
+    start = 0
+    for at in range(1, len(keys) + 1):
+        if at == len(keys) or keys[at] != keys[start]:
+            yield keys[start], rows[start:at], kept[start:at]
+            start = at
 
 
-def is_short(window: Window, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _is_short(window: Window, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Can these sessions have held nothing but logons that failed."""
     flows = window.flows
     short = flows.reply_bytes[rows] <= _MOST_BYTES[flows.app[rows]]

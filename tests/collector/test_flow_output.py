@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import pickle
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -150,3 +151,15 @@ def test_parquet_without_flows_is_a_table_without_rows(tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     write_parquet(FlowBatch.empty(), tmp_path / "none.parquet")
     assert duckdb.sql(f"from '{tmp_path}/none.parquet'").fetchall() == []
+
+
+def test_a_column_is_kept_and_not_told_to_other_processes() -> None:
+    flows = FlowBatch(np.zeros(3, FLOW_DTYPE), ("ward",))
+    before = len(pickle.dumps(flows))
+    assert flows.packets is flows.packets
+    flows.rows["packets"] = 7
+    assert flows.packets.tolist() == [7, 7, 7]
+    assert len(pickle.dumps(flows)) == before
+    assert pickle.loads(pickle.dumps(flows)).sensors == ("ward",)
+    with pytest.raises(AttributeError):
+        flows.no_column  # noqa: B018
