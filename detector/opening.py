@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from collector.fastlane.starting import start_numba
 from detector.detection import Detector
 from detector.edges import EdgeMemory
 from detector.engine import Engine, EngineSettings
@@ -28,6 +29,7 @@ def open_engine(
     Memories are those of their moment: where the input begins before it (`from_ns`), as when old
     captures are replayed, detectors begin anew. What does not fit is counted as a failure.
     """
+    start_numba()  # where another process reads the packets, kernels first run here
     kept, hosts, fault = None, HostTable(hospital, settings.most_hosts), ""
     if folder is not None and (folder / MEMORIES_FILE).exists():
         kept, fault = _kept(folder / MEMORIES_FILE, hosts)
