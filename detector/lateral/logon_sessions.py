@@ -64,17 +64,18 @@ class LogonSessions:
 
     def failing(self, least: int) -> NDArray[np.int64]:
         """When the failing ones began, in order, if they are at least so many; else none."""
-        start, sent, received, is_short = np.array(self.last, np.int64).T
-        now_ns = int(start.max())
-        recent = start > now_ns - _SPAN_NS
-        short = recent & (is_short != 0)
-        starts = np.sort(start[short])
-        self._turn(now_ns // _DAY_NS, len(starts))
-        if len(starts) + _crowded(starts) < max(least, _UNUSUAL * self.usual):
+        now_ns = max(start for start, *_ in self.last)
+        recent = [one for one in self.last if one[0] > now_ns - _SPAN_NS]
+        short = [one for one in recent if one[3]]
+        self._turn(now_ns // _DAY_NS, len(short))
+        least = max(least, _UNUSUAL * self.usual)
+        if 2 * len(short) < least or len(short) < _FAILING_SHARE * len(recent):
+            return np.zeros(0, np.int64)  # mostly so, and left before numpy is asked
+        start, sent, received, _ = np.array(short, np.int64).reshape(-1, 4).T
+        starts = np.sort(start)
+        if len(starts) + _crowded(starts) < least:
             return starts[:0]
-        if len(starts) < _FAILING_SHARE * recent.sum():
-            return starts[:0]
-        low, high = np.percentile((sent[short], received[short]), (10, 90), axis=1)
+        low, high = np.percentile((sent, received), (10, 90), axis=1)
         return starts if (high <= _ALIKE * low).all() else starts[:0]
 
     def _turn(self, day: int, count: int) -> None:
