@@ -190,6 +190,8 @@ class Detector(BaseModel):
     #: Seconds of event time shown at once; 0: each window as it is cut. Only for what counts hours
     #: or days and asks nothing of edges that a window itself may have taught.
     gather_s: ClassVar[int] = 0
+    #: Shown every five seconds of event time instead of windows; for what reads sightings alone.
+    urgent: ClassVar[bool] = False
 
     def remember(self) -> Any:
         """Make the empty memory that `find` gets on every call; None if it needs none."""

@@ -40,6 +40,7 @@ from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
 from detector.slips import SlipLog
 from detector.suppression import MARK, Suppression, covered
+from detector.urgent import EVERY_NS, Urgent
 from detector.words import Text
 
 _DAY_NS = 86_400_000_000_000
@@ -95,9 +96,10 @@ class Engine:
         self._detectors = [(d, d.remember()) for d in detectors]
         every = sorted({d.gather_s for d in detectors} | {0, SetupLearner.gather_s})
         self._shown = {  # by how long they gather: places in `_detectors`
-            every_s: [n for n, d in enumerate(detectors) if d.gather_s == every_s]
+            every_s: [n for n, d in enumerate(detectors) if d.gather_s == every_s and not d.urgent]
             for every_s in every
         }
+        self._urgent = Urgent(detectors)
         self._gathered = {every_s: Gathering(every_s) for every_s in every if every_s}
         self._settings = settings
         self._roles = RoleInference()
@@ -229,6 +231,7 @@ class Engine:
             return
         size = self._settings.window_s * 1_000_000_000
         if watermark_ns is not None and watermark_ns < self._next_ns + size and self._next_ns:
+            self._hasten(watermark_ns)
             return
         flows = FlowBatch.join(self._flows)
         reported = np.ascontiguousarray(flows.reported_ns)
@@ -245,10 +248,22 @@ class Engine:
                 break
             f_end = f + int(np.searchsorted(reported[f:], end))
             s_end = s + int(np.searchsorted(sighted[s:], end))
+            self._hasten(end)
             self._look(start, end, flows.take(slice(f, f_end)), self._sightings[s:s_end])
             f, s, self._next_ns = f_end, s_end, end
+        if watermark_ns is not None:
+            self._hasten(watermark_ns)
+        self._urgent.forget(s)
         self._flows = [flows.take(slice(f, None))] if f < len(flows) else []
         self._sightings = self._sightings[s:]
+
+    def _hasten(self, until_ns: int) -> None:
+        """Show the urgent what waits for the end of its window."""
+        none = np.zeros(0, np.uint32)
+        for start, sightings in self._urgent.cut(self._sightings, until_ns):
+            end = start + EVERY_NS
+            window = self._window(start, end, FlowBatch.empty(), none, none, sightings)
+            self._show_to(self._urgent.places, window)
 
     def _look(
         self, start: int, end: int, flows: FlowBatch, sighted: Sequence[tuple[int, Sighting]]
@@ -312,7 +327,10 @@ class Engine:
             return
         if self.setup is not None and gather_s == self.setup.gather_s:
             self.setup.observe(window)
-        for detector, memory in (self._detectors[n] for n in self._shown[gather_s]):
+        self._show_to(self._shown[gather_s], window)
+
+    def _show_to(self, places: Sequence[int], window: Window) -> None:
+        for detector, memory in (self._detectors[n] for n in places):
             if detector.reads is None or detector.reads.any_of(window):
                 for alert in self._ask(detector, memory, window):
                     self._raise(alert)

@@ -70,6 +70,7 @@ class FileEncryption(Detector):
     category: ClassVar[Category] = "impact"
     techniques: ClassVar[tuple[str, ...]] = ("T1486",)
     reads = Reads(sightings=(Smb,))
+    urgent: ClassVar[bool] = True
     wordings: ClassVar[dict[str, Wording]] = {
         "": Wording(
             title=_TITLE,

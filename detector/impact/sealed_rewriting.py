@@ -77,6 +77,7 @@ class SealedRewriting(Detector):
     category: ClassVar[Category] = "impact"
     techniques: ClassVar[tuple[str, ...]] = ("T1486",)
     reads = Reads(sightings=(Smb,))
+    urgent: ClassVar[bool] = True
     wordings = WORDINGS
 
     span_s: int = Field(20, ge=1, le=600, description="seconds in which files are counted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from collector.flows import FLOW_DTYPE, FlowBatch, address_number
 from collector.observations import CollectorHealth, Observations
 from collector.sightings import Dns, Sighting
-from detector.detection import Detector, Finding, Window
+from detector.detection import Detector, Finding, Reads, Window
 from detector.edges import EdgeMemory
 from detector.engine import Engine, EngineSettings
 from detector.hospital import Hospital
@@ -155,6 +156,51 @@ def test_one_detector_cannot_flood() -> None:
     engine.finish()
     assert len(found(engine)) == 10
     assert engine.shed["alerts of busy"] == 40
+
+
+class UrgentNames(Detector):
+    """Fires for every name, and says in which window it stood."""
+
+    id: ClassVar[str] = "urgent_names"
+    category: ClassVar[Any] = "policy"
+    wordings: ClassVar[Any] = {"": WORDS}
+    reads = Reads(sightings=(Dns,))
+    urgent: ClassVar[bool] = True
+
+    def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        for query in window.of(Dns):
+            assert window.start_ns <= query.time_ns < window.end_ns
+            yield Finding(query.ip, (), 80, 1.0, query.time_ns, window.end_ns, key=query.name)
+
+
+def test_what_is_urgent_is_shown_every_five_seconds() -> None:
+    engine = engine_with(UrgentNames())
+    assert engine.feed(observe(FlowBatch.empty(), names_at([1, 2]), 4)) == []
+    assert len(engine.feed(observe(FlowBatch.empty(), names_at([6]), 7))) == 2
+    assert len(engine.feed(observe(FlowBatch.empty(), (), 10))) == 1
+    assert engine.feed(observe(FlowBatch.empty(), names_at([11]), 12)) == []
+    assert len(engine.feed(observe(FlowBatch.empty(), names_at([12]), 300))) == 2
+    assert engine.finish() == []
+
+
+@given(
+    times=st.lists(st.integers(0, 200), min_size=1, max_size=40).map(sorted),
+    cuts=st.lists(st.integers(0, 200), max_size=8).map(sorted),
+)
+def test_the_urgent_too_see_everything_once_however_it_is_cut(
+    times: list[int], cuts: list[int]
+) -> None:
+    engine = engine_with(UrgentNames())
+    told = Counter[str]()
+    for start, end in itertools.pairwise([-1, *cuts, 200]):
+        part = names_at([t for t in times if start < t <= end])
+        told.update(a.id for a in engine.feed(observe(FlowBatch.empty(), part, end)))
+    told.update(a.id for a in engine.finish())
+    assert not engine.failures
+    assert len(told) == len(set(times))
+    assert {a.last_ns // SECOND for a in engine.alerts.values()} == {
+        (NOON // SECOND + t) // 5 * 5 + 5 for t in times
+    }
 
 
 @pytest.mark.parametrize("watermark", [10, 29])
