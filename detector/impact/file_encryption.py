@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
 
@@ -13,6 +13,7 @@ from collector.sightings import Smb
 from detector.detection import Category, Detector, Finding, FlowKey, Reads, Window
 from detector.words import Text, Wording
 
+_S: Final = 1_000_000_000
 _CREATE, _READ, _WRITE, _SET_INFO = 5, 8, 9, 17
 _RENAME, _DELETE = 10, 13
 _MOST_PAIRS: Final = 4096
@@ -51,17 +52,18 @@ class _Pair:
 
 
 class FileEncryption(Detector):
-    """One client transforms ten files or more on a file server within 20 seconds.
+    """One client transforms ten files or more on a file server within seconds.
 
     A file counts when it was read and then overwritten, renamed after being written, or written new
-    while the old one was deleted. The burst alerts when most of the transformed files end in one
+    while the old one was deleted. Ten files in 20 seconds alert when most of them end in one
     extension that the files read before did not have, or when a file of one name was left in five
-    folders (the ransom note).
+    folders (the ransom note). Ten files in a minute alert when each was read or written and then
+    had one extension appended to its whole name, which no conversion does.
 
     Why it matters: this is the moment of encryption. Every minute counts, and the backups are next.
     False alarms: archiving, image recompression and profile synchronisation read and write many
     files, but do not give them all one new extension, nor leave notes. Backups only read.
-    Blind: under SMB3 encryption names are not visible.
+    Blind: under SMB3 encryption names are not visible; see `sealed_rewriting`.
     Source: Morato et al. 2018; MS-SMB2 §2.2.39 (SET_INFO: FileRenameInformation 10,
     FileDispositionInformation 13).
     """
@@ -95,6 +97,9 @@ class FileEncryption(Detector):
     }
 
     span_s: int = Field(20, ge=1, le=600, description="seconds in which files are counted")
+    slow_span_s: int = Field(
+        60, ge=1, le=600, description="seconds in which files with an appended extension count"
+    )
     min_files: int = Field(10, ge=3, description="files transformed before we alert (score 90)")
     sure_files: int = Field(30, ge=3, description="files transformed for a score of 99")
     extension_share: float = Field(0.6, gt=0, le=1, description="share with the one new extension")
@@ -105,41 +110,53 @@ class FileEncryption(Detector):
 
     def find(self, window: Window, memory: dict[tuple[str, str], _Pair]) -> Iterator[Finding]:
         burst: dict[tuple[str, str], Finding] = {}
+        touched: dict[tuple[str, str], _Pair] = {}
         for smb in window.of(Smb):
             act = _act(smb)
             if act is None:
                 continue
-            pair = _pair(memory, smb)
+            ends = (smb.ip, smb.peer_ip)
+            pair = touched[ends] = _pair(memory, smb)
             pair.acts.append(act)
-            oldest = act.time_ns - self.span_s * 1_000_000_000
-            while pair.acts[0].time_ns < oldest:
+            longest = max(self.span_s, self.slow_span_s)
+            while pair.acts[0].time_ns < act.time_ns - longest * _S:
                 pair.acts.popleft()
             pair.count += 1
             # Looking at every eighth act still tells within seconds, and keeps bursts cheap.
             if pair.count % 8 == 0:
-                found = self._judge(smb.ip, smb.peer_ip, pair)
-                if found is not None and _is_more(found, burst.get((smb.ip, smb.peer_ip))):
-                    burst[smb.ip, smb.peer_ip] = found
+                self._look(ends, pair, burst)
+        for ends, pair in touched.items():
+            self._look(ends, pair, burst)
         yield from burst.values()
 
+    def _look(
+        self, ends: tuple[str, str], pair: _Pair, burst: dict[tuple[str, str], Finding]
+    ) -> None:
+        found = self._judge(*ends, pair)
+        if found is not None and _is_more(found, burst.get(ends)):
+            burst[ends] = found
+
     def _judge(self, client: str, server: str, pair: _Pair) -> Finding | None:
-        acts = pair.acts
-        before = {a.file for a in acts if a.deed == "read"}
+        now = pair.acts[-1].time_ns
+        acts = [a for a in pair.acts if a.time_ns >= now - self.span_s * _S]
         after = _transformed(acts)
-        if len(after) < self.min_files:
-            return None
-        extension = self._new_extension(before, after)
-        note = self._note(acts)
+        extension = note = ""
+        if len(after) >= self.min_files:
+            extension = self._new_extension({a.file for a in acts if a.deed == "read"}, after)
+            note = self._note(acts)
         if not extension and not note:
-            return None
-        seconds = max(1, round((acts[-1].time_ns - acts[0].time_ns) / 1e9))
+            acts = [a for a in pair.acts if a.time_ns >= now - self.slow_span_s * _S]
+            extension, after = _appended(acts)
+            if len(after) < self.min_files:
+                return None
+        seconds = max(1, round((now - acts[0].time_ns) / _S))
         return Finding(
             source=client,
             targets=(server,),
             score=99 if len(after) >= self.sure_files else 90,
             confidence=1.0,
             first_ns=acts[0].time_ns,
-            last_ns=acts[-1].time_ns,
+            last_ns=now,
             facts={
                 "files": len(after),
                 "seconds": seconds,
@@ -159,7 +176,7 @@ class FileEncryption(Detector):
         is_new = bool(extension) and extension not in old
         return extension if is_new and count >= self.extension_share * len(after) else ""
 
-    def _note(self, acts: deque[_Act]) -> str:
+    def _note(self, acts: Sequence[_Act]) -> str:
         """A name that was written into many folders."""
         folders: dict[str, set[str]] = {}
         for act in acts:
@@ -193,7 +210,7 @@ def _pair(memory: dict[tuple[str, str], _Pair], smb: Smb) -> _Pair:
     return memory[key]
 
 
-def _transformed(acts: deque[_Act]) -> set[str]:
+def _transformed(acts: Sequence[_Act]) -> set[str]:
     """Names that files have after they were read and overwritten, renamed, or replaced."""
     read: set[str] = set()
     written: dict[str, str] = {}  # name without its last extension → name
@@ -210,6 +227,26 @@ def _transformed(acts: deque[_Act]) -> set[str]:
         elif act.deed == "delete" and act.file in read and act.file in written:
             after[act.file] = written[act.file]
     return set(after.values())
+
+
+def _appended(acts: Sequence[_Act]) -> tuple[str, set[str]]:
+    """The extension that most files, read or written before, had appended; and these files."""
+    worked: set[str] = set()
+    longer: dict[str, str] = {}  # name without its last extension → name
+    appended: dict[str, set[str]] = {}
+    for act in acts:
+        name = ""
+        if act.deed == "rename" and act.new_name.rpartition(".")[0] == act.file:
+            name = act.new_name
+        elif act.deed == "delete":
+            name = longer.get(act.file, "")
+        else:
+            worked.add(act.file)
+            longer[act.file.rpartition(".")[0]] = act.file
+        if name and act.file in worked:
+            appended.setdefault(_extension(name), set()).add(name)
+    most = max(appended, key=lambda extension: len(appended[extension]), default="")
+    return most, appended.get(most, set())
 
 
 def _is_more(found: Finding, known: Finding | None) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from collector.flows import FlowBatch
+from collector.observations import CollectorHealth, Observations
 from collector.sightings import Smb
 from detector.detection import Finding, Window
 from detector.edges import EdgeMemory
+from detector.engine import Engine, EngineSettings
 from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.impact.file_encryption import FileEncryption
@@ -91,6 +96,70 @@ def test_saving_many_documents_is_silent() -> None:
     assert find(acts) == []
 
 
-def test_nine_files_are_silent_and_slow_renames_too() -> None:
+def test_nine_files_are_silent_and_very_slow_renames_too() -> None:
     assert find(encrypt(9, 0.5)) == []
-    assert find(encrypt(40, 3)) == []
+    assert find(encrypt(40, 7)) == []
+
+
+def test_ten_files_and_no_more_are_enough() -> None:
+    (found,) = find(encrypt(10, 0.5))
+    assert found.facts["files"] == 10
+
+
+def test_a_file_every_five_seconds_is_told_by_its_appended_extension() -> None:
+    (found,) = find(encrypt(12, 5))
+    assert (found.facts["extension"], found.score) == ("locked", 90)
+    replaced = []
+    for n in range(12):
+        old = f"d\\{n}.xlsx"
+        replaced += [
+            smb(5 * n, READ, old),
+            smb(5 * n + 1, WRITE, old + ".enc"),
+            smb(5 * n + 2, SET_INFO, old, 13),
+        ]
+    assert find(replaced)[0].facts["extension"] == "enc"
+
+
+def test_conversions_saves_and_renames_of_a_minute_are_silent() -> None:
+    converted, saved, renamed = [], [], []
+    for n in range(12):
+        at, old = 5.0 * n, f"d\\{n}"
+        converted += [
+            smb(at, READ, f"{old}.doc"),
+            smb(at + 1, WRITE, f"{old}.docx"),
+            smb(at + 2, SET_INFO, f"{old}.doc", 13),
+        ]
+        saved += [  # as Word does it
+            smb(at, READ, f"{old}.docx"),
+            smb(at + 1, WRITE, f"d\\~WRD{n}.tmp"),
+            smb(at + 2, SET_INFO, f"{old}.docx", 10, f"d\\~WRL{n}.tmp"),
+            smb(at + 2.1, SET_INFO, f"d\\~WRD{n}.tmp", 10, f"{old}.docx"),
+        ]
+        renamed += [smb(at, SET_INFO, f"{old}.log", 10, f"{old}.log.old")]
+    assert find(converted) == find(saved) == find(renamed) == []
+
+
+class Seconds:
+    """An engine that is fed second by second, as a sensor does."""
+
+    def __init__(self) -> None:
+        hospital = Hospital()
+        table, edges = HostTable(hospital), EdgeMemory()
+        self.engine = Engine(hospital, [FileEncryption()], EngineSettings(), table, edges)
+
+    def until_told(self, acts: list[Smb], last_s: int) -> int | None:
+        """The second of event time at which the alert was out."""
+        for second in range(last_s):
+            now = [a for a in acts if a.time_ns // SECOND == second]
+            seen = Observations(FlowBatch.empty(), tuple(now), second * SECOND, CollectorHealth())
+            if self.engine.feed(seen):
+                return second
+        return None
+
+
+@pytest.mark.parametrize("begins_s", range(600, 630, 3))
+def test_two_files_a_second_are_told_within_thirty_seconds(begins_s: int) -> None:
+    acts = [replace(a, time_ns=a.time_ns + begins_s * SECOND) for a in encrypt(60, 0.5)]
+    told = Seconds().until_told(acts, begins_s + 60)
+    assert told is not None
+    assert told - begins_s <= 12
