@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from collector.apps import APP_CODE
+from collector.flows import FlowBatch
 from collector.sightings import Smb
 from detector.addresses import inside_flags
 from detector.detection import Category, Detector, Finding, Window
@@ -30,12 +31,26 @@ _WRITERS: Final = frozenset(
     {"backup", "wsus", "scanner", "file_server", "domain_controller", "admin"}
 )
 _MOST: Final = 20_000
+#: Reading and writing alike is summed over so long, and over so many flows of a pair.
+_REWRITING_S: Final = 600
+_MOST_STRETCHES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A flow, or a part of one, that read and wrote alike."""
+
+    first_ns: int
+    last_ns: int
+    sent: int
+    read: int
 
 
 @dataclass
 class _Memory:
     printers: OrderedDict[int, dict[int, int]] = field(default_factory=OrderedDict)
     servers: OrderedDict[str, dict[str, int]] = field(default_factory=OrderedDict)
+    shares: OrderedDict[tuple[int, int], list[_Stretch]] = field(default_factory=OrderedDict)
 
 
 class MassEffect(Detector):
@@ -43,9 +58,9 @@ class MassEffect(Detector):
 
     *Print storm*: ten printers within five minutes that it never printed to. *Many servers*: files
     written by SMB to five servers within ten minutes that it never wrote to. *Rewriting*: an SMB
-    conversation reads and writes alike (ratio 0.7-1.4) at more than 5 MB/s for three minutes and
-    more, as encryption does; this is all that can be seen under SMB3 encryption. *Backup*: a first
-    session with a backup server's console. Needs three days of memory, but for many servers.
+    conversation reads and writes alike (ratio 0.7-1.4) at more than 5 MB/s for three minutes within
+    ten, as encryption does; this is all that flow exports can tell. *Backup*: a first session with
+    a backup server's console. Needs three days of memory, but for many servers.
 
     Why it matters: at Handa every printer wrote the ransom note; backups are always next.
 
@@ -74,7 +89,7 @@ class MassEffect(Detector):
             return
         is_smb = flows.app == _SMB
         if is_smb.any():
-            yield from self._rewriting(window, np.flatnonzero(is_smb))
+            yield from self._rewriting(window, memory, np.flatnonzero(is_smb))
         if window.edges.active_days < 3:
             return
         ports = flows.destination_port
@@ -155,35 +170,43 @@ class MassEffect(Detector):
             memory.servers.popitem(last=False)
 
     def _rewriting(
-        self, window: Window, rows: np.ndarray[Any, np.dtype[np.int64]]
+        self, window: Window, memory: _Memory, rows: np.ndarray[Any, np.dtype[np.int64]]
     ) -> Iterator[Finding]:
-        """As flows tell it, encrypted or exported: much each way, alike, and for long."""
+        """As flows tell it, encrypted or exported: much each way, alike, and for long.
+
+        Exporters report a living connection in parts of a minute or so: the parts of ten minutes
+        count together.
+        """
         flows = window.flows
         sent, read = flows.bytes[rows].astype(float), flows.reply_bytes[rows].astype(float)
         seconds = np.maximum((flows.last_ns[rows] - flows.first_ns[rows]) / _S, 1.0)
-        least = self.rewrite_mb_s * 1e6 * seconds
         ratio = read / np.maximum(sent, 1)
-        alike = (ratio >= 0.7) & (ratio <= 1.4) & (sent >= least) & (seconds >= self.rewrite_s)
+        alike = (ratio >= 0.7) & (ratio <= 1.4) & (sent >= self.rewrite_mb_s * 1e6 * seconds)
         if not alike.any():
             return
         ours, theirs = inside_flags(window)
-        for row in rows[alike].tolist():
-            host, server = (
-                window.hosts.get(int(n[row])) for n in (window.source, window.destination)
-            )
-            if host.role in _WRITERS or not (ours[row] and theirs[row]):
+        told: dict[tuple[int, int], int] = {}
+        for row in rows[alike & ours[rows] & theirs[rows]].tolist():
+            pair = (int(window.source[row]), int(window.destination[row]))
+            _add_stretch(memory, pair, flows, row)
+            told[pair] = row
+        for pair, row in told.items():
+            stretches = memory.shares[pair]
+            host, server = (window.hosts.get(n) for n in pair)
+            if host.role in _WRITERS or _covered_s(stretches) < self.rewrite_s:
                 continue
+            first, last = stretches[0].first_ns, max(s.last_ns for s in stretches)
             yield Finding(
                 source=host.ip,
                 targets=(server.ip,),
                 score=70.0,
                 confidence=0.75,
-                first_ns=int(flows.first_ns[row]),
-                last_ns=int(flows.last_ns[row]),
+                first_ns=first,
+                last_ns=last,
                 facts={
-                    "mb": round(int(flows.bytes[row]) / 1e6),
-                    "read_mb": round(int(flows.reply_bytes[row]) / 1e6),
-                    "minutes": round((int(flows.last_ns[row]) - int(flows.first_ns[row])) / 60e9),
+                    "mb": round(sum(s.sent for s in stretches) / 1e6),
+                    "read_mb": round(sum(s.read for s in stretches) / 1e6),
+                    "minutes": round((last - first) / 60e9),
                 },
                 variant="rewriting",
                 app="smb",
@@ -213,3 +236,25 @@ class MassEffect(Detector):
                 flows=flow_keys(flows, [row]),
                 warmth=window.edges.warmth,
             )
+
+
+def _add_stretch(memory: _Memory, pair: tuple[int, int], flows: FlowBatch, row: int) -> None:
+    """Keep this flow among the pair's last ten minutes."""
+    new = _Stretch(
+        *(int(flows.rows[name][row]) for name in ("first_ns", "last_ns", "bytes", "reply_bytes"))
+    )
+    known = memory.shares.pop(pair, [])
+    kept = [s for s in known if s.last_ns > new.last_ns - _REWRITING_S * _S]
+    memory.shares[pair] = [*kept, new][-_MOST_STRETCHES:]
+    if len(memory.shares) > _MOST:
+        memory.shares.popitem(last=False)
+
+
+def _covered_s(stretches: Sequence[_Stretch]) -> float:
+    """Seconds in which any of them ran; one that looks shorter than a second counts as one."""
+    covered = until = 0
+    for stretch in sorted(stretches, key=lambda s: s.first_ns):
+        last = max(stretch.last_ns, stretch.first_ns + _S)
+        covered += max(0, last - max(stretch.first_ns, until))
+        until = max(until, last)
+    return covered / _S

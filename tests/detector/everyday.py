@@ -189,8 +189,31 @@ def cameras(rng: np.random.Generator) -> Rows:
                    reply_packets=800_000)  # fmt: skip
 
 
+def shares(rng: np.random.Generator) -> Rows:
+    """What file servers serve: profiles at log-on and log-off, mail files, databases, films."""
+
+    def part(pc: int, at: float, sent: float, read: float, seconds: float = 59.0) -> Any:
+        size = {"bytes": int(sent), "packets": int(sent / 1000) + 10,
+                "reply_bytes": int(read), "reply_packets": int(read / 1000) + 10}  # fmt: skip
+        return flow(f"10.1.20.{pc + 10}", "10.1.1.20", 445, at, "S1", app="smb", seconds=seconds,
+                    **size)  # fmt: skip
+
+    for pc in range(40):
+        at = rng.uniform(0, 900)
+        profile = rng.lognormal(18.5, 0.8)
+        yield part(pc, at, profile / 50, profile, 40)
+        yield part(pc, at + 2400, profile * 0.9, profile / 40, 40)
+    for minute in range(58):
+        for pc in range(40, 60):  # mail and database files stay open; read more than written
+            read = rng.lognormal(14, 1)
+            yield part(pc, minute * 60.0, read * rng.uniform(0.2, 1.1), read)
+        yield part(60, minute * 60.0, 40e6, 3e9)  # a film is cut: much is read, some is written
+        yield part(61, minute * 60.0, 2.5e9, 60e6)  # a folder moves to the new server
+        yield part(62, minute * 60.0, 30e6, 2.8e9)  # a virus scan, an archive: much is read
+
+
 EVERYDAY: Final[tuple[Callable[[np.random.Generator], Rows], ...]] = (
     delivery_optimization, mail_relay, web_application, analysers, printers_polled, antivirus_push,
     monitoring, browsing, meetings, telephones, morning_logons, backup, logs_sent, print_jobs,
-    scans_to_folders, lost_server, phones_on_the_guest_network, cameras,
+    scans_to_folders, lost_server, phones_on_the_guest_network, cameras, shares,
 )  # fmt: skip

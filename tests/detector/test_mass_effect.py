@@ -59,6 +59,30 @@ def test_reading_and_writing_alike_for_long() -> None:
         assert find(warm(), [harmless]) == []
 
 
+def parts(count: int, every_s: float = 60, sent: int = 600_000_000, read: int = 630_000_000):
+    """A living connection as an exporter reports it: once a minute."""
+    return [
+        flow(PC, "10.0.0.3", 445, n * every_s, "S1", app="smb", seconds=59, bytes=sent,
+             reply_bytes=read, part=n)
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_the_parts_of_a_connection_count_together() -> None:
+    world = warm()
+    told = [find(world, [part]) for part in parts(5)]
+    assert [len(found) for found in told] == [0, 0, 0, 1, 1]
+    assert told[3][0].facts == {"mb": 2400, "read_mb": 2520, "minutes": 4}
+    assert find(warm(), parts(5)) == told[4]  # whatever the windows
+
+
+def test_minutes_apart_one_sided_or_at_once_are_no_rewriting() -> None:
+    assert find(warm(), parts(8, every_s=300)) == []  # a minute in five
+    assert find(warm(), parts(8, read=90_000_000)) == []  # a folder is written
+    assert find(warm(), parts(8, sent=20_000_000, read=21_000_000)) == []  # a mail file
+    assert find(warm(), parts(8, every_s=0.1)) == []  # eight connections in one minute
+
+
 def test_a_first_visit_to_the_backup_console() -> None:
     visit = flow(PC, "10.0.0.8", 9392, reply_bytes=4000)
     (told,) = find(warm(), [visit])
