@@ -373,12 +373,14 @@ class Clock(Sighting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ldap(Sighting):
-    """RFC 4511 search: base and filter as text, no values of entries."""
+    """RFC 4511: a search (base and filter as text, no entry's values), a logon or its answer."""
 
     kind: ClassVar[str] = "ldap"
-    operation: str
+    operation: str  # search, bind, bind_answer
     base: str = ""
     filter: str = ""
+    name: str = ""  # whom a bind names; empty where SASL carries it
+    result: int = 0  # of a bind_answer: 0 success, 14 goes on, 49 wrong credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

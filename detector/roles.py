@@ -141,7 +141,8 @@ class RoleInference:
             if {"bridge", "router", "switch"} & {c.lower() for c in neighbour.capabilities}:
                 note(neighbour.management_ip or neighbour.ip, "network_device", "is a bridge", 5.0)
         for search in window.of(Ldap):
-            note(search.ip, "terminal", "searches the directory", 0.5)
+            if search.operation == "search":
+                note(search.ip, "terminal", "searches the directory", 0.5)
         for message in window.of(Hl7):
             note(message.ip, "analyser", "sends HL7", 0.5)
         for image in window.of(Dicom):

@@ -1,4 +1,4 @@
-"""LDAP searches (RFC 4511) read from the packet itself: tshark prints filters only in parts."""
+"""LDAP searches and logons (RFC 4511) read from the packet itself, as tshark tells only parts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collector.packet import Packet
 from collector.sightings import Ldap
 
 _SEQUENCE, _INTEGER, _OCTETS, _SEARCH = 0x30, 0x02, 0x04, 0x63
+_BIND, _BIND_ANSWER, _ENUMERATED = 0x60, 0x61, 0x0A
+_READ: Final = (_SEARCH, _BIND, _BIND_ANSWER)
 _AND, _OR, _NOT, _EQUAL, _SUBSTRINGS, _GREATER, _LESS, _PRESENT, _APPROXIMATE, _EXTENSIBLE = (
     0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0x87, 0xA8, 0xA9,
 )  # fmt: skip
@@ -24,23 +26,32 @@ _SEALED: Final = 2
 
 
 def read_ldap(packet: Packet) -> Iterator[Ldap]:
-    """The searches of a segment: where they look and for what."""
+    """The searches of a segment, where they look and for what; logons and their answers."""
     data = _unwrapped(packet.payload)
     for _ in range(_MAX_MESSAGES):
         if len(data) < 7 or data[0] != _SEQUENCE:
             return
         _, message, data = _element(data)
         tag, _, rest = _element(message)
-        if tag != _INTEGER or not rest or rest[0] != _SEARCH:
+        if tag != _INTEGER or not rest or rest[0] not in _READ:
             continue
-        parts = list(_elements(_element(rest)[1]))
-        if len(parts) >= 7 and parts[0][0] == _OCTETS:
-            yield Ldap(
-                **seen(packet),
-                operation="search",
-                base=readable(parts[0][1]),
-                filter=_filter(*parts[6], _MAX_DEPTH)[:_MAX_TEXT],
-            )
+        operation, body, _ = _element(rest)
+        yield from _operation(packet, operation, list(_elements(body)))
+
+
+def _operation(packet: Packet, tag: int, parts: list[tuple[int, bytes]]) -> Iterator[Ldap]:
+    if tag == _SEARCH and len(parts) >= 7 and parts[0][0] == _OCTETS:
+        yield Ldap(
+            **seen(packet),
+            operation="search",
+            base=readable(parts[0][1]),
+            filter=_filter(*parts[6], _MAX_DEPTH)[:_MAX_TEXT],
+        )
+    elif tag == _BIND and len(parts) >= 3 and parts[1][0] == _OCTETS:
+        yield Ldap(**seen(packet), operation="bind", name=readable(parts[1][1]))
+    elif tag == _BIND_ANSWER and parts and parts[0][0] == _ENUMERATED:
+        result = int.from_bytes(parts[0][1][:4], "big")
+        yield Ldap(**seen(packet), operation="bind_answer", result=result)
 
 
 def may_be_ldap(payload: bytes) -> bool:

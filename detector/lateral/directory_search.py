@@ -123,7 +123,9 @@ class DirectorySearch(Detector):
     def _dumps(self, window: Window, memory: dict[tuple[str, str], Ldap]) -> Iterator[Finding]:
         """Everything under the domain's root was asked for, and a long answer came."""
         for search in window.of(Ldap):
-            if _ROOT.fullmatch(search.base) and _ANYTHING.fullmatch(search.filter) and search.ip:
+            if search.operation != "search" or not search.ip:
+                continue
+            if _ROOT.fullmatch(search.base) and _ANYTHING.fullmatch(search.filter):
                 memory[search.ip, search.peer_ip] = search
         while len(memory) > 10_000:
             del memory[next(iter(memory))]
@@ -160,7 +162,8 @@ class DirectorySearch(Detector):
     def _ldap(self, window: Window) -> Iterator[Finding]:
         asked: dict[tuple[str, str], tuple[Calls, list[int]]] = {}
         for search in window.of(Ldap):
-            at = _question(search.filter) if search.ip else -1
+            is_search = search.operation == "search" and search.ip
+            at = _question(search.filter) if is_search else -1
             if at >= 0:
                 calls, questions = asked.setdefault((search.ip, search.peer_ip), (Calls(), []))
                 calls.add(search, search.filter[:200])

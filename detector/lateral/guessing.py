@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.apps import APPS
-from collector.sightings import Kerberos, Ntlm, Sighting, Smb
+from collector.sightings import Kerberos, Ldap, Ntlm, Sighting, Smb
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
 from detector.lateral.contacts import flow_keys
@@ -26,6 +26,9 @@ _KRB_UNKNOWN, _KRB_REVOKED, _KRB_PREAUTH_FAILED = 6, 18, 24
 _NTLM_FAILURES: Final = frozenset(
     {0xC000006D, 0xC000006A, 0xC0000064, 0xC0000234, 0xC0000072, 0xC000006E, 0xC0000193}
 )
+_APP_OF: Final[dict[type[Sighting], str]] = {Kerberos: "kerberos", Ldap: "ldap", Smb: "smb"}
+_LDAP_WRONG: Final = 49  # invalidCredentials (RFC 4511 §4.1.9)
+
 _NEXT_STEP = Text(
     ja="情報システム担当は {target} の認証ログで成功したログオンがないか確認し、"
     "あればそのアカウントを止めて"
@@ -56,12 +59,12 @@ class _Memory:
 class PasswordGuessing(Detector):
     """One source fails to log on: with many accounts (spray), or again and again (brute force).
 
-    Failures are read from Kerberos errors (6 unknown, 18 locked, 24 wrong password) and from the
-    status of SMB session set-ups. Where logons are encrypted (SSH, RDP, …), many short sessions of
-    alike size to one service of one host within ten minutes stand for them; three that begin within
-    a second count twice. Mail and FTP take three to five times as many, databases ten times, for
-    programs log on there by themselves. Pairs that mostly do get in (longer sessions), or that did
-    a third as much on a day before, are silent.
+    Failures are read from Kerberos errors (6 unknown, 18 locked, 24 wrong password), from the
+    status of SMB session set-ups and from refused LDAP binds. Where logons are encrypted (SSH, RDP,
+    …), many short sessions of alike size to one service of one host within ten minutes stand for
+    them; three that begin within a second count twice. Mail and FTP take three to five times as
+    many, databases ten times, for programs log on there by themselves. Pairs that mostly do get in
+    (longer sessions), or that did a third as much on a day before, are silent.
 
     Why it matters: a hospital's shared and simple passwords are the quickest way in; a spray finds
     the one weak account without locking any.
@@ -73,7 +76,7 @@ class PasswordGuessing(Detector):
     id = "password_guessing"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1110",)
-    reads = Reads(sightings=(Kerberos, Ntlm, Smb), apps=LOGON_SERVICES)
+    reads = Reads(sightings=(Kerberos, Ldap, Ntlm, Smb), apps=LOGON_SERVICES)
     wordings = {
         "spray": Wording(
             Text(
@@ -154,13 +157,17 @@ class PasswordGuessing(Detector):
         for logon in window.of(Ntlm):
             if logon.message == "authenticate":
                 users.setdefault((logon.ip, logon.port), []).append((logon.time_ns, logon.user))
+        for bind in window.of(Ldap):
+            if bind.operation == "bind" and bind.name:
+                memory.asked[bind.ip, bind.port, bind.peer_ip] = bind.name
+            elif bind.operation == "bind_answer" and bind.result == _LDAP_WRONG:
+                asked = memory.asked.get((bind.peer_ip, bind.peer_port, bind.ip), "")
+                named = _names_before(users, bind)
+                yield bind, bind.peer_ip, bind.ip, named or asked or f"port {bind.peer_port}"
         for smb in window.of(Smb):
             is_setup = smb.command == (0x73 if smb.dialect == 1 else 1)
             if smb.is_response and is_setup and smb.status in _NTLM_FAILURES:
-                named = [
-                    u for t, u in users.get((smb.peer_ip, smb.peer_port), []) if t <= smb.time_ns
-                ]
-                yield smb, smb.peer_ip, smb.ip, named[-1] if named else "?"
+                yield smb, smb.peer_ip, smb.ip, _names_before(users, smb) or "?"
 
     def _judge(self, tries: _Tries, source: str, calls: Calls) -> Iterator[Finding]:
         now = calls.last_ns
@@ -177,7 +184,7 @@ class PasswordGuessing(Detector):
                 confidence=0.9, first_ns=recent[0][0], last_ns=now,
                 facts={"accounts": len(sprayed), "names": sprayed[:20]},
                 variant="spray", key=source, techniques=("T1110.003", "T1087.002"),
-                app="kerberos" if isinstance(calls.sightings[0], Kerberos) else "smb",
+                app=_APP_OF[type(calls.sightings[0])],
                 flows=flows,
             )  # fmt: skip
         by_target: dict[str, int] = {}
@@ -211,3 +218,9 @@ class PasswordGuessing(Detector):
                     variant="sessions", key=f"{target} {app}", techniques=("T1110.001",),
                     app=app, flows=flow_keys(flows, at[short]),
                 )  # fmt: skip
+
+
+def _names_before(users: dict[tuple[str, int], list[tuple[int, str]]], answer: Sighting) -> str:
+    """Whom NTLM named last on the connection before this answer; empty if nobody."""
+    named = users.get((answer.peer_ip, answer.peer_port), [])
+    return next((user for when, user in reversed(named) if when <= answer.time_ns), "")

@@ -18,6 +18,8 @@ _RC4: Final = frozenset({23, 24, -133, -128, -135})
 _DES: Final = frozenset({1, 2, 3})
 _AES: Final = frozenset({17, 18, 19, 20})
 _RC4_HMAC: Final = 23
+_PROOF_WANTED: Final = 25  # KDC_ERR_PREAUTH_REQUIRED
+_MINUTE_NS: Final = 60_000_000_000
 
 _NEXT_STEP = Text(
     ja="情報システム責任者に連絡し、対象のサービス用アカウント（{services}）"
@@ -41,6 +43,8 @@ class _Client:
     rc4_services: OrderedDict[str, int] = field(default_factory=OrderedDict)  # SPN → when
     asked_rc4_only: set[str] = field(default_factory=set)
     no_preauth: OrderedDict[str, int] = field(default_factory=OrderedDict)  # account → when
+    asked: OrderedDict[str, int] = field(default_factory=OrderedDict)  # accounts' services → when
+    unproven: OrderedDict[str, int] = field(default_factory=OrderedDict)  # asked for proof → when
 
 
 @dataclass
@@ -56,8 +60,10 @@ class TicketAbuse(Detector):
     Kerberoasting shows by RC4 tickets for three or more services in ten minutes, or by a request
     that offers only RC4 (no AES, no DES) for a service account: today's systems offer AES first,
     old ones also DES. AS-REP roasting shows by an answer to a request without pre-authentication,
-    RC4 or for two or more accounts. A first ticket asked for with RC4 only is how a stolen NTLM
-    hash is turned into a ticket.
+    RC4 or for two or more accounts. Tickets for ten services' accounts within a minute are told
+    whatever their cipher, and so are ten accounts that were tried without a password and left at
+    that, which is how valid names are sought. A first ticket asked for with RC4 only is how a
+    stolen NTLM hash is turned into a ticket.
 
     Why it matters: service accounts often have old, weak passwords and administrator's rights.
 
@@ -94,6 +100,34 @@ class TicketAbuse(Detector):
             ),
             _NEXT_STEP,
         ),
+        "many_tickets": Wording(
+            Text(
+                "{source} が 1 分間に {count} 個のサービス用アカウントのチケットを要求しました",
+                "{source} asked for tickets of {count} service accounts within a minute",
+            ),
+            Text(
+                "暗号は強くても、持ち帰ってパスワードを解読する攻撃（Kerberoasting）の形です。"
+                "監視ソフトなどが多くのサーバーに続けて接続するときにも見られます。"
+                "対象：{services}。",
+                "It has the form of Kerberoasting even though the cipher is strong: tickets are "
+                "taken home to crack the passwords. A monitoring program that connects to many "
+                "servers at once looks alike. Services: {services}.",
+            ),
+            _NEXT_STEP,
+        ),
+        "name_probe": Wording(
+            Text(
+                "{source} が {count} 個のアカウント名の有無を {target} で調べています",
+                "{source} is trying {count} account names on {target}",
+            ),
+            Text(
+                "パスワードを示さずにログオンを始め、名前が実在するかだけを確かめています。"
+                "パスワードスプレーや AS-REP Roasting の下調べです。名前：{services}。",
+                "Logons are begun without a password, only to learn whether the name exists: the "
+                "preparation of a password spray or of AS-REP roasting. Names: {services}.",
+            ),
+            _NEXT_STEP,
+        ),
         "weak_service": Wording(
             Text(
                 "{source} が RC4 で暗号化されたサービスチケットを受け取りました（{services}）",
@@ -127,6 +161,12 @@ class TicketAbuse(Detector):
     known_clients: int = Field(
         default=4, ge=2, description="clients after which a service with RC4 is taken for usual"
     )
+    many_services: int = Field(
+        default=10, ge=3, description="services' accounts asked for in a minute"
+    )
+    probed_names: int = Field(
+        default=10, ge=3, description="accounts tried without a password in ten minutes"
+    )
     least_services: int = Field(default=3, ge=2, description="RC4 services in ten minutes")
 
     def remember(self) -> _Memory:
@@ -143,6 +183,10 @@ class TicketAbuse(Detector):
                     )  # fmt: skip
                 elif ticket.message == "tgs_req" and _offers_only_rc4(ticket):
                     yield from self._service(memory, ticket, ticket.ip, ticket.peer_ip, True)
+                elif ticket.message == "tgs_req":
+                    yield from self._many(memory, ticket)
+                if ticket.message == "as_req" and ticket.has_preauth:
+                    self._client(memory, ticket).unproven.pop(ticket.client.lower(), None)
                 continue
             asked = memory.asked.get((ticket.peer_ip, ticket.peer_port, ticket.ip))
             if ticket.message == "tgs_rep" and ticket.encryption == _RC4_HMAC:
@@ -153,6 +197,8 @@ class TicketAbuse(Detector):
                     yield from self._weak_service(memory, ticket)
             elif ticket.message == "as_rep" and asked is not None and not asked.has_preauth:
                 yield from self._roasted(memory, ticket)
+            elif ticket.error == _PROOF_WANTED and asked is not None and not asked.has_preauth:
+                yield from self._probed(memory, asked)
         while len(memory.clients) > 50_000:
             memory.clients.popitem(last=False)
         while len(memory.weak_users) > 20_000:
@@ -197,6 +243,32 @@ class TicketAbuse(Detector):
                 ticket, client, ticket.ip, "weak_service", 45.0, [service], ("T1558.003",)
             )
 
+    def _client(self, memory: _Memory, asked: Kerberos) -> _Client:
+        """What the sender of a request asked its domain controller so far."""
+        return memory.clients.setdefault((asked.ip, asked.peer_ip), _Client())
+
+    def _many(self, memory: _Memory, asked: Kerberos) -> Iterator[Finding]:
+        """Tickets for many accounts of services at once, by a strong cipher."""
+        account = "" if asked.service.lower().startswith("krbtgt") else _account_of(asked.service)
+        if not account or account.endswith("$"):
+            return
+        recent = _latest(self._client(memory, asked).asked, account, asked.time_ns, _MINUTE_NS)
+        if len(recent) >= self.many_services:
+            score = min(70.0, 45.0 + len(recent))
+            yield self._finding(
+                asked, asked.ip, asked.peer_ip, "many_tickets", score, recent, ("T1558.003",)
+            )
+
+    def _probed(self, memory: _Memory, asked: Kerberos) -> Iterator[Finding]:
+        """Names that were tried and answered, and to which no password followed."""
+        unproven = self._client(memory, asked).unproven
+        recent = _latest(unproven, asked.client.lower(), asked.time_ns, 10 * _MINUTE_NS)
+        if len(recent) >= self.probed_names:
+            yield self._finding(
+                asked, asked.ip, asked.peer_ip, "name_probe", 65.0, recent,
+                ("T1087.002", "T1558.004"),
+            )  # fmt: skip
+
     def _roasted(self, memory: _Memory, ticket: Kerberos) -> Iterator[Finding]:
         client, server = ticket.peer_ip, ticket.ip
         past = memory.clients.setdefault((client, server), _Client())
@@ -224,12 +296,21 @@ class TicketAbuse(Detector):
             confidence=0.85,
             first_ns=ticket.time_ns,
             last_ns=ticket.time_ns,
-            facts={"services": services[:20]},
+            facts={"services": services[:20], "count": len(services)},
             variant=variant,
             techniques=techniques,
             app="kerberos",
             flows=(flow_of(ticket, from_server=ticket.ip == server),),
         )
+
+
+def _latest(seen: OrderedDict[str, int], name: str, now_ns: int, span_ns: int) -> list[str]:
+    """Note a name; returns those of the last `span_ns`, the others are forgotten."""
+    seen[name] = now_ns
+    seen.move_to_end(name)
+    while len(seen) > 1000 or now_ns - next(iter(seen.values())) > span_ns:
+        seen.popitem(last=False)
+    return list(seen)
 
 
 def _account_of(service: str) -> str:

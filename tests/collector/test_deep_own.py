@@ -119,6 +119,19 @@ def command(field: int, behind: bytes = b"") -> bytes:
     return b"\4\0" + struct.pack("!I", len(inner)) + inner
 
 
+def test_ldap_logons_and_their_answers() -> None:
+    """A simple bind names the account; its password is not kept."""
+    who = b"uid=yamada,dc=hosp"
+    simple = ber(0x60, ber(2, b"\3"), ber(4, who), ber(0x80, b"secret"))
+    sasl = ber(0x60, ber(2, b"\3"), ber(4), ber(0xA3, ber(4, b"GSS-SPNEGO")))
+    refused = ber(0x61, ber(10, b"\x31"), ber(4), ber(4, b"80090308: LdapErr: data 52e"))
+    told = read(*(ber(0x30, ber(2, b"\1"), part) for part in (simple, sasl, refused)))
+    assert [(s.operation, s.name, s.result) for s in told] == [
+        ("bind", who.decode(), 0), ("bind", "", 0), ("bind_answer", "", 49),
+    ]  # fmt: skip
+    assert "secret" not in str([s.to_json() for s in told])
+
+
 def test_dicom_commands_and_no_patient() -> None:
     patient = element(0x10, b"YAMADA^TARO", group=0x10)
     told = read(command(0x0001, patient), command(0x8021))

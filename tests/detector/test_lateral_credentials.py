@@ -59,6 +59,25 @@ def test_smb_logons_that_fail() -> None:
     assert found(PasswordGuessing(), seen) == [("spray", "T1110.003")]
 
 
+def binds(count: int, result: int, ntlm: bool = False) -> list:
+    seen = []
+    for i in range(count):
+        port = 50000 + i
+        name = "" if ntlm else f"cn=u{i},dc=hosp"
+        seen.append(packet(Ldap, i, port=port, operation="bind", name=name))
+        if ntlm:
+            seen.append(packet(Ntlm, i, port=port, message="authenticate", user=f"u{i}"))
+        seen.append(packet(Ldap, i + 0.1, True, port, operation="bind_answer", result=result))
+    return seen
+
+
+@pytest.mark.parametrize("ntlm", [True, False])
+def test_directory_logons_that_fail(ntlm: bool) -> None:
+    assert found(PasswordGuessing(), binds(8, 49, ntlm)) == [("spray", "T1110.003")]
+    assert found(PasswordGuessing(), binds(7, 49, ntlm)) == []
+    assert found(PasswordGuessing(), binds(20, 0, ntlm) + binds(20, 14, ntlm)) == []
+
+
 def test_many_short_ssh_sessions() -> None:
     short = {"app": "ssh", "packets": 15, "reply_packets": 14, "reply_bytes": 3500}
     tries = [flow(CLIENT, SERVER, 22, i * 3, **short) for i in range(10)]
@@ -138,6 +157,40 @@ def test_kerberoasting_is_rc4_for_several_services() -> None:
     assert found(TicketAbuse(), tickets(spns[:2])) == []
     assert found(TicketAbuse(), tickets(spns, etype=18)) == []
     assert found(TicketAbuse(), tickets(["krbtgt/X"] * 5)) == []
+
+
+def strong_asks(services: list[str], apart_s: float = 1.0) -> list:
+    return [
+        packet(Kerberos, i * apart_s, message="tgs_req", service=service, encryptions=(18, 17, 23))
+        for i, service in enumerate(services)
+    ]
+
+
+def test_kerberoasting_with_strong_ciphers_is_many_accounts_at_once() -> None:
+    accounts = [f"MSSQLSvc/db{i}.hosp.local:1433" for i in range(10)]
+    assert found(TicketAbuse(), strong_asks(accounts)) == [("many_tickets", "T1558.003")]
+    assert found(TicketAbuse(), strong_asks(accounts[:9])) == []
+    assert found(TicketAbuse(), strong_asks(accounts, apart_s=30)) == []
+    assert found(TicketAbuse(), strong_asks([f"cifs/fs{i}" for i in range(30)])) == []
+    assert found(TicketAbuse(), strong_asks([f"PC{i}$" for i in range(30)])) == []
+
+
+def probes(count: int, proven: bool) -> list:
+    seen = []
+    for i in range(count):
+        port, name = 50000 + 2 * i, f"user{i}"
+        seen.append(packet(Kerberos, i, port=port, message="as_req", client=name))
+        seen.append(packet(Kerberos, i + 0.1, True, port, message="krb_error", error=25))
+        if proven:
+            ask = {"message": "as_req", "client": name, "has_preauth": True}
+            seen.append(packet(Kerberos, i + 0.2, port=port + 1, **ask))
+    return seen
+
+
+def test_names_that_are_tried_and_left_are_sought() -> None:
+    assert found(TicketAbuse(), probes(10, proven=False)) == [("name_probe", "T1087.002")]
+    assert found(TicketAbuse(), probes(9, proven=False)) == []
+    assert found(TicketAbuse(), probes(40, proven=True)) == []
 
 
 def test_a_request_for_rc4_only_needs_one_service() -> None:
