@@ -108,9 +108,12 @@ def _arp_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
     for arp in window.of(Arp):
         if (arp.sender_mac, arp.sender_ip) not in told and len(told) < MAX_LEAKS:
             told.add((arp.sender_mac, arp.sender_ip))
-            yield from _leak(
-                window, around, arp.sender_ip, arp.sender_mac, arp.vlan, arp.time_ns, "ARP"
-            )
+            if is_sharing_gateway(arp.sender_ip):
+                yield from _gateway(arp, window, around)
+            else:
+                yield from _leak(
+                    window, around, arp.sender_ip, arp.sender_mac, arp.vlan, arp.time_ns, "ARP"
+                )
         if arp.operation != 1 or not is_sharing_gateway(arp.target_ip):
             continue
         home = around.home_of(arp.sender_mac, window)
@@ -129,6 +132,35 @@ def _arp_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
                 confirm=LOOK,
                 fields={"arp_target": arp.target_ip},
             )
+
+
+def _gateway(arp: Arp, window: Window, around: Surroundings) -> Iterator[Clue]:
+    """It has the very address at which a phone, stick or sharing PC is the way out."""
+    ip, mac = arp.sender_ip, arp.sender_mac
+    home = around.home_of(mac, window)
+    if foreign_weight(ip, window.hospital) == 0 or around.is_router(mac, window.hospital):
+        return
+    if is_known_second_nic(ip, mac, home, window.hospital):
+        return
+    if not home and not window.hospital.segments:
+        return  # somebody's own network may use the range, as homes do
+    yield Clue(
+        host=home or ip,
+        mac=mac,
+        family="router",
+        signal="is a sharing gateway",
+        weight=4.0,
+        time_ns=arp.time_ns,
+        what=Text(
+            ja=f"テザリングや接続共有の出口が使うアドレス {ip} を、この LAN で名乗っている"
+            f"（{_range_name(ip)}）",
+            en=f"it claims {ip} on this LAN, the address of a shared way out ({_range_name(ip)})",
+        ),
+        confirm=LOOK,
+        may_stand_alone=True,
+        targets=(ip,),
+        fields={"foreign_ip": ip, "seen_in": "ARP", "range": _range_name(ip)},
+    )
 
 
 def _leak(

@@ -78,8 +78,7 @@ class Stage:
         step.end_ns = max(step.end_ns, seen_ns + int(float(columns.get("seconds", 0.2)) * 1e9))
         house = self.house
         is_routed = house.vlan[source] != house.vlan[target]
-        same_switch = house.switch[source] == house.switch[target] and house.switch[source] > 0
-        if not same_switch:
+        if house.is_mirrored(source, target):
             _earlier(step, "span", seen_ns)
         if is_routed:
             _earlier(step, "netflow", seen_ns)
@@ -93,7 +92,8 @@ class Stage:
         step = self.scenario.steps[-1]
         seen_ns = midnight_ns(0) + int(when * 1e9)
         step.end_ns = max(step.end_ns, seen_ns)
-        _earlier(step, "span", seen_ns)
+        if peer < 0 or self.house.is_mirrored(source, peer):
+            _earlier(step, "span", seen_ns)
         if kind.kind in BROADCAST:
             _earlier(step, "listener", seen_ns)
 

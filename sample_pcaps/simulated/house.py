@@ -123,6 +123,10 @@ class House:
     def mac_text(self, host: int) -> str:
         return ":".join(f"{self.mac[host] >> s & 255:02x}" for s in range(40, -8, -8))
 
+    def is_mirrored(self, source: int, target: int) -> bool:
+        """Does what one sends the other pass the core: not if both hang on one access switch."""
+        return self.switch[source] != self.switch[target] or self.switch[source] == 0
+
     def add(self, name: str, group: str, ip: str, **columns: Any) -> int:
         """One more host (of an attacker, a visitor, the outside); its number."""
         self.names.append(name)

@@ -86,7 +86,8 @@ class Told:
         own |= {"vlan": house.vlan[sender[0]], "port": sender[1]}
         time_ns = midnight_ns(self.number) + int(at * 1e6) * 1000
         made = kind(**{"time_ns": time_ns, **own, **whom, **fields})
-        self.sightings.append(made)
+        if peer[0] < 0 or house.is_mirrored(sender[0], peer[0]):
+            self.sightings.append(made)
         return made
 
 

@@ -176,6 +176,16 @@ def test_asking_for_a_tether_gateway_alone_is_not_enough() -> None:
     assert found(arp(CONSOLE, CONSOLE_MAC, target="192.168.42.129")) == []
 
 
+@pytest.mark.parametrize("gateway", ["192.168.137.1", "192.168.8.1", "192.168.42.129"])
+def test_who_claims_a_sharing_gateway_is_one(gateway: str) -> None:
+    """Connection sharing whose inner side is this LAN: its leases may go past the sensor."""
+    (told,) = found(arp(CONSOLE, CONSOLE_MAC), arp(gateway, CONSOLE_MAC, at_s=20))
+    assert (told.source, told.score) == (CONSOLE, 80)
+    (stranger,) = found(arp(gateway, "00:0a:79:00:00:01"))
+    assert (stranger.source, stranger.score) == (gateway, 80)
+    assert found(arp(gateway, "00:0a:79:00:00:01"), hospital=NO_PLAN) == []  # as homes are
+
+
 def test_a_known_second_card_is_no_line() -> None:
     asset = Asset(ip=CONSOLE, mac=CONSOLE_MAC, private_nics=("192.168.42.183",))
     plan = Hospital(segments=PLAN.segments, assets=(asset,))
