@@ -23,9 +23,12 @@ from detector.lateral.logon_sessions import (
 from detector.words import Text, Wording
 
 _KRB_UNKNOWN, _KRB_REVOKED, _KRB_PREAUTH_FAILED = 6, 18, 24
+#: Wrong, unknown, locked, disabled; and what a right password meets that may not be used: expired,
+#: to be changed, wrong hour, wrong host, kind of logon not granted (MS-ERREF §2.3.1).
 _NTLM_FAILURES: Final = frozenset(
-    {0xC000006D, 0xC000006A, 0xC0000064, 0xC0000234, 0xC0000072, 0xC000006E, 0xC0000193}
-)
+    {0xC000006D, 0xC000006A, 0xC0000064, 0xC0000234, 0xC0000072, 0xC000006E, 0xC0000193,
+     0xC0000071, 0xC0000224, 0xC000006F, 0xC0000070, 0xC000015B}
+)  # fmt: skip
 _APP_OF: Final[dict[type[Sighting], str]] = {Kerberos: "kerberos", Ldap: "ldap", Smb: "smb"}
 _LDAP_WRONG: Final = 49  # invalidCredentials (RFC 4511 §4.1.9)
 

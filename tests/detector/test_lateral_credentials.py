@@ -50,12 +50,13 @@ def test_an_expired_service_password_is_no_spray() -> None:
     assert found(PasswordGuessing(), failed_logons(["svc"] * 25)) == [("brute_force", "T1110.001")]
 
 
-def test_smb_logons_that_fail() -> None:
+@pytest.mark.parametrize("status", [0xC000006D, 0xC0000071, 0xC0000224, 0xC000015B])
+def test_smb_logons_that_fail(status: int) -> None:
     seen = []
     for i in range(8):
         seen.append(packet(Ntlm, i, port=50000 + i, message="authenticate", user=f"u{i}"))
         seen.append(packet(Smb, i + 0.1, True, 50000 + i, dialect=2, command=1, is_response=True,
-                           status=0xC000006D))  # fmt: skip
+                           status=status))  # fmt: skip
     assert found(PasswordGuessing(), seen) == [("spray", "T1110.003")]
 
 
