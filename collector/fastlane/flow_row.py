@@ -93,6 +93,7 @@ def begin(row: Any, head: Any, is_flipped: bool, limits: Any) -> None:
     row.reply_skip_to = 0
     row.deep_bytes = 0
     row.reply_deep_bytes = 0
+    row.deep_minute = 0
     row.part = 0
     row.syn_layout = 0
     row.syn_window = 0

@@ -109,7 +109,8 @@ FLOW_ROW_DTYPE: Final = np.dtype(
         ("skips", "u1"),  # bit 0 originator, bit 1 responder: skip_to holds
         ("end_reason", "u1"),
         ("is_live", "u1"),
-        ("unused", "u8"),  # fills the third line, so that every row starts on one
+        ("deep_minute", "u4"),  # of event time, to which the deep bytes belong
+        ("unused", "u4"),  # fills the third line, so that every row starts on one
     ],
     align=True,
 )

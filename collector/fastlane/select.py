@@ -35,6 +35,7 @@ _UNKNOWN, _HTTP_APP = APP_CODE["unknown"], APP_CODE["http"]
 _DEEP_APPS = tuple(
     APP_CODE[name] for name in ("smb", "dcerpc", "kerberos", "ldap", "winrm", "dicom", "hl7")
 )
+_MINUTE_NS = 60_000_000_000
 #: Payload packets of each direction in which a hello or a certificate may still come.
 _HELLO_PACKETS = 4
 #: Requests and answers picked of one HTTP connection.
@@ -243,10 +244,16 @@ def take_deep(
 ) -> int:
     """Does this payload packet of a deep flow go to dissection?
 
-    1 yes, 0 no because it is inside bulk data, -1 no because the flow's budget is spent.
+    1 yes, 0 no because it is inside bulk data, -1 no because the flow's budget of this minute is
+    spent.
     """
     if row.protocol == 6 and not holds_unit(buffer, head, row, is_reply, bulk_bytes):
         return 0
+    minute = np.uint32(head.time_ns // _MINUTE_NS)
+    if minute != row.deep_minute:
+        row.deep_minute = minute
+        row.deep_bytes = 0
+        row.reply_deep_bytes = 0
     used = row.reply_deep_bytes if is_reply else row.deep_bytes
     used = np.int64(used) + np.int64(head.frame_captured)
     if used > flow_bytes:

@@ -66,7 +66,7 @@ class FastLaneSettings(BaseModel):
         2 << 20,
         ge=1500,
         le=1 << 31,
-        description="Bytes picked for dissection per flow and direction; the rest is shed",
+        description="Bytes picked for dissection per flow, direction and minute; the rest is shed",
     )
     bulk_bytes: int = Field(
         8192,
