@@ -27,7 +27,7 @@ WORDINGS: Final = {
         why=Text(
             ja="ファイルを読む、書く、名前を変えるか消す、を 1 個ずつ繰り返す動きが、暗号化された"
             "メッセージの長さと順序から読み取れます。ランサムウェアの動きと一致しますが、"
-            "中身は見えないため断定はできません。過去にこの動きがあった日数: {days}。",
+            "中身は見えないため断定はできません。過去にこの動きがあったのは {days} 日です。",
             en="By the lengths and the order of the encrypted messages it reads a file, writes, "
             "and renames or deletes, one after another, as ransomware does. The contents cannot "
             "be seen, so this cannot be confirmed. Earlier days on which the two did so: {days}.",
@@ -39,7 +39,7 @@ WORDINGS: Final = {
         why=Text(
             ja="読んだ量とほぼ同じ量を、ファイルごとに書き戻しています。名前を変えない"
             "ランサムウェアの動きと一致しますが、単純なコピーでも似た動きになります。中身は"
-            "見えないため断定はできません。過去にこの動きがあった日数: {days}。",
+            "見えないため断定はできません。過去にこの動きがあったのは {days} 日です。",
             en="File by file it writes back nearly as much as it read. Ransomware that keeps names "
             "does so; a plain copy can look alike. The contents cannot be seen, so this cannot be "
             "confirmed. Earlier days on which the two did so: {days}.",
