@@ -133,7 +133,54 @@ def captures() -> Callable[[bytes], object]:
     return one
 
 
-FAMILIES: Final = {f.__name__: f for f in (datagrams, streams, exports, logs, captures)}
+def dissected() -> Callable[[bytes], object]:
+    """What tshark prints of SMB, RPC, NTLM and Kerberos: some lines of one connection.
+
+    A line is cells that begin with the number of their field; 31 stands between values of one.
+    """
+    from collector.deep.fed import Fed
+    from collector.deep.fields import FIELDS, Line
+    from collector.deep.lane import DeepLane
+
+    ends = (10**18, 0, "02:00:00:00:00:01", "10.0.0.1", 40_000, "02:00:00:00:00:02", "10.0.0.2")
+
+    def one(data: bytes) -> None:
+        lane = DeepLane()
+        for order, told in enumerate(data.split(b"\n")[:64]):
+            cells = [""] * len(FIELDS)
+            for cell in told.split(b"\t"):
+                if cell:
+                    cells[cell[0] % len(FIELDS)] = cell[1:].decode("utf-8", "replace")
+            fed = Fed.of(order, "s", (*ends, 445), "MZ" if order % 2 else "")
+            for sighting in lane._sightings(Line("\t".join(cells)), fed):
+                sighting.to_json()
+
+    return one
+
+
+def own() -> Callable[[bytes], object]:
+    """DICOM, HL7, LDAP and clocks, read here: packets of two connections, cut from the input."""
+    from collector.deep.lane import DeepLane
+    from collector.packet import Packet
+
+    def one(data: bytes) -> None:
+        lane = DeepLane()
+        for piece in data.split(b"\xff\xfe\xfd")[:32]:
+            if len(piece) > 1:
+                packet = Packet(
+                    10**18, "s", 0, "02:00:00:00:00:01", "02:00:00:00:00:02", "10.0.0.1",
+                    "10.0.0.2", 6, 40_000, 104, 64, piece[1:],
+                )  # fmt: skip
+                lane._read_own(packet, piece[0] & 1, piece[0] >> 1 & 1)
+        for sighting in lane.drain():
+            sighting.to_json()
+
+    return one
+
+
+FAMILIES: Final = {
+    f.__name__: f for f in (datagrams, streams, exports, logs, captures, dissected, own)
+}
 
 
 def _compiled() -> list[str]:
