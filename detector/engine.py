@@ -102,7 +102,7 @@ class Engine:
         self._urgent = Urgent(detectors)
         self._gathered = {every_s: Gathering(every_s) for every_s in every if every_s}
         self._settings = settings
-        self._roles = RoleInference()
+        self.roles = RoleInference()
         self._raised: Counter[tuple[str, int]] = Counter()
         self._flows: list[FlowBatch] = []
         self._sightings: list[tuple[int, Sighting]] = []
@@ -127,7 +127,7 @@ class Engine:
     def memories(self) -> dict[str, Any]:
         """What is to outlive a restart, by name (`detector.memories`)."""
         waiting = {every_s: gathered.waiting for every_s, gathered in self._gathered.items()}
-        own = {_ROLES: self._roles, _IDENTITIES: self.identities, _GATHERED: waiting}
+        own = {_ROLES: self.roles, _IDENTITIES: self.identities, _GATHERED: waiting}
         own[_NAMES] = self.hosts.outside_names
         return own | {d.id: memory for d, memory in self._detectors}
 
@@ -135,10 +135,10 @@ class Engine:
         """Go on with the memories of an earlier run; what did not fit is counted as a failure."""
         self.failures.update(kept.faults)
         self._detectors = [(d, kept.parts.get(d.id, memory)) for d, memory in self._detectors]
-        self._roles = kept.parts.get(_ROLES, self._roles)
+        self.roles = kept.parts.get(_ROLES, self.roles)
         self.identities = self.assets.identities = kept.parts.get(_IDENTITIES, self.identities)
         self.identities.restore(self.hosts)
-        self._roles.decide_again(self.hosts)
+        self.roles.decide_again(self.hosts)
         self.hosts.outside_names = kept.parts.get(_NAMES, self.hosts.outside_names)
         for every_s, waiting in kept.parts.get(_GATHERED, {}).items():
             if every_s in self._gathered:
@@ -289,7 +289,7 @@ class Engine:
             self._show(gathering.left_over(window), gathering.every_s)
         _ = window.names  # every window teaches them, whoever asks
         self.assets.observe(window)
-        self._roles.observe(window)
+        self.roles.observe(window)
         self.slips.observe(window)
         self._show(window, 0)
         for gathering in self._gathered.values():
@@ -305,7 +305,7 @@ class Engine:
         """Machines that came to other addresses bring their numbers along, and all behind them."""
         heard = [said for kind in TELLING for said in kinds.get(kind, ())]
         if self.identities.observe(heard, self.hosts, self.hospital):
-            self._roles.decide_again(self.hosts)
+            self.roles.decide_again(self.hosts)
 
     def _window(
         self,

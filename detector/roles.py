@@ -65,6 +65,11 @@ _BY_APP: Final = np.array(
 _BY_PORT: Final = np.array(
     [(port, 1 + len(_ANSWERS) + at) for at, port in enumerate(_ANSWERS_PORT)], np.int64
 )
+#: Every role that behaviour can tell.
+INFERRED: Final = frozenset(
+    {role for _, meanings in _SERVICES for role, _, _ in meanings}
+    | {"gateway", "terminal", "network_device", "analyser", "modality", "viewer"}
+)
 _MOST_SERVERS: Final = 1_000_000
 _MOST_HOSTS: Final = 200_000
 
@@ -168,12 +173,22 @@ class RoleInference:
         host = hosts.get(number)
         if host.role_reason == "ledger" and host.role != "unknown":
             return
+        best = self._best(number)
+        if best:
+            host.role = best
+            reasons = [reason for role, reason in self._evidence[number] if role == best]
+            host.role_reason = "; ".join(reasons)
+
+    def inferred(self) -> dict[int, str]:
+        """What behaviour alone says of each host, by number; whatever the ledger says."""
+        told = {number: self._best(number) for number in self._evidence}
+        return {number: role for number, role in told.items() if role}
+
+    def _best(self, number: int) -> str:
+        """The role with four fifths of the softmax; "" where none has."""
         weights: dict[str, float] = {}
         for (role, _), weight in self._evidence[number].items():
             weights[role] = weights.get(role, 0.0) + weight
         best = max(weights, key=lambda role: weights[role])
         whole = sum(math.exp(w) for w in weights.values()) + math.exp(_UNKNOWN_WEIGHT)
-        if math.exp(weights[best]) / whole >= 0.8:
-            host.role = best
-            reasons = [reason for role, reason in self._evidence[number] if role == best]
-            host.role_reason = "; ".join(reasons)
+        return best if math.exp(weights[best]) / whole >= 0.8 else ""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from math import log10
 
-from bench.evaluation.report import by_tier, span, to_markdown
+from bench.evaluation.counting import span
+from bench.evaluation.report import by_tier, to_markdown
 from bench.evaluation.scoring import Score
 
 

@@ -6,26 +6,19 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from bench.evaluation.running import Run
-from bench.evaluation.scoring import (
-    IMMEDIATE,
-    Caught,
-    Score,
-    noisiest,
-    recall_by_technique,
-    without,
-)
+from bench.evaluation.counting import span
+from bench.evaluation.limits import limits, role_table, tier_json
+from bench.evaluation.running import FINE_FOR_S, FINE_S, Run
+from bench.evaluation.scoring import Caught, Score, noisiest, recall_by_technique, without
 from bench.evaluation.tiers import TIERS
 
 
 def to_json(scores: Sequence[Score]) -> dict[str, Any]:
     """Everything that the tables show, and every scenario of every run."""
     return {
-        "schema": 1,
+        "schema": 2,
         "runs": [_run_json(s) for s in scores],
-        "tiers": {
-            t: _tier_json(of) for t in TIERS if (of := [s for s in scores if s.run.tier == t])
-        },
+        "tiers": {tier: tier_json(told) for tier, told in by_tier(scores)},
     }
 
 
@@ -43,46 +36,21 @@ def to_markdown(scores: Sequence[Score]) -> str:
         f"Seeds {', '.join(map(str, seeds))}; {first['hosts']:,} hosts; {first['warm_days']} days "
         f"of learning, then {first['days'] - first['warm_days']} days that count; "
         f"{sum(s.run.flows for s in scores if s.run.tier == 'span'):,} flows; chart work of "
-        f"terminals at {first['volume']:.0%} of its volume. The engine looked every "
-        f"{scores[0].run.window_s} s of event time: no time to detect is finer.",
+        f"terminals at {first['volume']:.0%} of its volume. Detectors look at windows of "
+        f"{scores[0].run.window_s} s of event time, the urgent ones at what single packets tell "
+        f"every {FINE_S} s; for {FINE_FOR_S // 60} minutes from each move on the run asked every "
+        f"{FINE_S} s what was told, else every half hour.",
         "",
-        *_targets(scores),
+        *limits(by_tier(scores)),
         *_scenarios(scores),
         *_techniques(scores),
+        *role_table(by_tier(scores)),
         *_noise(scores),
         *_ablation(scores, runs),
         *_misses(scores),
         *_costs(scores),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _targets(scores: Sequence[Score]) -> list[str]:
-    rows = [
-        "## Against the targets",
-        "",
-        "| tier | attacks told | S1-S3 told before encryption | median time from first visible "
-        "packet | pushed incidents a day and 1,000 hosts (true) | immediate and false, all days "
-        "| precision of pushed | false loud alerts a day and 1,000 hosts | alerts in the largest "
-        "incident |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for tier, told in by_tier(scores):
-        facts = _tier_json(told)
-        rows.append(
-            f"| {tier} | {facts['told']} of {facts['attacks']} | {facts['before_encryption']} of "
-            f"{facts['ransomware']} | {span(facts['median_seconds'])} "
-            f"| {facts['pushed_a_day']:.2f} ({facts['true_pushed_a_day']:.2f}) "
-            f"| {facts['false_immediate']} | {_share(facts['true_pushed'], facts['pushed'])} "
-            f"| {facts['false_a_day']:.1f} | {facts['largest_incident']:,} |"
-        )
-    rows += [
-        "",
-        "An incident counts as true when any of its alerts belongs to an attack: where the largest "
-        "incident holds most alerts, pushed incidents and their precision mean little, and the "
-        "false loud alerts are the honest number.",
-    ]
-    return [*rows, ""]
 
 
 def _scenarios(scores: Sequence[Score]) -> list[str]:
@@ -239,29 +207,6 @@ def by_tier(scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
     return [(t, of) for t in TIERS if (of := [s for s in scores if s.run.tier == t])]
 
 
-def _tier_json(told: Sequence[Score]) -> dict[str, Any]:
-    attacks = [c for s in told for c in s.caught if c.is_attack]
-    grave = [c for c in attacks if c.id in ("S1", "S2", "S3")]
-    times = [c.seconds_from_visible for c in attacks if c.seconds_from_visible >= 0]
-    days = sum(s.test_days * s.run.truth["hosts"] / 1000 for s in told) or 1.0
-    return {
-        "attacks": len(attacks),
-        "told": sum(c.is_told for c in attacks),
-        "ransomware": len(grave),
-        "before_encryption": sum(c.is_before_impact for c in grave),
-        "median_seconds": median(times) if times else -1.0,
-        "pushed": sum(s.pushed for s in told),
-        "true_pushed": sum(s.true_pushed for s in told),
-        "pushed_a_day": sum(s.pushed for s in told) / days,
-        "true_pushed_a_day": sum(s.true_pushed for s in told) / days,
-        "false_a_day": sum(len(s.false_alerts) for s in told) / days,
-        "largest_incident": max(
-            (len(i.alert_ids) for s in told for i in s.run.incidents), default=0
-        ),
-        "false_immediate": sum(i.priority >= IMMEDIATE for s in told for i in s.false_incidents),
-    }
-
-
 def _run_json(told: Score) -> dict[str, Any]:
     run = told.run
     return {
@@ -272,6 +217,7 @@ def _run_json(told: Score) -> dict[str, Any]:
         "peak_mb": round(run.memory_mb),
         "failures": run.failures,
         "pushed": told.pushed,
+        "roles": [[*pair, n] for pair, n in sorted(run.roles.items())],
         "false_pushed": [i.to_json() for i in told.false_incidents],
         "scenarios": [c.__dict__ for c in told.caught],
     }
@@ -279,15 +225,3 @@ def _run_json(told: Score) -> dict[str, Any]:
 
 def _named(caught: Caught) -> str:
     return f"{caught.id} (seed {caught.seed})"
-
-
-def span(seconds: float) -> str:
-    if seconds < 0:
-        return "-"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part}/{whole}" if whole else "-"

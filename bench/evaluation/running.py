@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from api.configuration import Configuration, read_configuration
+from bench.evaluation.roles import RolePairs, role_pairs
 from bench.evaluation.tiers import seen_flows, sees
 from collector.arrow import from_table
 from collector.flows import FlowBatch
@@ -21,14 +23,16 @@ from collector.sightings import Sighting
 from detector.alerts import Alert
 from detector.edges import EdgeMemory
 from detector.engine import Engine
+from detector.hospital import Hospital
 from detector.hosts import HostTable
 from detector.incidents import Incident
 from sample_pcaps.simulated.making import read_truth
 from sample_pcaps.simulated.told import read_sightings
 
 _S: Final = 1_000_000_000
-#: Event time between two questions; close to an attack's moves, as fine as the engine's windows.
-_COARSE_S, _FINE_S, _FINE_FOR_S = 1800, 30, 900
+#: Event time between two questions; close to an attack's moves, as often as the urgent detectors
+#: look (`detector.urgent`).
+_COARSE_S, FINE_S, FINE_FOR_S = 1800, 5, 900
 LOUD: Final = ("critical", "high", "medium")
 
 
@@ -39,12 +43,15 @@ class Run:
     folder: Path
     tier: str
     truth: dict[str, Any]
+    hospital: Hospital
+    roles: RolePairs = field(default_factory=Counter)
     alerts: dict[str, Alert] = field(default_factory=dict)
     told_ns: dict[str, int] = field(default_factory=dict)  # alert → event time of first loud word
+    named_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # (alert, target) → the same
     incidents: list[Incident] = field(default_factory=list)
     failures: dict[str, int] = field(default_factory=dict)
     flows: int = 0
-    window_s: int = 0  # the finest time to detect that the run could show
+    window_s: int = 0  # what most detectors wait for
     wall_s: float = 0.0
     cpu_s: float = 0.0
     memory_mb: float = 0.0
@@ -62,7 +69,8 @@ def run_tier(folder: Path, tier: str, configuration: Configuration | None = None
         hosts,
         EdgeMemory(),
     )
-    run = Run(folder, tier, truth, window_s=configuration.detector.engine.window_s)
+    window_s = configuration.detector.engine.window_s
+    run = Run(folder, tier, truth, configuration.hospital, window_s=window_s)
     began, cpu = time.perf_counter(), time.process_time()
     for seen in _stretches(folder, tier, truth):
         run.flows += len(seen.flows)
@@ -70,6 +78,7 @@ def run_tier(folder: Path, tier: str, configuration: Configuration | None = None
     _note(run, engine.finish(), int(truth["last_ns"]))
     run.incidents = engine.incidents()
     run.failures = dict(engine.failures)
+    run.roles = role_pairs(engine)
     run.wall_s, run.cpu_s = time.perf_counter() - began, time.process_time() - cpu
     run.memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return run
@@ -80,6 +89,8 @@ def _note(run: Run, alerts: list[Alert], now_ns: int) -> None:
         run.alerts[alert.id] = alert
         if alert.severity in LOUD:
             run.told_ns.setdefault(alert.id, now_ns)
+            for target in alert.targets:
+                run.named_ns.setdefault((alert.id, target.ip), now_ns)
 
 
 def _stretches(folder: Path, tier: str, truth: dict[str, Any]) -> Iterator[Observations]:
@@ -106,8 +117,8 @@ def _cuts(truth: dict[str, Any]) -> Any:
     moments = [np.arange(first, last, _COARSE_S * _S)]
     for scenario in truth["scenarios"]:
         for step in scenario["steps"] if scenario["is_attack"] else ():
-            start = step["start_ns"] // (_FINE_S * _S) * _FINE_S * _S
-            moments.append(np.arange(start, start + _FINE_FOR_S * _S, _FINE_S * _S))
+            start = step["start_ns"] // (FINE_S * _S) * FINE_S * _S
+            moments.append(np.arange(start, start + FINE_FOR_S * _S, FINE_S * _S))
     return np.unique(np.concatenate(moments))
 
 

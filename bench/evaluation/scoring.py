@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bench.evaluation.clocks import encryption_seconds, landing_seconds
 from bench.evaluation.running import Run
 from detector.alerts import Alert
+from detector.budget import BudgetSettings
 from detector.incidents import Incident
 
 _S: Final = 1_000_000_000
@@ -19,6 +21,7 @@ _BEFORE_NS, _AFTER_NS = (
 )  # an alert belongs to a move from 10 min before to a day after
 #: detection.md §7: 80 and more at once, 60 and more on the same day; the rest waits for the digest.
 PUSHED, IMMEDIATE = 60.0, 80.0
+_BUDGET_A_DAY: Final = BudgetSettings().pushed_a_day
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Caught:
     visible_ns: int  # 0 = this tier saw nothing of it
     impact_ns: int
     steps: tuple[tuple[str, str, float], ...]  # name, technique, seconds to detect (-1 = missed)
+    landing_s: tuple[float, ...] = ()  # LM-6(a), see `clocks`
+    encryption_s: tuple[float, ...] = ()  # LM-7
 
     @property
     def is_told(self) -> bool:
@@ -64,6 +69,11 @@ class Score:
     false_incidents: list[Incident] = field(default_factory=list)
     pushed: int = 0  # incidents after warm-up, true and false
     true_pushed: int = 0
+    affordable: int = 0  # how many of the most urgent incidents the alert budget holds
+    true_affordable: int = 0
+    quiet_days: int = 0  # after warm-up, on which no attack moves
+    quiet_pushed: int = 0  # incidents pushed that began on these
+    quiet_critical: int = 0  # of these, immediate or critical
 
     @property
     def test_days(self) -> float:
@@ -94,7 +104,37 @@ def score(run: Run) -> Score:
             told.true_pushed += 1
         else:
             told.false_incidents.append(incident)
+    _afford(told, owned)
+    _quiet(told)
     return told
+
+
+def _afford(told: Score, owned: set[str]) -> None:
+    """Precision at budget: of the most urgent incidents, as many as people are asked to look at."""
+    run = told.run
+    told.affordable = max(1, round(_BUDGET_A_DAY * told.test_days * run.truth["hosts"] / 1000))
+    late = [i for i in run.incidents if i.last_ns >= run.truth["warm_ns"]]
+    first = sorted(late, key=lambda i: -i.priority)[: told.affordable]
+    told.affordable = len(first)
+    told.true_affordable = sum(bool(owned & set(i.alert_ids)) for i in first)
+
+
+def _quiet(told: Score) -> None:
+    """What is pushed on days without an attack."""
+    truth = told.run.truth
+    moves = [s for sc in truth["scenarios"] if sc["is_attack"] for s in sc["steps"]]
+    for start in range(truth["warm_ns"], truth["last_ns"], _DAY_NS):
+        end = start + _DAY_NS
+        if any(m["start_ns"] < end and m["end_ns"] >= start for m in moves):
+            continue
+        told.quiet_days += 1
+        began = [
+            i for i in told.run.incidents if start <= i.first_ns < end and i.priority >= PUSHED
+        ]
+        told.quiet_pushed += len(began)
+        told.quiet_critical += sum(
+            i.priority >= IMMEDIATE or i.severity == "critical" for i in began
+        )
 
 
 def _caught(run: Run, scenario: dict[str, Any], loud: dict[str, Alert]) -> tuple[Caught, set[str]]:
@@ -135,6 +175,8 @@ def _caught(run: Run, scenario: dict[str, Any], loud: dict[str, Alert]) -> tuple
         min(visible, default=0),
         scenario["impact_ns"],
         tuple(seconds),
+        tuple(landing_seconds(run, scenario, mine)) if scenario["is_attack"] else (),
+        tuple(encryption_seconds(run, scenario, mine)) if scenario["is_attack"] else (),
     ), mine
 
 
@@ -144,27 +186,25 @@ def _seconds(run: Run, step: dict[str, Any], mine: Iterable[str]) -> float:
     if not seen_ns:
         return -2.0  # this tier could not see it
     told = [
-        run.told_ns[i]
+        when
         for i in mine
-        if run.told_ns[i] >= seen_ns
-        and {
-            run.alerts[i].source.ip,
-            run.alerts[i].source.mac,
-            *(t.ip for t in run.alerts[i].targets),
-        }
-        & {*step["actors"]}
-        and run.told_ns[i] <= step["end_ns"] + 3600 * _S
-        and _speaks_of(run.alerts[i], step)
+        for when in _words_on(run, run.alerts[i], step)
+        if seen_ns <= when <= step["end_ns"] + 3600 * _S
     ]
     return (min(told) - seen_ns) / _S if told else -1.0
 
 
-def _speaks_of(alert: Alert, step: dict[str, Any]) -> bool:
-    """The same technique (up to its parent), or the same target."""
-    parents = {t.split(".")[0] for t in alert.techniques}
-    if step["technique"].split(".")[0] in parents:
-        return True
-    return bool({t.ip for t in alert.targets} & {*step["targets"]})
+def _words_on(run: Run, alert: Alert, step: dict[str, Any]) -> list[int]:
+    """When an alert that names the move's actor spoke: at first, and of each of its targets."""
+    parties = {alert.source.ip, alert.source.mac, *(t.ip for t in alert.targets)}
+    if not parties & {*step["actors"]}:
+        return []
+    targets = {t.ip for t in alert.targets} & {*step["targets"]}
+    words = [run.named_ns[alert.id, target] for target in targets]
+    # The same technique (up to its parent), or the same target.
+    if targets or step["technique"].split(".")[0] in {t.split(".")[0] for t in alert.techniques}:
+        words.append(run.told_ns[alert.id])
+    return words
 
 
 def without(caught: Sequence[Caught], runs: dict[tuple[int, str], Run], detector: str) -> int:

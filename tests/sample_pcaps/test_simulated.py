@@ -134,5 +134,7 @@ def test_evaluation_counts_scenarios(hospital: Path) -> None:
     caught = {c.id: c for c in told.caught}
     assert caught["S8"].is_told and "landing_pivot" in caught["S8"].detectors
     assert 0 <= caught["S8"].seconds_from_visible <= 400
+    assert caught["S8"].landing_s == (caught["S8"].seconds_from_visible,)
+    assert told.run.roles["domain_controller", "domain_controller"] == 2
     assert caught["S10"].is_told and told.run.failures == {}
     assert json.dumps([c.__dict__ for c in told.caught])
