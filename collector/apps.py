@@ -33,6 +33,8 @@ APPS: Final[tuple[str, ...]] = (
     "ikev1_aggressive",
     # a mesh VPN with a greeting of its own, and two ways to a desk
     "tinc", "ica", "nomachine",
+    # a mesh VPN of the like, and a tunnel in WebSockets
+    "nebula", "wstunnel",
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}

@@ -34,6 +34,7 @@ SIP, STUN, RTP, TFTP = APP_CODE["sip"], APP_CODE["stun"], APP_CODE["rtp"], APP_C
 NETFLOW, SFLOW, NAT_PMP = APP_CODE["netflow"], APP_CODE["sflow"], APP_CODE["nat_pmp"]
 SMTP, IMAP, POP3, FTP = APP_CODE["smtp"], APP_CODE["imap"], APP_CODE["pop3"], APP_CODE["ftp"]
 MQTT, BGP, MSSQL = APP_CODE["mqtt"], APP_CODE["bgp"], APP_CODE["mssql"]
+TAILSCALE = APP_CODE["tailscale"]
 
 
 @njit(cache=True, nogil=True)
@@ -50,7 +51,9 @@ def network_udp(
     if app:
         return app, SURE
     if is_stun(buffer, start, end):
-        return STUN, SURE
+        # Tailscale's relays answer only who says in SOFTWARE that it is one of theirs.
+        is_tailnode = starts(buffer, start + 20, end, b"\x80\x22\x00\x08tailnode")
+        return (TAILSCALE if is_tailnode else STUN), SURE
     if is_sip(buffer, start, end):
         return SIP, SURE
     if dns(buffer, start, end):

@@ -1,4 +1,6 @@
-"""VPNs and tunnels: IKE, ESP in UDP, OpenVPN, WireGuard and others, by their own headers.
+"""VPNs and tunnels: IKE, ESP in UDP, L2TP, PPTP, FRP, SOCKS and others, by their own headers.
+
+OpenVPN and the mesh VPNs (WireGuard and its kin) have files of their own.
 
 A false label here becomes a false alarm, so that each check asks for all that the header fixes.
 """
@@ -11,6 +13,8 @@ from __future__ import annotations
 from numba import njit
 
 from collector.apps import APP_CODE
+from collector.identify.meshes import mesh_udp, tinc, wireguard
+from collector.identify.openvpn import is_scrambled_reset, openvpn
 from collector.identify.wire import (
     LIKELY,
     NAMED,
@@ -23,7 +27,6 @@ from collector.identify.wire import (
     first_bytes,
     is_text,
     is_zero,
-    looks_random,
     on,
     starts,
     u16,
@@ -32,19 +35,14 @@ from collector.identify.wire import (
 
 IKEV1, IKEV2 = APP_CODE["ikev1"], APP_CODE["ikev2"]
 IKEV1_AGGRESSIVE = APP_CODE["ikev1_aggressive"]
-NAT_T, OPENVPN = APP_CODE["nat_t"], APP_CODE["openvpn"]
-WIREGUARD, TAILSCALE = APP_CODE["wireguard"], APP_CODE["tailscale"]
-ZEROTIER, L2TP, PPTP = APP_CODE["zerotier"], APP_CODE["l2tp"], APP_CODE["pptp"]
+NAT_T, OPENVPN, WIREGUARD = APP_CODE["nat_t"], APP_CODE["openvpn"], APP_CODE["wireguard"]
+VPN_SERVICE, L2TP, PPTP = APP_CODE["vpn_service"], APP_CODE["l2tp"], APP_CODE["pptp"]
 SOFTETHER, FRP, CLOUDFLARED = APP_CODE["softether"], APP_CODE["frp"], APP_CODE["cloudflared"]
 SOCKS, TEREDO, TINC = APP_CODE["socks"], APP_CODE["teredo"], APP_CODE["tinc"]
 GLOBALPROTECT = APP_CODE["globalprotect"]
 
-#: OpenVPN hard resets with key id 0: client v2, server v2, client v3 (opcode << 3).
-_CLIENT_V2, _SERVER_V2, _CLIENT_V3 = 0x38, 0x40, 0x50
 #: IKEv1's exchange type that RFC 2408 §3.1 calls aggressive.
 _AGGRESSIVE = 4
-#: Where Cloudflare WARP's clients speak WireGuard, by its vendor's firewall page.
-_WARP_PORT = 2408
 
 
 @njit(cache=True, nogil=True)
@@ -60,12 +58,9 @@ def tunnel_udp(
         app = ike(buffer, start + 4, end, True)
         if app:
             return app, SURE
-    if starts(buffer, start, end, b"TS\xf0\x9f\x92\xac") and size >= 62:
-        return TAILSCALE, SURE
-    confidence = wireguard(buffer, start, end, source_port, destination_port)
-    if confidence:
-        on_tailscale = on(source_port, destination_port, 41641)
-        return (TAILSCALE if on_tailscale else WIREGUARD), confidence
+    app, confidence = mesh_udp(buffer, start, end, source_port, destination_port)
+    if app:
+        return app, confidence
     confidence = openvpn(buffer, start, end, on(source_port, destination_port, 1194))
     if confidence:
         return OPENVPN, confidence
@@ -81,8 +76,6 @@ def _tunnel_udp_on_port(
 ) -> tuple[int, int]:
     """Weaker headers that count only on their registered port."""
     size = end - start
-    if on(source_port, destination_port, 9993) and zerotier(buffer, start, end):
-        return ZEROTIER, NAMED
     if starts(buffer, start, end, b"IP=") and find(buffer, start, end, b",PORT=") > 0:
         return SOFTETHER, NAMED
     if size == 1 and buffer[start] == 0x41 and on(source_port, destination_port, 5004):
@@ -104,7 +97,9 @@ def _tunnel_udp_on_port(
             at += 8
         if at + 40 <= end and buffer[at] >> 4 == 6 and u16(buffer, at + 4) == end - at - 40:
             return TEREDO, SURE
-    return NOTHING
+    if is_lightway(buffer, start, end):
+        return VPN_SERVICE, NAMED
+    return (OPENVPN, SHAPED) if is_scrambled_reset(buffer, start, end) else NOTHING
 
 
 #: FRP's logins, tinc's request, SOCKS' versions.
@@ -126,6 +121,12 @@ def tunnel_tcp(
         )
         if confidence:
             return OPENVPN, confidence
+        if stop == end:
+            app, confidence = _datagram_in_tcp(buffer, start + 2, end)
+            if app:
+                return app, confidence
+    if is_ike_in_tcp(buffer, start, end):
+        return IKEV2, SURE
     if not _TCP_FIRST[buffer[start]]:
         return NOTHING
     if frp(buffer, start, end, on(source_port, destination_port, 7000)):
@@ -136,6 +137,34 @@ def tunnel_tcp(
     if confidence:
         return SOCKS, confidence
     return NOTHING
+
+
+@njit(cache=True, nogil=True)
+def _datagram_in_tcp(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
+    """What a relay puts behind a two-byte length where UDP does not pass."""
+    if wireguard(buffer, at, end, 0, 0) == SURE:
+        return WIREGUARD, SURE
+    return (OPENVPN, SHAPED) if is_scrambled_reset(buffer, at, end) else NOTHING
+
+
+@njit(cache=True, nogil=True)
+def is_ike_in_tcp(buffer: Bytes, start: int, end: int) -> bool:
+    """RFC 9329 §3-4: a stream prefix; then a length, four zero bytes and IKE."""
+    if starts(buffer, start, end, b"IKETCP"):
+        return True
+    size = end - start
+    if size < 34 or u16(buffer, start) > size or not is_zero(buffer, start + 2, start + 6):
+        return False
+    return ike(buffer, start + 6, start + u16(buffer, start), False) != 0
+
+
+@njit(cache=True, nogil=True)
+def is_lightway(buffer: Bytes, start: int, end: int) -> bool:
+    """ExpressVPN's Lightway: `He`, a version, a session of 8 bytes, then a DTLS record."""
+    if not starts(buffer, start, end, b"He") or end - start < 30:
+        return False
+    is_dtls = 20 <= buffer[start + 16] <= 25 and buffer[start + 17] == 0xFE
+    return is_dtls and buffer[start + 18] in (0xFF, 0xFD, 0xFC)
 
 
 @njit(cache=True, nogil=True)
@@ -160,87 +189,6 @@ def ike(buffer: Bytes, at: int, end: int, on_ike_port: bool) -> int:
 
 
 @njit(cache=True, nogil=True)
-def wireguard(buffer: Bytes, start: int, end: int, source_port: int, destination_port: int) -> int:
-    """WireGuard white paper §5.4: type, three zero bytes, and a length fixed by the type.
-
-    WARP writes the client's number into the zero bytes; only its handshake is taken then.
-    """
-    size = end - start
-    if size < 32:
-        return 0
-    kind = buffer[start]
-    if not is_zero(buffer, start + 1, start + 4):
-        is_handshake = (kind == 1 and size == 148) or (kind == 2 and size == 92)
-        is_warp = is_handshake and on(source_port, destination_port, _WARP_PORT)
-        return NAMED if is_warp and looks_random(buffer, start + 12, start + 76) else 0
-    if kind == 1 and size == 148 and looks_random(buffer, start + 8, start + 132):
-        return SURE
-    if kind == 2 and size == 92 and looks_random(buffer, start + 12, start + 76):
-        return SURE
-    known = on(source_port, destination_port, 51820) or on(source_port, destination_port, 41641)
-    if kind == 3 and size == 64 and looks_random(buffer, start + 8, start + 64):
-        return SURE if known else LIKELY
-    if kind == 4 and size % 16 == 0 and u32(buffer, start + 4) != 0:
-        counter_is_low = is_zero(buffer, start + 12, start + 16)
-        if counter_is_low and looks_random(buffer, start + 16, end):
-            return SURE if known else LIKELY
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def openvpn(buffer: Bytes, at: int, end: int, on_openvpn_port: bool) -> int:
-    """A hard reset by its shape; later control and data packets only on port 1194."""
-    size = end - at
-    if size < 14:
-        return 0
-    first = buffer[at]
-    if first in (_CLIENT_V2, _SERVER_V2, _CLIENT_V3):
-        if not looks_random(buffer, at + 1, at + 9):
-            return 0
-        if _is_plain_reset(buffer, at, end) or _is_wrapped_reset(buffer, at, end):
-            return SURE
-    if on_openvpn_port and size >= 22:
-        opcode, key = first >> 3, first & 7
-        if (opcode in (4, 5) and looks_random(buffer, at + 1, at + 9)) or opcode == 9:
-            return LIKELY
-        if opcode == 6 and key <= 1 and looks_random(buffer, at + 1, end):
-            return LIKELY
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def _is_plain_reset(buffer: Bytes, at: int, end: int) -> bool:
-    """Without tls-auth: session id, acknowledged packets, packet id 0."""
-    size, acks = end - at, buffer[at + 9]
-    if buffer[at] == _CLIENT_V2:
-        return size == 14 and acks == 0 and u32(buffer, at + 10) == 0
-    if buffer[at] == _SERVER_V2 and acks == 1 and size >= 26:
-        return u32(buffer, at + 10) == 0 and u32(buffer, at + 22) == 0
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _is_wrapped_reset(buffer: Bytes, at: int, end: int) -> bool:
-    """With tls-auth (HMAC, then packet id and time) or tls-crypt (packet id and time, HMAC)."""
-    size = end - at
-    for hmac in (0, 16, 20, 28, 32, 48, 64):
-        if size < 9 + hmac + 8:
-            return False
-        number, time_s = u32(buffer, at + 9 + hmac), u32(buffer, at + 13 + hmac)
-        # Early negotiation sets the top byte to 0x0f; a resent reset counts up.
-        number &= 0x00FFFFFF if number >> 24 == 0x0F else 0xFFFFFFFF
-        if not (1 <= number <= 64 and 1_000_000_000 < time_s < 1 << 31):
-            continue
-        if hmac == 0:  # tls-crypt: a 32-byte tag and at least 5 encrypted bytes follow
-            return size >= 54
-        tail = at + 17 + hmac
-        if buffer[at] == _CLIENT_V2:
-            return size == 22 + hmac and is_zero(buffer, tail, end)
-        return buffer[at] == _SERVER_V2 and size >= 34 + hmac and buffer[tail] == 1
-    return False
-
-
-@njit(cache=True, nogil=True)
 def l2tp(buffer: Bytes, start: int, end: int, on_l2tp_port: bool) -> int:
     """RFC 2661 §3.1: control messages set T, L and S; data messages only on port 1701."""
     size = end - start
@@ -260,20 +208,6 @@ def l2tp(buffer: Bytes, start: int, end: int, on_l2tp_port: bool) -> int:
 
 
 @njit(cache=True, nogil=True)
-def zerotier(buffer: Bytes, start: int, end: int) -> bool:
-    """Two 5-byte addresses after the packet id; a HELLO (verb 1) travels in clear."""
-    size = end - start
-    if size < 28 or buffer[start + 8] == 0xFF or buffer[start + 13] == 0xFF:
-        return False
-    if is_zero(buffer, start + 8, start + 13) or is_zero(buffer, start + 13, start + 18):
-        return False
-    cipher = buffer[start + 18] >> 3 & 7
-    if cipher == 0:
-        return buffer[start + 27] & 31 == 1 and size > 31 and 4 <= buffer[start + 28] <= 20
-    return cipher in (1, 3) and looks_random(buffer, start + 19, end)
-
-
-@njit(cache=True, nogil=True)
 def frp(buffer: Bytes, start: int, end: int, on_frp_port: bool) -> bool:
     """A 0x17 before the TLS hello (default before 0.50), a clear login, or yamux on port 7000."""
     if starts(buffer, start, end, b"\x17\x16\x03") and end - start > 10:
@@ -283,27 +217,6 @@ def frp(buffer: Bytes, start: int, end: int, on_frp_port: bool) -> bool:
     if on_frp_port and end - start >= 12:
         return starts(buffer, start, end, b"\x00\x01\x00\x01\x00\x00\x00\x01")
     return False
-
-
-@njit(cache=True, nogil=True)
-def tinc(buffer: Bytes, start: int, end: int) -> bool:
-    """Both ends greet with a line: request 0, the node's name, protocol 17 and perhaps a minor."""
-    if not starts(buffer, start, end, b"0 "):
-        return False
-    at = start + 2
-    while at < end and (
-        48 <= buffer[at] <= 57 or 65 <= buffer[at] <= 90 or 97 <= buffer[at] <= 122
-        or buffer[at] == 95 or buffer[at] == 94
-    ):  # fmt: skip
-        at += 1
-    if at == start + 2 or not starts(buffer, at, end, b" 17"):
-        return False
-    at += 3
-    if at < end and buffer[at] == 46:  # a dot, then the minor version
-        at += 1
-        while at < end and 48 <= buffer[at] <= 57:
-            at += 1
-    return at < end and buffer[at] == 10
 
 
 @njit(cache=True, nogil=True)

@@ -32,6 +32,8 @@ WINRM, PRINTER, CHISEL = APP_CODE["winrm"], APP_CODE["printer"], APP_CODE["chise
 SSTP, SOFTETHER, PULSE = APP_CODE["sstp"], APP_CODE["softether"], APP_CODE["pulse"]
 ANYCONNECT, GLOBALPROTECT = APP_CODE["anyconnect"], APP_CODE["globalprotect"]
 TEAMVIEWER, DOH = APP_CODE["teamviewer"], APP_CODE["doh"]
+TAILSCALE, WSTUNNEL = APP_CODE["tailscale"], APP_CODE["wstunnel"]
+RDP, VNC, REMOTE_TOOL = APP_CODE["rdp"], APP_CODE["vnc"], APP_CODE["remote_tool"]
 
 #: Where a header block is searched for marks: the request line and the usual headers.
 _HEAD_BYTES = 2048
@@ -58,8 +60,11 @@ def is_request(buffer: Bytes, start: int, end: int) -> bool:
             or starts(buffer, start, end, b"PROPPATCH ")
         )
     if first == 82:  # R
-        return starts(buffer, start, end, b"RPC_IN_DATA ") or starts(
-            buffer, start, end, b"RPC_OUT_DATA "
+        return (
+            starts(buffer, start, end, b"RPC_IN_DATA ")
+            or starts(buffer, start, end, b"RPC_OUT_DATA ")
+            or starts(buffer, start, end, b"RDG_IN_DATA ")
+            or starts(buffer, start, end, b"RDG_OUT_DATA ")
         )
     return (
         starts(buffer, start, end, b"HEAD ")
@@ -107,6 +112,10 @@ def http(
         return (HTTP_PROXY, SURE) if _names_port(buffer, path, stop) else NOTHING
     if starts(buffer, start, end, b"SSTP_"):
         return SSTP, SURE
+    if starts(buffer, start, end, b"RDG_"):
+        return RDP, SURE  # MS-TSGU §1.3.3.1, behind what takes off its TLS
+    if find_lower(buffer, start, stop, b"\r\nuser-agent: netsupport manager") > 0:
+        return REMOTE_TOOL, NAMED  # it writes as to a proxy, on any port
     # Some programs write the whole address to a web server itself, always on port 80.
     if starts(buffer, path, stop, b"http://") and (
         destination_port != 80 or find(buffer, path, stop, b"\r\nProxy-") > 0
@@ -129,6 +138,8 @@ def _by_path(buffer: Bytes, start: int, path: int, stop: int) -> int:
         return WINRM
     if starts(buffer, path, stop, b"/vpnsvc/"):
         return SOFTETHER
+    if starts(buffer, path, stop, b"/websockify") and _is_upgrade(buffer, path, stop):
+        return VNC  # a page that shows a screen
     if starts(buffer, path, stop, b"/dana-na/"):
         return PULSE
     if starts(buffer, path, stop, b"/ssl-tunnel-connect.sslvpn") or starts(
@@ -143,9 +154,20 @@ def _by_path(buffer: Bytes, start: int, path: int, stop: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _is_upgrade(buffer: Bytes, at: int, stop: int) -> bool:
+    return find_lower(buffer, at, stop, b"\r\nupgrade: websocket") > 0
+
+
+@njit(cache=True, nogil=True)
 def _by_header(buffer: Bytes, start: int, stop: int) -> int:
     if find_lower(buffer, start, stop, b"sec-websocket-protocol: chisel-v") > 0:
         return CHISEL
+    if find_lower(buffer, start, stop, b"sec-websocket-protocol: v1, authorization.bearer.") > 0:
+        return WSTUNNEL
+    if find_lower(buffer, start, stop, b"\r\nupgrade: tailscale-control-protocol") > 0:
+        return TAILSCALE
+    if find_lower(buffer, start, stop, b"\r\nupgrade: derp\r\n") > 0:
+        return TAILSCALE
     if find_lower(buffer, start, stop, b"\r\ncontent-type: application/ipp") > 0:
         return PRINTER
     if find_lower(buffer, start, stop, b": application/dns-message") > 0:
@@ -268,7 +290,25 @@ def dtls(buffer: Bytes, start: int, end: int) -> tuple[int, int]:
         return (ANYCONNECT, LIKELY) if buffer[start + 59] == 32 else (DTLS, SURE)
     if version not in (0xFEFF, 0xFEFD, 0xFEFC):
         return NOTHING
+    if buffer[start] == 22 and buffer[start + 13] == 1 and _shows_app_id(buffer, start, end):
+        return ANYCONNECT, SURE
     return DTLS, SURE
+
+
+@njit(cache=True, nogil=True)
+def _shows_app_id(buffer: Bytes, start: int, end: int) -> bool:
+    """OpenConnect's extension 48018: the session that it opened by TLS, then a pre-shared key."""
+    at = start + 25 + 34  # record, handshake; version and random
+    for width in (1, 1, 2, 1):  # session id, cookie, cipher suites, compression methods
+        if at + width > end:
+            return False
+        at += width + (u16(buffer, at) if width == 2 else buffer[at])
+    at += 2
+    while at + 4 <= end:
+        if u16(buffer, at) == 48018:
+            return True
+        at += 4 + u16(buffer, at + 2)
+    return False
 
 
 @njit(cache=True, nogil=True)
