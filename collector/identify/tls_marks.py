@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from collector.apps import APP_CODE
@@ -16,6 +17,15 @@ FORTINET, TOR = APP_CODE["fortinet_sslvpn"], APP_CODE["tor"]
 REMOTE_TOOL = APP_CODE["remote_tool"]
 #: Where FortiGate listens for SSL VPN; its other services show the same certificate.
 _FORTINET_PORTS = (10443, 4433, 4443, 8443, 20443)
+#: From a to z: letters that follow in names of hosts at least one time in fifty.
+_USUAL = (
+    "bcdgiklmnprstvy", "aeilorsu", "acehiklorstu", "acegimorsuy", "abcdeglmnprstwx",
+    "aefilortu", "aehilnorsu", "aeiortu", "acdegklmnoprstv", "abeiosu", "aehilmorstuy",
+    "adeilmostuy", "abeimopsuy", "acdegiklnost", "bcdfgklmnoprstuvw", "aehiloprstu", "aitu",
+    "acdeiklmnostuy", "acehikmopstu", "acehiorstuy", "abcdegilmnprst", "aeios", "aehinost",
+    "acefhilmopstuxy", "abcdefghilmnoprstuw", "abdehilmopuyz",
+)  # fmt: skip
+_FOLLOWS = np.array([[chr(letter) in usual for letter in range(97, 123)] for usual in _USUAL])
 
 
 @njit(cache=True, nogil=True)
@@ -74,7 +84,11 @@ def certificate_tool(buffer: Bytes, start: int, end: int, server_port: int) -> i
 
 @njit(cache=True, nogil=True)
 def looks_like_tor(buffer: Bytes, start: int, end: int) -> bool:
-    """Tor's made-up server name, from a client that offers no ALPN (browsers do)."""
+    """Tor's made-up server name, from a client that offers no ALPN (browsers do).
+
+    Tor also turns tickets off, which few clients do; of those a name that no tongue would make is
+    enough.
+    """
     at, stop = server_name(buffer, start, end)
     if at == 0 or not starts(buffer, at, stop, b"www."):
         return False
@@ -82,7 +96,12 @@ def looks_like_tor(buffer: Bytes, start: int, end: int) -> bool:
     if last == 0 or stop - last != 4 or not starts(buffer, last, stop, b".com"):
         return False
     alpn, _ = find_extension(buffer, start, end, 16)
-    return alpn == 0 and _has_inner_digit(buffer, at + 4, last)
+    if alpn != 0:
+        return False
+    ticket, _ = find_extension(buffer, start, end, 35)
+    if ticket == 0 and _is_unspeakable(buffer, at + 4, last):
+        return True
+    return last - at >= 12 and _has_inner_digit(buffer, at + 4, last)
 
 
 @njit(cache=True, nogil=True)
@@ -103,11 +122,11 @@ def has_tor_certificate(buffer: Bytes, start: int, end: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _made_up_label(buffer: Bytes, at: int, end: int) -> int:
-    """Where a label of 8 to 25 base32 characters (a-z, 2-7) ends, or 0."""
+    """Where a label of 7 to 25 base32 characters (a-z, 2-7) ends, or 0."""
     last = at
     while last < end and (97 <= buffer[last] <= 122 or 50 <= buffer[last] <= 55):
         last += 1
-    return last if 8 <= last - at <= 25 else 0
+    return last if 7 <= last - at <= 25 else 0
 
 
 @njit(cache=True, nogil=True)
@@ -121,3 +140,27 @@ def _has_inner_digit(buffer: Bytes, at: int, end: int) -> bool:
         run = 0 if is_vowel or is_digit else run + 1
         longest = max(longest, run)
     return digit and longest >= 4
+
+
+@njit(cache=True, nogil=True)
+def _is_unspeakable(buffer: Bytes, at: int, end: int) -> bool:
+    """Three pairs in five are unusual in names; with a digit between letters, 45 in 100 do.
+
+    Four in five made-up labels are so, and three in a thousand of well-known ones.
+    """
+    unusual, has_digit = 0, False
+    for i in range(at, end - 1):
+        one, other = buffer[i], buffer[i + 1]
+        if one < 97 or other < 97:
+            unusual += 1
+            has_digit = has_digit or (one >= 97 and _is_letter_later(buffer, i + 1, end))
+        elif not _FOLLOWS[one - 97, other - 97]:
+            unusual += 1
+    return 100 * unusual >= (45 if has_digit else 60) * (end - 1 - at)
+
+
+@njit(cache=True, nogil=True)
+def _is_letter_later(buffer: Bytes, at: int, end: int) -> bool:
+    while at < end and buffer[at] < 97:
+        at += 1
+    return at < end

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from collector.identify.openvpn import is_scrambled_reset
-from tests.collector.test_identify import HMAC, RANDOM, REPLAY, SESSION, UDP, ike, named
+from tests.collector.test_identify import (
+    HMAC,
+    RANDOM,
+    REPLAY,
+    SESSION,
+    UDP,
+    client_hello,
+    ike,
+    named,
+)
 
 MASK = b"w4rd-3f-n1ght"
 ZEROTIER_SELF, ZEROTIER_ROOT = RANDOM[400:405], RANDOM[405:410]
@@ -78,6 +87,23 @@ def test_a_segment_tells_on_any_port(form: str) -> None:
 )
 def test_what_is_only_alike_is_not_named(payload: bytes, app: str) -> None:
     assert named(payload, UDP) == app
+
+
+@pytest.mark.parametrize(
+    ("name", "alpn", "app"),
+    [
+        (b"www.rq5vkzm3xw.com", b"", "tor"),
+        (b"www.wqjxzvhtkfdm.com", b"", "tor"),
+        (b"www.rq5vkzm3xw.com", b"h2", "tls"),  # a browser's
+        (b"www.rq5vkzm3xw.net", b"", "tls"),
+        (b"www.rq5.com", b"", "tls"),
+        (b"www.radiology-7.com", b"", "tls"),
+        (b"www.msftconnecttest.com", b"", "tls"),
+        (b"www.hospital24.com", b"", "tls"),
+    ],
+)
+def test_tor_makes_up_a_name_that_no_tongue_would(name: bytes, alpn: bytes, app: str) -> None:
+    assert named(client_hello(name, alpn), to=443) == app
 
 
 def test_a_page_is_no_screen_until_it_becomes_a_socket() -> None:
