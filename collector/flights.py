@@ -29,6 +29,10 @@ class Flights:
     def __init__(self) -> None:
         self._heads: Recent[bytes] = Recent(_CONNECTIONS)
 
+    def __len__(self) -> int:
+        """How many heads wait."""
+        return len(self._heads)
+
     def is_waiting(self, kind: int, ip: str, port: int, peer_ip: str, peer_port: int) -> bool:
         """Does a head wait for what comes now between these ends?"""
         return self._heads.get((kind, ip, port, peer_ip, peer_port)) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ from collector.observations import CollectorHealth, Observations
 from collector.settings import CollectorSettings
 from collector.sighting_lane import SightingLane
 from collector.sightings import Sighting
+from collector.told import Telling, Told
+
+#: A packet's turn of the last kind: where times are the same, what others told comes last.
+_BEHIND_ALL: Final = 1 << 50
 
 
 def new_fast_lane(settings: CollectorSettings) -> FastLane:
@@ -39,14 +43,15 @@ class Lanes:
         self._health = health
         self._watermark_ns = 0
         self._flows: list[FlowBatch] = []
-        self._sightings: list[Sighting] = []
+        self._sightings: list[Told] = []
+        self._others = Telling(_BEHIND_ALL)
 
     def take(
         self, buffer: NDArray[np.uint8], picks: NDArray[Any], flows: FlowBatch, watermark_ns: int
     ) -> None:
         """Flows and picks of the fast lane; tshark works while Python decodes the rest."""
         self._deep.feed(buffer, picks)
-        self._sightings += self._sighting.decode(buffer, picks)
+        self._sightings.append(self._sighting.decode(buffer, picks))
         self._watermark_ns = max(self._watermark_ns, watermark_ns)
         self._flows.append(self._exports.with_exported(buffer, picks, flows, self._watermark_ns))
 
@@ -55,13 +60,14 @@ class Lanes:
         self._watermark_ns = max(self._watermark_ns, watermark_ns)
         if len(flows):
             self._flows.append(flows)
-        self._sightings += sightings
+        self._others.tell(self._others.turn(), sightings)
 
     def give(self, counters: Sequence[FastLaneCounters]) -> Observations:
         """What was taken since the last time; `counters` are those of all fast lanes."""
-        flows, sightings = FlowBatch.join(self._flows), self._sightings
+        flows = FlowBatch.join(self._flows)
+        sightings = Told.join([*self._sightings, self._deep.drain(), self._others.take()])
         self._flows, self._sightings = [], []
-        return self._observe(flows, sightings + self._deep.drain(), counters)
+        return self._observe(flows, sightings, counters)
 
     def finish(self, flows: FlowBatch, counters: Sequence[FastLaneCounters]) -> Observations:
         """The last of it: `flows` are those that were still open."""
@@ -77,9 +83,8 @@ class Lanes:
         self._deep.close()
 
     def _observe(
-        self, flows: FlowBatch, sightings: list[Sighting], counters: Sequence[FastLaneCounters]
+        self, flows: FlowBatch, sightings: Told, counters: Sequence[FastLaneCounters]
     ) -> Observations:
-        sightings.sort(key=lambda sighting: sighting.time_ns)
         health = self._health
         health.packets = sum(c.packets for c in counters)
         health.bytes = sum(c.wire_bytes for c in counters)
@@ -96,4 +101,4 @@ class Lanes:
         for lane in (*(d.malformed for d in decoders), self._sighting.failed):
             health.malformed += lane
         health.blind.update(self._deep.blind)
-        return Observations(flows, tuple(sightings), self._watermark_ns, health)
+        return Observations(flows, sightings, self._watermark_ns, health)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,6 @@ class Observations:
     """
 
     flows: FlowBatch
-    sightings: tuple[Sighting, ...]
+    sightings: Sequence[Sighting]
     watermark_ns: int
     health: CollectorHealth

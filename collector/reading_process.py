@@ -101,9 +101,6 @@ class ReplayApart:
 
     def read(self, paths: Sequence[Path]) -> Generator[Observations, None, None]:
         """Yield observations; RuntimeError if the process fails or ends before its work is done."""
-        from collector.observations import Observations
-        from collector.sighting_columns import from_columns
-
         with suppress(OSError):  # it has ended; that is told below
             self._connection.send((self._settings, list(paths)))
         while True:
@@ -112,8 +109,8 @@ class ReplayApart:
                 if self._on_progress is not None:
                     self._on_progress(told)
             elif kind == "seen":
-                flows, columns, watermark_ns, self.health = told
-                yield Observations(flows, tuple(from_columns(columns)), watermark_ns, self.health)
+                self.health = told.health
+                yield told
             elif kind == "end":
                 self.faults, self.health = told
                 return
@@ -194,12 +191,9 @@ def _serve(connection: Connection) -> None:
 
 
 def _read(replay: Replay, paths: Sequence[Path], sender: _Sender) -> None:
-    from collector.sighting_columns import to_columns
-
     with closing(replay.read(paths)) as reading:  # ends tshark, whatever happens
         for seen in reading:
-            columns = to_columns(seen.sightings)
-            sender.send("seen", (seen.flows, columns, seen.watermark_ns, seen.health))
+            sender.send("seen", seen)
     sender.send("end", (replay.faults, replay.health))
 
 

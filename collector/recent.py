@@ -16,6 +16,9 @@ class Recent(Generic[V]):
         self._entries: dict[Hashable, V] = {}
         self._limit = limit
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def put(self, key: Hashable, value: V) -> None:
         self._entries.pop(key, None)
         self._entries[key] = value

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Final
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,61 +26,6 @@ class Sighting:
         """A flat object: `type`, `kind`, then the fields that carry something."""
         fields = {k: v for k, v in asdict(self).items() if v not in ("", (), None)}
         return {"type": "sighting", "schema": 1, "kind": self.kind, **fields}
-
-
-#: Tells the same words at another time, VLAN, MAC, address, port, peer's MAC, address and port.
-Teller = Callable[[int, int, str, str, int, str, str, int], Sighting]
-
-
-def teller_of(said: Sighting) -> Teller:
-    """What tells this sighting's words again, at another time or by another host.
-
-    Written with the slots' own setters: it runs for every name that a hospital asks for, and takes
-    a third of what the class itself takes.
-    """
-    kind, new = type(said), object.__new__
-    put_time, put_vlan, put_mac, put_ip, put_port, put_peer_mac, put_peer_ip, put_peer_port = (
-        Sighting.__dict__[name].__set__ for name in _WHERE
-    )
-    words = [
-        (setter_of(kind, field.name), getattr(said, field.name))
-        for field in fields(kind)
-        if field.name not in _WHERE
-    ]
-
-    def tell(
-        time_ns: int,
-        vlan: int,
-        mac: str,
-        ip: str,
-        port: int,
-        peer_mac: str,
-        peer_ip: str,
-        peer_port: int,
-    ) -> Sighting:
-        again = new(kind)
-        put_time(again, time_ns)
-        put_vlan(again, vlan)
-        put_mac(again, mac)
-        put_ip(again, ip)
-        put_port(again, port)
-        put_peer_mac(again, peer_mac)
-        put_peer_ip(again, peer_ip)
-        put_peer_port(again, peer_port)
-        for put, word in words:
-            put(again, word)
-        return again
-
-    return tell
-
-
-_WHERE: Final = ("time_ns", "vlan", "mac", "ip", "port", "peer_mac", "peer_ip", "peer_port")
-
-
-def setter_of(kind: type[Sighting], name: str) -> Callable[..., Any]:
-    slot: Any = kind.__dict__.get(name) or Sighting.__dict__[name]
-    setter: Callable[..., Any] = slot.__set__
-    return setter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

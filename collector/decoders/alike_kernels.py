@@ -35,16 +35,16 @@ def alike(buffer: Any, picks: Any, seed: int) -> Any:  # pragma: no cover - comp
         start, size = pick.payload_offset, np.int64(pick.payload_length)
         end = start + size
         if pick.kind == _DNS and pick.protocol != _TCP and size >= 12:
-            hashes[at] = _mix(buffer, start + 2, end, np.uint64(seed) + np.uint64(_DNS))
+            hashes[at] = mix_bytes(buffer, start + 2, end, np.uint64(seed) + np.uint64(_DNS))
         elif pick.kind == _HTTP:
-            hashes[at] = _mix(buffer, start, end, np.uint64(seed) + np.uint64(_HTTP))
+            hashes[at] = mix_bytes(buffer, start, end, np.uint64(seed) + np.uint64(_HTTP))
         elif pick.kind == _TLS:
             hashes[at] = _hello(buffer, start, end, np.uint64(seed) + np.uint64(_TLS))
     return hashes
 
 
 @njit(cache=True, nogil=True)
-def _mix(buffer: Any, at: int, end: int, state: Any) -> Any:  # pragma: no cover - compiled
+def mix_bytes(buffer: Any, at: int, end: int, state: Any) -> Any:  # pragma: no cover - compiled
     """A hash of some bytes, never 0; multiply and fold, eight bytes at a time."""
     prime = np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ np.uint64(end - at)) * prime
@@ -72,8 +72,8 @@ def _hello(buffer: Any, start: int, end: int, state: Any) -> Any:  # pragma: no 
     message = np.int64(buffer[start + 7]) << 8 | np.int64(buffer[start + 8])
     if start + 5 + record != end or message + 4 != record or buffer[start + 6] != 0:
         return none
-    state = _mix(buffer, start + 1, start + 3, state)
-    state = _mix(buffer, start + 9, start + 11, state)
+    state = mix_bytes(buffer, start + 1, start + 3, state)
+    state = mix_bytes(buffer, start + 9, start + 11, state)
     at = start + 43 + 1 + np.int64(buffer[start + 43])
     if at + 2 > end:
         return none
@@ -101,7 +101,7 @@ def _hello(buffer: Any, start: int, end: int, state: Any) -> Any:  # pragma: no 
             for place in range(at + skip, behind - 1, 2):
                 state = _number(buffer, place, state)
         elif is_read:
-            state = _mix(buffer, at + 4, behind, state)
+            state = mix_bytes(buffer, at + 4, behind, state)
         at = behind
     return state if at == end else none
 

@@ -66,6 +66,11 @@ class DicomReader:
         """Is a segment read even if it does not look like DICOM? Keys as `read` takes them."""
         return self._known.get(connection) is not None or self._begun.get(way) is not None
 
+    def associated(self, connection: int, way: int) -> None:
+        """An association of the connection was read elsewhere: it begins a unit."""
+        self._begun.take(way)
+        self._known.put(connection, True)
+
     def read(self, packet: Packet, connection: int, way: int) -> list[Dicom] | None:
         """What this segment tells, often nothing; None if its connection is not DICOM.
 

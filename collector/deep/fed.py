@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collector.decoders.decoder import Seen
-from collector.sighting_lane import Ends
+from collector.told import Ends
 
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """`order` numbers the packets fed; `magic` is "MZ" where a WRITE starts with a program."""
+    """`magic` is "MZ" where a WRITE starts with a program."""
 
-    order: int
     seen: Seen
     connection: tuple[tuple[str, int], ...]
     magic: str
 
     @staticmethod
-    def of(order: int, sensor: str, ends: Ends, magic: str) -> Fed:
+    def of(sensor: str, ends: Ends, magic: str) -> Fed:
         time_ns, vlan, mac, ip, port, peer_mac, peer_ip, peer_port = ends
         seen: Seen = {
             "time_ns": time_ns,
@@ -32,4 +31,4 @@ class Fed:
             "peer_port": peer_port,
         }
         both = ((ip, port), (peer_ip, peer_port))
-        return Fed(order, seen, both if both[0] <= both[1] else both[::-1], magic)
+        return Fed(seen, both if both[0] <= both[1] else both[::-1], magic)

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from collector.decoders.alike_kernels import mix_bytes
 from collector.fastlane.hashing import MIX_1, mix
 from collector.fastlane.wire import Buffer, read8, read16, read32
 
-#: Bits of a look: what a packet might be (the reader tells), and what it surely is.
-DICOM, HL7, LDAP, BULK, PROGRAM, CLOCK = 1, 2, 4, 8, 16, 32
+#: Bits of a look: what a packet might be (the reader tells), and what it surely is. PLAIN is LDAP
+#: in which tshark would find nothing, TSHARK begins as SMB or DCE/RPC do.
+DICOM, HL7, LDAP, BULK, PROGRAM, CLOCK, PLAIN, TSHARK = 1, 2, 4, 8, 16, 32, 64, 128
 
 _NBSS = 4  # the length that goes before SMB over TCP
 _NEGOTIATED = _NBSS + 64 + 56  # SMB2's header, and its times (MS-SMB2 §2.2.4)
@@ -24,16 +26,26 @@ _S16 = np.uint64(16)
 
 @njit(cache=True, nogil=True)
 def look_at(
-    buffer: Buffer, picks: Any, bulk_bytes: int, seed: Any, looks: Any, connections: Any, ways: Any
+    buffer: Buffer,
+    picks: Any,
+    bulk_bytes: int,
+    seed: Any,
+    looks: Any,
+    connections: Any,
+    ways: Any,
+    alike: Any,
 ) -> None:
-    """Fill `looks` (u1), and hashes (u8) of each packet's connection and of its direction.
+    """Fill `looks` (u1), and hashes (u8) of each packet's connection, direction, and words.
 
-    `picks` are PICK_ROW_DTYPE; reads and writes longer than `bulk_bytes` are BULK.
+    `picks` are PICK_ROW_DTYPE; reads and writes longer than `bulk_bytes` are BULK. Packets whose
+    words have the same hash tell the same; it is 0 where a packet must be read by itself.
     """
     for at in range(len(picks)):
         pick = picks[at]
         start = np.int64(pick.payload_offset)
-        looks[at] = _look(buffer, start, start + np.int64(pick.payload_length), bulk_bytes)
+        end = start + np.int64(pick.payload_length)
+        looks[at] = look = _look(buffer, start, end, bulk_bytes)
+        alike[at] = _words(buffer, start, end, look, seed)
         one = _end(pick.source_high, pick.source_low, pick.source_port, seed)
         two = _end(pick.destination_high, pick.destination_low, pick.destination_port, seed)
         connections[at] = mix(one + two)
@@ -63,6 +75,10 @@ def _look(buffer: Buffer, at: int, end: int, bulk_bytes: int) -> int:
         look |= CLOCK
     if size >= _NEGOTIATED and _is_negotiated(buffer, at):
         look |= CLOCK
+    if look & LDAP and _is_plain(buffer, at, end):
+        look |= PLAIN
+    if size >= 8 and _is_tsharks(buffer, at):
+        look |= TSHARK
     if size >= _NBSS + 12:
         if _is_bulk(buffer, at, size, bulk_bytes):
             look |= BULK
@@ -109,3 +125,105 @@ def _writes_program(buffer: Buffer, at: int, size: int) -> bool:
     else:
         return False
     return place + 2 <= size and read16(buffer, at + place) == 0x4D5A
+
+
+@njit(cache=True, nogil=True)
+def _is_tsharks(buffer: Buffer, at: int) -> bool:
+    head = read32(buffer, at + _NBSS)
+    return head in (_SMB2, _SMB1, _SEALED) or read16(buffer, at) in (0x0500, 0x0501)
+
+
+@njit(cache=True, nogil=True)
+def _ber(buffer: Buffer, at: int, end: int) -> tuple[int, int]:
+    """Where the value of a BER element begins and ends, (0, 0) if that is not in front of `end`."""
+    if at + 2 > end:
+        return 0, 0
+    length, at = read8(buffer, at + 1), at + 2
+    if length & 0x80:
+        size = length & 0x7F
+        if size < 1 or size > 4 or at + size > end:
+            return 0, 0
+        length = 0
+        for place in range(size):
+            length = length << 8 | read8(buffer, at + place)
+        at += size
+    return (at, at + length) if at + length <= end else (0, 0)
+
+
+@njit(cache=True, nogil=True)
+def _ldap_operation(buffer: Buffer, at: int, end: int) -> int:
+    """Where the operation of an LDAP message stands that fills its segment, else 0 (RFC 4511)."""
+    if at + 7 > end or read8(buffer, at) != 0x30:
+        return 0
+    value, behind = _ber(buffer, at, end)
+    if behind != end or read8(buffer, value) != 2:
+        return 0
+    _, operation = _ber(buffer, value, end)
+    return operation if value < operation < end else 0
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(buffer: Buffer, at: int, end: int) -> bool:
+    """Is this a whole LDAP message without NTLM or Kerberos in it?
+
+    A bind without SASL ends in its password, [0] (§4.2); an answer without credentials ends in the
+    server's words, a string.
+    """
+    place = _ldap_operation(buffer, at, end)
+    if place == 0:
+        return False
+    operation = read8(buffer, place)
+    if operation & 0xC0 != 0x40:
+        return False
+    if operation != 0x60 and operation != 0x61:
+        return True
+    value, behind = _ber(buffer, place, end)
+    last, count = 0, 0
+    while value < behind and count < 8:
+        last = read8(buffer, value)
+        _, value = _ber(buffer, value, behind)
+        if value == 0:
+            return False
+        count += 1
+    return (operation == 0x60 and last == 0x80) or (operation == 0x61 and last == 0x04)
+
+
+@njit(cache=True, nogil=True)
+def _words(buffer: Buffer, at: int, end: int, look: int, seed: Any) -> Any:
+    """A hash, never 0, of all that a reader here would tell of a packet; 0 where there is none."""
+    if look & HL7:
+        return _header_words(buffer, at, end, seed + np.uint64(HL7))
+    if look & PLAIN:
+        return mix_bytes(buffer, _ldap_operation(buffer, at, end), end, seed + np.uint64(LDAP))
+    if look & DICOM and _is_association(buffer, at, end):
+        return mix_bytes(buffer, at, end, seed + np.uint64(DICOM))
+    return np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _is_association(buffer: Buffer, at: int, end: int) -> bool:
+    """An association's request or acceptance (PS3.8 §9.3.2), the names of both sides in it."""
+    if end - at < 74 or not 1 <= read8(buffer, at) <= 2:
+        return False
+    return read16(buffer, at + 6) == 1 and read16(buffer, at + 8) == 0
+
+
+@njit(cache=True, nogil=True)
+def _header_words(buffer: Buffer, at: int, end: int, seed: Any) -> Any:
+    """Of MSH its fields 3 to 6 and 9, which are the same in message after message."""
+    if end - at < 8 or read32(buffer, at) != 0x0B4D5348:
+        return np.uint64(0)
+    sign, field, start, hashed = read8(buffer, at + 4), 0, at + 1, seed
+    last = min(end, at + 1025)
+    for place in range(at + 1, last + 1):
+        letter = read8(buffer, place) if place < last else 0x0D
+        if letter != sign and letter != 0x0D:
+            continue
+        if 2 <= field <= 5 or field == 8:
+            hashed = mix_bytes(buffer, start, place, hashed)
+        if field == 8:
+            return hashed
+        if letter == 0x0D:
+            break
+        field, start = field + 1, place + 1
+    return np.uint64(0)

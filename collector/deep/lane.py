@@ -6,9 +6,7 @@ import os
 import shutil
 import struct
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +18,17 @@ from collector.deep.clocks import may_tell_clock, read_clocks
 from collector.deep.dcerpc import Carrier, read_dcerpc
 from collector.deep.fed import Fed
 from collector.deep.fields import Line
-from collector.deep.kernels import BULK, CLOCK, DICOM, HL7, LDAP, PROGRAM, look_at
+from collector.deep.kernels import (
+    BULK,
+    CLOCK,
+    DICOM,
+    HL7,
+    LDAP,
+    PLAIN,
+    PROGRAM,
+    TSHARK,
+    look_at,
+)
 from collector.deep.ldap import may_be_ldap, read_ldap
 from collector.deep.memory import Memory
 from collector.deep.settings import DeepSettings
@@ -30,8 +38,10 @@ from collector.deep.tshark import Tshark, TsharkFailed
 from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.fastlane.settings import FastLaneSettings
 from collector.packet import Packet, Pick
-from collector.sighting_lane import Ends, ends_of, packets_of
+from collector.recent import Recent
+from collector.sighting_lane import Payload, packet_of
 from collector.sightings import Sighting
+from collector.told import Ends, Said, Sayings, Telling, Told, ends_of
 
 #: What is read here, without tshark: the kernels' look, a quick look of its own, then the reader.
 _OWN: Final[
@@ -41,8 +51,12 @@ _OWN: Final[
     (HL7, "hl7", may_be_hl7, read_hl7),
     (LDAP, "ldap", may_be_ldap, read_ldap),
 )
-_OWN_LOOKS: Final = reduce(or_, (look for look, *_ in _OWN), DICOM)
+_OWN_LOOKS: Final = DICOM | CLOCK | HL7 | LDAP
 _BROKEN: Final = (ValueError, IndexError, struct.error)
+#: Where times are the same, the deep lane's sightings come behind the sighting lane's.
+_BEHIND: Final = 1 << 40
+#: Connections that are known to be HL7's.
+_CONNECTIONS: Final = 4096
 #: Lines waiting to be read before `feed` reads some, so that a long feed does not pile them up.
 _LINES_WAITING: Final = 4096
 
@@ -66,12 +80,13 @@ class DeepLane:
         self._bulk_bytes = bulk_bytes
         self._sensor = sensor
         self._tshark: Tshark | None = None
-        self._waiting: deque[tuple[int, Ends, str]] = deque()  # order, ends, magic
+        self._waiting: deque[tuple[int, Ends, str]] = deque()  # turn, ends, magic
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
-        self._found: list[tuple[int, int, Sighting]] = []
+        self._telling = Telling(_BEHIND)
+        self._sayings = Sayings()
         self._memory = Memory()
         self._dicom = DicomReader()
-        self._order = 0
+        self._hl7: Recent[bool] = Recent(_CONNECTIONS)
         self._failures = 0
         self.shed: Counter[str] = Counter()
         self.malformed: Counter[str] = Counter()
@@ -85,39 +100,34 @@ class DeepLane:
             return
         bytes_of = np.frombuffer(buffer, np.uint8) if isinstance(buffer, bytes) else buffer
         looks = np.empty(len(mine), np.uint8)
-        keys = np.empty((2, len(mine)), np.uint64)
+        keys = np.empty((3, len(mine)), np.uint64)
         look_at(bytes_of, mine.view(PICK_ROW_DTYPE), self._bulk_bytes, self._seed, looks, *keys)
+        connections, ways, hashes = keys.tolist()
+        said = [self._sayings.get(one) for one in hashes]
+        new = _frames(mine[np.array([known is None for known in said], bool)])
         view = memoryview(bytes_of)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
-        is_own = self._may_be_own(looks, keys)
-        own = packets_of(buffer, mine[is_own], self._sensor)
-        connections, ways = keys.tolist()
-        columns = ("link_type", "time_ns", "frame_offset", "frame_length", "wire_length")
-        frames = zip(*(mine[name].tolist() for name in columns), strict=True)
-        rows = zip(is_own.tolist(), looks.tolist(), frames, ends_of(mine), strict=True)
-        for at, (is_read, look, frame, ends) in enumerate(rows):
-            self._order += 1
-            if is_read and self._read_own(next(own), connections[at], ways[at]):
+        rows = zip(looks.tolist(), said, hashes, connections, ways, strict=True)
+        for row, (look, known, said_hash, connection, way) in enumerate(rows):
+            turn = self._telling.turn()
+            if known is not None:
+                self._again(turn, row, known, look, connection, way)
                 continue
-            self._dissect(view, frame, look, ends)
+            frame, ends, payload = next(new)
+            if look & _OWN_LOOKS or self._dicom.knows(connection, way) or self._hl7.get(connection):
+                packet = packet_of(self._sensor, view, ends, payload)
+                if self._read_own(packet, turn, look, said_hash, connection, way):
+                    continue
+            self._dissect(view, frame, look, ends, turn)
+        self._telling.end_picks(mine)
 
-    def _may_be_own(self, looks: NDArray[Any], keys: NDArray[Any]) -> NDArray[Any]:
-        """Which packets are to be read here first: by their bytes, or as part of DICOM's."""
-        begun = set(keys[0][looks & DICOM != 0].tolist())
-        knows = self._dicom.knows
-        is_dicom = [c in begun or knows(c, w) for c, w in zip(*keys.tolist(), strict=True)]
-        is_own: NDArray[Any] = (looks & _OWN_LOOKS != 0) | np.array(is_dicom, bool)
-        return is_own
-
-    def drain(self) -> list[Sighting]:
+    def drain(self) -> Told:
         """Wait until all that was fed is dissected; return its sightings in time order."""
         if self._tshark is not None:
             try:
                 self._read_lines(self._tshark.lines())
             except TsharkFailed as failure:
                 self._lose(failure)
-        found = [sighting for _, _, sighting in sorted(self._found, key=lambda f: f[:2])]
-        self._found.clear()
-        return found
+        return self._telling.take()
 
     def close(self) -> None:
         """End tshark; what was not drained is lost."""
@@ -125,32 +135,52 @@ class DeepLane:
             self._tshark.close()
             self._tshark = None
 
-    def _read_own(self, packet: Packet, connection: int, way: int) -> bool:
+    def _again(
+        self, turn: int, row: int, known: Said, look: int, connection: int, way: int
+    ) -> None:
+        """A packet says what was read here before: nothing of it is tshark's."""
+        self._telling.again(turn, row, known)
+        name = "dicom" if look & DICOM else "hl7" if look & HL7 else "ldap"
+        self.malformed[name] += known.is_malformed
+        if look & DICOM:
+            self._dicom.associated(connection, way)
+        elif look & HL7:
+            self._hl7.put(connection, True)
+
+    def _read_own(
+        self, packet: Packet, turn: int, look: int, said_hash: int, connection: int, way: int
+    ) -> bool:
         """Read what needs no tshark; true if that was all."""
-        told = self._kept("dicom", lambda: self._dicom.read(packet, connection, way))
-        if told is not None:
-            return True
-        for _, name, may_be, read in _OWN:
-            if may_be(packet.payload):
-                self._kept(name, lambda read=read: list(read(packet)))  # type: ignore[misc]
-                return name == "hl7"
-        return False
+        if self._kept("dicom", turn, said_hash, lambda: self._dicom.read(packet, connection, way)):
+            return not look & TSHARK
+        for bit, name, may_be, read in _OWN:
+            if look & bit and may_be(packet.payload):
+                self._kept(name, turn, said_hash, lambda read=read: list(read(packet)))  # type: ignore[misc]
+                if bit == HL7:
+                    self._hl7.put(connection, True)
+                    return True
+                return look & PLAIN != 0
+        return self._hl7.get(connection) is not None and not look & TSHARK
 
     def _kept(
-        self, name: str, read: Callable[[], Sequence[Sighting] | None]
-    ) -> Sequence[Sighting] | None:
-        """Keep what is read; None if nothing of this kind is there."""
+        self, name: str, turn: int, said_hash: int, read: Callable[[], list[Any] | None]
+    ) -> bool:
+        """Keep what is read; false if nothing of this kind is there."""
+        told: list[Any] | None = []
+        is_malformed = False
         try:
             told = read()
         except _BROKEN:
+            is_malformed = True
             self.malformed[name] += 1
-            return ()
-        self._found.extend((sighting.time_ns, self._order, sighting) for sighting in told or ())
-        return told
+        if told is None:
+            return False
+        self._telling.tell(turn, told)
+        if said_hash:
+            self._sayings.keep(said_hash, told, is_malformed)
+        return True
 
-    def _dissect(
-        self, view: memoryview, frame: tuple[int, int, int, int, int], look: int, ends: Ends
-    ) -> None:
+    def _dissect(self, view: memoryview, frame: _Frame, look: int, ends: Ends, turn: int) -> None:
         tshark = self._running()
         if tshark is None:
             self.shed["deep_tshark"] += self._settings.enabled
@@ -160,7 +190,7 @@ class DeepLane:
             # One byte less than the wire had makes tshark read the head and not wait for the rest.
             wire_length = max(wire_length, length)
             length -= 1
-        self._waiting.append((self._order, ends, "MZ" if look & PROGRAM else ""))
+        self._waiting.append((turn, ends, "MZ" if look & PROGRAM else ""))
         try:
             tshark.feed(link_type, time_ns, view[at : at + length], wire_length)
             if tshark.fed >= self._settings.rotate_after:
@@ -202,12 +232,11 @@ class DeepLane:
             if not self._waiting:
                 self.malformed["tshark"] += 1
                 raise TsharkFailed("tshark wrote more lines than it was fed frames")
-            order, ends, magic = self._waiting.popleft()
+            turn, ends, magic = self._waiting.popleft()
             if text.rstrip("\t").isdigit():
                 continue  # a packet with nothing to tell, e.g. the middle of a PDU
-            line, fed = Line(text), Fed.of(order, self._sensor, ends, magic)
-            for sighting in self._sightings(line, fed):
-                self._found.append((sighting.time_ns, fed.order, sighting))
+            line, fed = Line(text), Fed.of(self._sensor, ends, magic)
+            self._telling.tell(turn, list(self._sightings(line, fed)))
 
     def _sightings(self, line: Line, fed: Fed) -> Iterator[Sighting]:
         carriers: list[Carrier] = []
@@ -240,3 +269,16 @@ class DeepLane:
         self._failures = 0 if tshark.answered else self._failures + 1
         if self._failures >= self._settings.max_failures:
             self.blind["deep"] = f"{failure}; started {self._failures} times without an answer"
+
+
+#: Link type, time, offset, captured and wire length of a frame.
+_Frame = tuple[int, int, int, int, int]
+
+
+def _frames(picks: NDArray[Any]) -> Iterator[tuple[_Frame, Ends, Payload]]:
+    frames = ("link_type", "time_ns", "frame_offset", "frame_length", "wire_length")
+    payloads = ("protocol", "ttl", "payload_offset", "payload_length")
+    frame, payload = (
+        zip(*(picks[name].tolist() for name in names), strict=True) for names in (frames, payloads)
+    )
+    return zip(frame, ends_of(picks), payload, strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from collector.fastlane.lane import FastLane
 from collector.flights import Flights
 from collector.packet import PICK_DTYPE, Pick
 from collector.sighting_lane import SightingLane, packets_of
-from collector.sightings import Sighting, TlsClientHello, teller_of
+from collector.sightings import Sighting, TlsClientHello
 
 _BY_PICK = {int(decoder.pick): decoder for decoder in DECODERS}
 
@@ -80,7 +79,7 @@ def test_what_is_made_up_anew_does_not_matter() -> None:
     assert [*first, *again] == one_by_one(buffer, picks)
     assert isinstance(first[0], TlsClientHello) and isinstance(again[0], TlsClientHello)
     assert (again[0].sni, again[0].ip, again[0].ja4) == ("a.example", "10.0.0.3", first[0].ja4)
-    assert len(lane._said) == 2
+    assert len(lane._sayings) == 2
 
 
 words = st.lists(st.tuples(st.integers(0, 65535), st.sampled_from([b"a", b"bb", b"c" * 40])))
@@ -105,16 +104,6 @@ def test_no_bytes_break_it(payloads: list[bytes], kind: Pick) -> None:
     assert not lane.failed
 
 
-def test_told_again_it_differs_in_who_and_when_only() -> None:
-    said = TlsClientHello(time_ns=1, sensor="s", sni="a", alpn=("h2",), ja4="x")
-    again = teller_of(said)(2, 7, "m", "10.0.0.1", 3, "n", "10.0.0.2", 4)
-    assert again.to_json() | {"time_ns": 1} == said.to_json() | {
-        "vlan": 7, "mac": "m", "ip": "10.0.0.1", "port": 3, "peer_mac": "n",
-        "peer_ip": "10.0.0.2", "peer_port": 4,
-    }  # fmt: skip
-    assert [f.name for f in fields(again)] == [f.name for f in fields(said)]
-
-
 def test_captures_are_told_alike(captures: Path) -> None:
     again = 0
     for path in sorted((captures / "benign").glob("*.pcap"))[:15]:
@@ -134,5 +123,5 @@ def test_captures_are_told_alike(captures: Path) -> None:
                     )
                     == whole
                 ), path.name
-                again += len(whole) - len(lane._said)
+                again += len(whole) - len(lane._sayings)
     assert again > 0

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.deep.clocks import may_tell_clock
-from collector.deep.kernels import BULK, CLOCK, DICOM, HL7, LDAP, PROGRAM, look_at
+from collector.deep.kernels import BULK, CLOCK, DICOM, HL7, LDAP, PROGRAM, TSHARK, look_at
 from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.packet import Pick
 from tests.collector.feeder import packet_rows
@@ -16,7 +16,7 @@ _BULK_BYTES = 300
 
 def looks_of(payloads: list[bytes]) -> list[int]:
     buffer, picks = packet_rows(*payloads, kind=Pick.DEEP, protocol=6)
-    looks, keys = np.empty(len(picks), np.uint8), np.empty((2, len(picks)), np.uint64)
+    looks, keys = np.empty(len(picks), np.uint8), np.empty((3, len(picks)), np.uint64)
     rows = picks.view(PICK_ROW_DTYPE)
     look_at(np.frombuffer(buffer, np.uint8), rows, _BULK_BYTES, np.uint64(7), looks, *keys)
     return looks.tolist()
@@ -30,6 +30,8 @@ def twin(payload: bytes) -> int:
     signed = payload[4:8] == b"\1\0\0\0" or payload[4:6] == b"\5\4"
     look |= LDAP if payload[0] == 0x30 or signed else 0
     look |= CLOCK if may_tell_clock(payload) else 0
+    is_smb = payload[4:8] in _SMB or payload[:2] in (b"\5\0", b"\5\1")
+    look |= TSHARK if is_smb and len(payload) >= 8 else 0
     look |= BULK if is_bulk(payload) else 0
     return look | (PROGRAM if writes_program(payload) else 0)
 
@@ -87,7 +89,7 @@ def test_a_connection_is_one_both_ways() -> None:
     picks[1]["source"], picks[1]["destination"] = picks[0]["destination"], picks[0]["source"]
     ports = picks[0]["destination_port"], picks[0]["source_port"]
     picks[1]["source_port"], picks[1]["destination_port"] = ports
-    looks, keys = np.empty(2, np.uint8), np.empty((2, 2), np.uint64)
+    looks, keys = np.empty(2, np.uint8), np.empty((3, 2), np.uint64)
     rows = picks.view(PICK_ROW_DTYPE)
     look_at(np.frombuffer(buffer, np.uint8), rows, _BULK_BYTES, np.uint64(7), looks, *keys)
     assert keys[0][0] == keys[0][1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from collector.observations import Observations
 from collector.reading_process import ReadingProcess, _Sender, reading_process
 from collector.replay import Progress, Replay
 from collector.settings import CollectorSettings
-from collector.sighting_columns import from_columns, to_columns
+from collector.told import Told
 from tests.collector.test_spool import every_kind
 
 FOLDER = Path(sample_pcaps.__file__).parent
@@ -80,8 +82,10 @@ def test_progress_is_told(process: ReadingProcess, tmp_path: Path) -> None:
 
 def test_sightings_of_every_kind_keep_their_order() -> None:
     sightings = every_kind() + every_kind()[::-1]
-    assert from_columns(to_columns(sightings)) == list(sightings)
-    assert from_columns(to_columns(())) == []
+    same_time = [replace(sighting, time_ns=7) for sighting in sightings]
+    told = Told(same_time, range(len(same_time)))
+    assert pickle.loads(pickle.dumps(told)) == tuple(same_time) == told
+    assert pickle.loads(pickle.dumps(Told())) == () == Told()
 
 
 def test_a_process_that_is_killed_is_told(process: ReadingProcess) -> None:
