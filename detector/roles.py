@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from collector.sightings import (
     Dhcp,
     Dicom,
     Hl7,
+    Kerberos,
     Ldap,
     RouterAdvertisement,
     SwitchNeighbor,
@@ -33,7 +34,7 @@ _ANSWERS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
     "ldap": (("domain_controller", 2.0, 1),),
     "dns": (("dns", 3.0, 1), ("domain_controller", 0.5, 1)),
     "dhcp": (("dhcp", 3.0, 1),),
-    "smb": (("file_server", 3.0, 5),),
+    "smb": (("file_server", 3.0, 5), ("file_server", 2.0, 12)),
     "dicom": (("pacs", 1.5, 1), ("pacs", 2.0, 3)),
     "hl7": (("hl7_engine", 1.5, 1), ("hl7_engine", 2.0, 3)),
     "mssql": (("database", 4.0, 1),),
@@ -42,17 +43,27 @@ _ANSWERS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
     "mysql": (("database", 4.0, 1),),
     "intersystems": (("database", 4.0, 1),),
     "printer": (("printer", 4.0, 1),),
-    "http": (("server", 3.0, 8),),
-    "tls": (("server", 3.0, 8),),
+    "http": (("server", 3.0, 8), ("server", 1.5, 16)),
+    "tls": (("server", 3.0, 8), ("server", 1.5, 16)),
+    "http_proxy": (("server", 3.0, 5),),
+    "rdp": (("server", 1.5, 4),),
     "rtp": (("camera", 1.0, 1),),
 }
+#: What was not told by its bytes: one client, which may be a scanner, does not decide.
 _ANSWERS_PORT: Final[dict[int, tuple[tuple[str, float, int], ...]]] = {
-    9100: (("printer", 4.0, 1),),
-    515: (("printer", 3.0, 1),),
-    631: (("printer", 2.0, 1),),
-    554: (("camera", 3.0, 1),),
-    8530: (("wsus", 4.0, 1),),
-    8531: (("wsus", 4.0, 1),),
+    9100: (("printer", 2.0, 1), ("printer", 2.0, 2)),
+    515: (("printer", 1.5, 1), ("printer", 1.5, 2)),
+    631: (("printer", 1.0, 1), ("printer", 1.0, 2)),
+    554: (("camera", 2.0, 1), ("camera", 1.0, 2)),
+    8530: (("wsus", 2.0, 1), ("wsus", 4.0, 3)),
+    8531: (("wsus", 2.0, 1), ("wsus", 4.0, 3)),
+}
+#: Service asked → what speaks for the one who asks: (role, weight, servers needed).
+_ASKS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
+    "printer": (("terminal", 1.5, 1),),
+    "kerberos": (("terminal", 0.5, 1),),
+    "port 8530": (("terminal", 0.5, 1),),
+    "port 8531": (("terminal", 0.5, 1),),
 }
 _MODALITY_WORKLIST: Final = "1.2.840.10008.5.1.4.31"
 _QUERY_RETRIEVE: Final = "1.2.840.10008.5.1.4.1.2"
@@ -68,10 +79,44 @@ _BY_PORT: Final = np.array(
 #: Every role that behaviour can tell.
 INFERRED: Final = frozenset(
     {role for _, meanings in _SERVICES for role, _, _ in meanings}
-    | {"gateway", "terminal", "network_device", "analyser", "modality", "viewer"}
+    | {"gateway", "terminal", "network_device", "modality", "viewer"}
 )
 _MOST_SERVERS: Final = 1_000_000
 _MOST_HOSTS: Final = 200_000
+
+
+class _Partners:
+    """Who served or asked what, and with how many others, in the kernels' tables."""
+
+    def __init__(self) -> None:
+        self._table = np.zeros((1024, 2), np.int64)
+        self._partners = np.zeros((1024, MOST_CLIENTS), np.uint32)
+        self._index = np.zeros(4096, np.int32)
+        self._count = 0
+
+    def note(self, window: Window, whose: Any, partner: Any) -> list[list[int]]:
+        """Rows of (service, whose, partner, how many with it) that are new; ends by number."""
+        if self._count >= _MOST_SERVERS:
+            return []
+        rows = window.flows.rows.view(OUTPUT_DTYPE)
+        if self._count + 2 * len(rows) > len(self._table):
+            self._grow(self._count + 2 * len(rows))
+        news = np.empty((2 * len(rows), 4), np.int64)
+        self._count, told = note_clients(
+            rows, partner, whose, window.marks, _BY_APP, _BY_PORT,
+            self._table, self._partners, self._index, self._count, news,
+        )  # fmt: skip
+        return sorted(news[:told].tolist())
+
+    def _grow(self, entries: int) -> None:
+        size = 1 << (2 * entries).bit_length()
+        for name in ("_table", "_partners"):
+            old = getattr(self, name)
+            grown = np.zeros((size, old.shape[1]), old.dtype)
+            grown[: self._count] = old[: self._count]
+            setattr(self, name, grown)
+        self._index = np.zeros(2 * size, np.int32)
+        enter_all(self._table, self._count, self._index)
 
 
 class RoleInference:
@@ -79,10 +124,8 @@ class RoleInference:
 
     def __init__(self) -> None:
         self._evidence: dict[int, dict[tuple[str, str], float]] = {}
-        self._servers = np.zeros((1024, 2), np.int64)
-        self._clients = np.zeros((1024, MOST_CLIENTS), np.uint32)
-        self._index = np.zeros(4096, np.int32)
-        self._count = 0
+        self._served = _Partners()
+        self._asked = _Partners()
 
     def observe(self, window: Window) -> None:
         """Take in one window's flows and sightings."""
@@ -98,32 +141,23 @@ class RoleInference:
             self._decide(hosts, number)
 
     def _read_flows(self, window: Window, changed: set[int]) -> None:
-        if not window.every_mark & SERVED or self._count >= _MOST_SERVERS:
+        if not window.every_mark & SERVED:
             return
-        rows = window.flows.rows.view(OUTPUT_DTYPE)
-        if self._count + 2 * len(rows) > len(self._servers):
-            self._grow(self._count + 2 * len(rows))
-        news = np.empty((2 * len(rows), 4), np.int64)
-        self._count, told = note_clients(
-            rows, window.source, window.destination, window.marks, _BY_APP, _BY_PORT,
-            self._servers, self._clients, self._index, self._count, news,
-        )  # fmt: skip
-        for number, server, _, known in sorted(news[:told].tolist()):
-            service, meanings = _SERVICES[number - 1]
+        for service, server, _, known in self._served.note(
+            window, window.destination, window.source
+        ):
+            name, meanings = _SERVICES[service - 1]
             for role, weight, needed in meanings:
                 if known == needed:
-                    reason = f"answers {service}" + (f" of {needed} clients" if needed > 1 else "")
+                    reason = f"answers {name}" + (f" of {needed} clients" if needed > 1 else "")
                     self._note(server, role, reason, weight, changed)
-
-    def _grow(self, entries: int) -> None:
-        size = 1 << (2 * entries).bit_length()
-        for name in ("_servers", "_clients"):
-            old = getattr(self, name)
-            grown = np.zeros((size, old.shape[1]), old.dtype)
-            grown[: self._count] = old[: self._count]
-            setattr(self, name, grown)
-        self._index = np.zeros(2 * size, np.int32)
-        enter_all(self._servers, self._count, self._index)
+        for service, client, _, known in self._asked.note(
+            window, window.source, window.destination
+        ):
+            name = _SERVICES[service - 1][0]
+            for role, weight, needed in _ASKS.get(name, ()):
+                if known == needed and window.hosts.get(client).is_inside:
+                    self._note(client, role, f"asks for {name}", weight, changed)
 
     def _read_sightings(self, window: Window, changed: set[int]) -> None:
         at = window.hosts.number_of
@@ -148,14 +182,18 @@ class RoleInference:
         for search in window.of(Ldap):
             if search.operation == "search":
                 note(search.ip, "terminal", "searches the directory", 0.5)
+        for ticket in window.of(Kerberos):
+            if ticket.message == "as_req" and not ticket.client.endswith("$"):
+                note(ticket.ip, "terminal", "somebody logs on", 1.0)
         for message in window.of(Hl7):
-            note(message.ip, "analyser", "sends HL7", 0.5)
+            note(message.ip, "server", "sends HL7", 1.5)
         for image in window.of(Dicom):
             if image.message == "c_store":
                 note(image.ip, "modality", "sends images", 2.0)
-                note(image.peer_ip, "pacs", "receives images", 2.0)
+                note(image.peer_ip, "pacs", "receives images", 3.0)
             elif image.message == "c_find" and image.sop_class.startswith(_MODALITY_WORKLIST):
                 note(image.ip, "modality", "asks for the worklist", 3.0)
+                note(image.peer_ip, "server", "keeps the worklist", 2.5)
             elif image.message in ("c_find", "c_move", "c_get") and image.sop_class.startswith(
                 _QUERY_RETRIEVE
             ):

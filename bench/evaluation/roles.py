@@ -19,6 +19,8 @@ _KIND_OF: Final[Mapping[str, str]] = {
     "admin": "terminal",
 }
 
+#: What a hospital wants told: whatever inference knows, and what it does not know yet.
+_WANTED: Final = INFERRED | {"analyser"}
 #: (what it is, what was inferred; "" = nothing) → machines.
 RolePairs = Counter[tuple[str, str]]
 
@@ -37,11 +39,11 @@ def role_pairs(engine: Engine) -> RolePairs:
 def by_role(pairs: RolePairs) -> dict[str, tuple[int, int, int, float]]:
     """role → (machines of it, machines told to be it, rightly so, F1).
 
-    Only roles that inference knows (`detector.roles.INFERRED`); machines of other roles count where
-    they are taken for one of these.
+    Only roles that are wanted of inference; machines of other roles count where they are taken for
+    one of these.
     """
     told: dict[str, tuple[int, int, int, float]] = {}
-    for role in sorted({true for true, _ in pairs} & INFERRED):
+    for role in sorted({true for true, _ in pairs} & _WANTED):
         there = sum(n for (true, _), n in pairs.items() if true == role)
         called = sum(n for (_, said), n in pairs.items() if said == role)
         right = pairs[role, role]

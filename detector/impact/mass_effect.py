@@ -44,6 +44,7 @@ class _Stretch:
     last_ns: int
     sent: int
     read: int
+    is_fast: bool
 
 
 @dataclass
@@ -59,8 +60,9 @@ class MassEffect(Detector):
     *Print storm*: ten printers within five minutes that it never printed to. *Many servers*: files
     written by SMB to five servers within ten minutes that it never wrote to. *Rewriting*: an SMB
     conversation reads and writes alike (ratio 0.7-1.4) at more than 5 MB/s for three minutes within
-    ten, as encryption does; this is all that flow exports can tell. *Backup*: a first session with
-    a backup server's console. Needs three days of memory, but for many servers.
+    ten, as encryption does; this is all that flow exports can tell. Slower, from 1 MB/s, it is told
+    as medium after seven minutes, where both ways agree within an eighth. *Backup*: a first session
+    with a backup server's console. Needs three days of memory, but for many servers.
 
     Why it matters: at Handa every printer wrote the ransom note; backups are always next.
 
@@ -77,6 +79,8 @@ class MassEffect(Detector):
     least_servers: int = Field(default=5, ge=3, description="servers written to in ten minutes")
     rewrite_mb_s: float = Field(default=5.0, gt=0, description="MB/s each way that tell")
     rewrite_s: int = Field(default=180, ge=30, description="seconds of reading and writing alike")
+    slow_mb_s: float = Field(default=1.0, gt=0, description="MB/s each way that tell when it lasts")
+    slow_s: int = Field(default=420, ge=30, description="seconds, of ten minutes, that are lasting")
 
     def remember(self) -> _Memory:
         return _Memory()
@@ -181,25 +185,30 @@ class MassEffect(Detector):
         sent, read = flows.bytes[rows].astype(float), flows.reply_bytes[rows].astype(float)
         seconds = np.maximum((flows.last_ns[rows] - flows.first_ns[rows]) / _S, 1.0)
         ratio = read / np.maximum(sent, 1)
-        alike = (ratio >= 0.7) & (ratio <= 1.4) & (sent >= self.rewrite_mb_s * 1e6 * seconds)
+        fast = (ratio >= 0.7) & (ratio <= 1.4) & (sent >= self.rewrite_mb_s * 1e6 * seconds)
+        slow = (ratio >= 0.875) & (ratio <= 1.125) & (sent >= self.slow_mb_s * 1e6 * seconds)
+        alike = fast | slow
         if not alike.any():
             return
         ours, theirs = inside_flags(window)
         told: dict[tuple[int, int], int] = {}
-        for row in rows[alike & ours[rows] & theirs[rows]].tolist():
+        chosen = alike & ours[rows] & theirs[rows]
+        for row, is_fast in zip(rows[chosen].tolist(), fast[chosen].tolist(), strict=True):
             pair = (int(window.source[row]), int(window.destination[row]))
-            _add_stretch(memory, pair, flows, row)
+            _add_stretch(memory, pair, flows, row, is_fast)
             told[pair] = row
         for pair, row in told.items():
             stretches = memory.shares[pair]
             host, server = (window.hosts.get(n) for n in pair)
-            if host.role in _WRITERS or _covered_s(stretches) < self.rewrite_s:
+            is_fast = _covered_s([s for s in stretches if s.is_fast]) >= self.rewrite_s
+            is_lasting = _covered_s(stretches) >= self.slow_s
+            if host.role in _WRITERS or not (is_fast or is_lasting):
                 continue
             first, last = stretches[0].first_ns, max(s.last_ns for s in stretches)
             yield Finding(
                 source=host.ip,
                 targets=(server.ip,),
-                score=70.0,
+                score=70.0 if is_fast else 60.0,
                 confidence=0.75,
                 first_ns=first,
                 last_ns=last,
@@ -238,11 +247,13 @@ class MassEffect(Detector):
             )
 
 
-def _add_stretch(memory: _Memory, pair: tuple[int, int], flows: FlowBatch, row: int) -> None:
+def _add_stretch(
+    memory: _Memory, pair: tuple[int, int], flows: FlowBatch, row: int, is_fast: bool
+) -> None:
     """Keep this flow among the pair's last ten minutes."""
-    new = _Stretch(
-        *(int(flows.rows[name][row]) for name in ("first_ns", "last_ns", "bytes", "reply_bytes"))
-    )
+    flow = flows.rows[row]
+    sent, read = int(flow["bytes"]), int(flow["reply_bytes"])
+    new = _Stretch(int(flow["first_ns"]), int(flow["last_ns"]), sent, read, is_fast)
     known = memory.shares.pop(pair, [])
     kept = [s for s in known if s.last_ns > new.last_ns - _REWRITING_S * _S]
     memory.shares[pair] = [*kept, new][-_MOST_STRETCHES:]

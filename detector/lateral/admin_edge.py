@@ -40,6 +40,7 @@ _SERVERS: Final = frozenset(
      "dns", "dhcp", "backup", "wsus"}
 )  # fmt: skip
 _IS_ADMIN: Final = app_table(_WEIGHT)
+_HOUR_NS: Final = 3_600_000_000_000
 _IS_PLAIN: Final = app_table(("unknown", "http", "tls"))
 _NO_TALK: Final = ("S0", "REJ", "RSTOS0", "SH", "RSTRH", "OTH")
 _HAS_NO_TALK: Final = np.isin(np.arange(256), [STATE_CODE[s] for s in _NO_TALK])
@@ -64,9 +65,11 @@ class AdminEdge(Detector):
     where the source never controls others or a server reaches for a terminal, down for registered
     admin machines. Until the memory is four weeks old the score is capped at 60. A host whose
     role controls nobody (modality, printer, analyser, camera) that opens a session scores 80
-    from day one; where a vendor's line lands, a new session beyond the contract scores 75. On a
-    cold memory only screens and shells (RDP, VNC, WinRM) between clients or from outside are told,
-    as low; SSH, SMB and databases wait until there is something to compare.
+    from day one; one that turns to three new machines within an hour by RPC, SQL or the like
+    scores 72, a printer's scans to shared folders excepted. Where a vendor's line lands, a new
+    session beyond the contract scores 75. On a cold memory only screens and shells (RDP, VNC,
+    WinRM) between clients or from outside are told, as low; SSH, SMB and databases wait until
+    there is something to compare.
 
     A host that reaches `round_targets` new targets in a week by one service is on a round, as the
     asset tool's server is: one alert for as long as it goes on; a day of thrice as many is another.
@@ -141,6 +144,9 @@ class AdminEdge(Detector):
     round_targets: int = Field(
         default=6, ge=2, description="new targets of a source in a week that are told as one"
     )
+    around_targets: int = Field(
+        default=3, ge=2, description="new targets in an hour of what should control nobody"
+    )
 
     def remember(self) -> Rounds:
         return Rounds()
@@ -171,9 +177,27 @@ class AdminEdge(Detector):
             finding = self._judge(window, source, target, APPS[app], at, bool(ours[at[0]]))
             if finding is not None and finding.variant == "new":
                 turn = memory.note(finding.source, finding.app, finding.targets[0], finding.last_ns)
-                finding = self._of_round(finding, turn)
+                host = window.hosts.get(source)
+                finding = self._around(finding, turn, host) or self._of_round(finding, turn)
             if finding is not None:
                 yield finding
+
+    def _around(self, finding: Finding, turn: Round, host: Host) -> Finding | None:
+        """A machine that controls nobody asks several for it, by whatever means, within an hour."""
+        is_scan_to_folder = host.role == "printer" and finding.app == "smb"
+        if not host.is_never_controller or is_scan_to_folder:
+            return None
+        lately = [t for t, at in turn.targets.items() if at > finding.last_ns - _HOUR_NS]
+        if len(lately) < self.around_targets:
+            return None
+        return replace(
+            finding,
+            targets=tuple(reversed(lately))[:100],
+            score=max(finding.score, 72.0),
+            first_ns=min(finding.first_ns, *(turn.targets[t] for t in lately)),
+            variant="never_controller",
+            key=f"{finding.source} {finding.app} around",
+        )
 
     def _of_round(self, finding: Finding, turn: Round) -> Finding:
         if len(turn.targets) < self.round_targets:

@@ -1,6 +1,8 @@
 """Roles come from what hosts do; the ledger wins."""
 
-from collector.sightings import Dhcp, Dicom, SwitchNeighbor
+from dataclasses import replace
+
+from collector.sightings import Dhcp, Dicom, Kerberos, SwitchNeighbor
 from detector.hospital import Asset, Hospital
 from detector.roles import RoleInference
 from tests.detector.windows import START_NS, World, flow
@@ -27,6 +29,50 @@ def test_one_client_of_smb_makes_no_file_server_five_do() -> None:
     assert world.hosts.at(SERVER).role == "unknown"
     learn(world, *[flow(f"10.0.5.{i}", SERVER, 445, app="smb") for i in range(1, 6)])
     assert world.hosts.at(SERVER).role == "file_server"
+
+
+def test_a_scanner_that_finds_a_port_open_makes_no_printer() -> None:
+    world = World()
+    learn(world, flow("10.0.9.1", CLIENT, 9100))
+    assert world.hosts.at(CLIENT).role == "unknown"
+    printed = [flow(f"10.0.5.{n}", SERVER, 9100) for n in range(2)]
+    learn(world, *printed)
+    assert world.hosts.at(SERVER).role == "printer"
+
+
+def test_a_pc_on_which_people_work_is_a_terminal() -> None:
+    """It prints, asks for tickets and updates, and somebody logs on; no single sign decides."""
+    world = World()
+    logon = Kerberos(time_ns=START_NS, ip=CLIENT, peer_ip=SERVER, message="as_req", client="sato")
+    own = replace(logon, ip="10.0.5.8", client="PC-08$")
+    asked = [(9100, "printer"), (88, "kerberos"), (8530, "http")]
+    for pc in (CLIENT, "10.0.5.8"):
+        learn(world, *[flow(pc, SERVER, port, app=app) for port, app in asked])
+    assert world.hosts.at(CLIENT).role == world.hosts.at("10.0.5.8").role == "unknown"
+    roles = RoleInference()
+    roles.observe(world.window(
+        [flow(pc, SERVER, port, app=app) for port, app in asked for pc in (CLIENT, "10.0.5.8")],
+        (logon, own),
+    ))  # fmt: skip
+    assert world.hosts.at(CLIENT).role == "terminal"
+    assert world.hosts.at("10.0.5.8").role == "unknown"  # its own account is nobody
+    assert roles.inferred()[world.hosts.number_of(CLIENT)] == "terminal"
+
+
+def test_who_keeps_the_worklist_is_no_pacs() -> None:
+    world = World()
+    asks = [
+        Dicom(time_ns=START_NS, ip=f"10.0.5.{n}", peer_ip=SERVER, message="c_find",
+              sop_class="1.2.840.10008.5.1.4.31") for n in range(3)
+    ]  # fmt: skip
+    learn(world, *[flow(a.ip, SERVER, 104, app="dicom") for a in asks], sightings=tuple(asks))
+    assert world.hosts.at(SERVER).role != "pacs"
+
+
+def test_a_server_of_updates_is_more_than_a_server() -> None:
+    world = World()
+    learn(world, *[flow(f"10.0.5.{n}", SERVER, 8530, app="http") for n in range(20)])
+    assert world.hosts.at(SERVER).role == "wsus"
 
 
 def test_unanswered_flows_are_no_evidence() -> None:

@@ -72,6 +72,32 @@ def test_a_modality_that_opens_a_session_needs_no_baseline() -> None:
     assert found(world, flow(CLIENT, SERVER, 3389, app="rdp")) == [("never_controller", 80)]
 
 
+def asks_around(role: Role, app: str, every_s: float) -> list[tuple[str, float, int]]:
+    """What is told of a machine that turns to four others that it never met."""
+    world = warm(10, ledger(CLIENT, role))
+    told = []
+    for n in range(4):
+        asked = world.window([flow(CLIENT, f"10.0.3.{n}", 135, n * every_s, app=app)])
+        told += [(f.variant, f.score, len(f.targets)) for f in world.run(AdminEdge(), asked)]
+    return told
+
+
+def test_a_modality_that_asks_around_needs_no_session() -> None:
+    told = asks_around("modality", "dcerpc", 60.0)
+    assert [t[0] for t in told] == ["new", "new", "never_controller", "never_controller"]
+    assert told[2][1:] == (72.0, 3) and told[3][1:] == (72.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("role", "app", "every_s"),
+    [("modality", "dcerpc", 2000.0), ("terminal", "dcerpc", 60.0), ("printer", "smb", 60.0)],
+)
+def test_a_few_new_machines_a_day_or_folders_for_scans_are_no_asking_around(
+    role: Role, app: str, every_s: float
+) -> None:
+    assert {variant for variant, *_ in asks_around(role, app, every_s)} <= {"new"}
+
+
 def test_a_landing_server_that_goes_beyond_its_contract() -> None:
     line = RegisteredLine(
         id="L-1", vendor="v", line_type="拠点間VPN", landing=("10.0.7.5",),

@@ -76,6 +76,15 @@ def test_the_parts_of_a_connection_count_together() -> None:
     assert find(warm(), parts(5)) == told[4]  # whatever the windows
 
 
+def test_slow_encryption_is_told_when_it_lasts_and_both_ways_agree() -> None:
+    world, slow = warm(), {"sent": 81_000_000, "read": 80_000_000}
+    told = [find(world, [part]) for part in parts(10, **slow)]
+    assert [len(found) for found in told] == [0] * 7 + [1] * 3
+    assert told[7][0].score == 60.0 and find(warm(), parts(10))[0].score == 70.0
+    assert find(warm(), parts(10, sent=81_000_000, read=60_000_000)) == []  # they do not agree
+    assert find(warm(), parts(10, every_s=120, **slow)) == []  # half of the time
+
+
 def test_minutes_apart_one_sided_or_at_once_are_no_rewriting() -> None:
     assert find(warm(), parts(8, every_s=300)) == []  # a minute in five
     assert find(warm(), parts(8, read=90_000_000)) == []  # a folder is written
