@@ -229,6 +229,7 @@ class PortScan(Detector):
         failed: int,
     ) -> Finding:
         flows = window.flows
+        is_ours = window.hosts.get(pair[0]).is_inside
         return Finding(
             source=window.hosts.ip(pair[0]),
             targets=(window.hosts.ip(pair[1]),),
@@ -238,6 +239,7 @@ class PortScan(Detector):
             last_ns=int(flows.last_ns[at].max()),
             facts={"ports": ports, "failed": failed},
             variant=variant,
+            techniques=("T1046",) if is_ours else ("T1046", "T1595"),
             flows=flow_keys(flows, at),
         )
 

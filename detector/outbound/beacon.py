@@ -39,6 +39,10 @@ class _Memory:
     judged_at: dict[int, tuple[int, int]] = field(default_factory=dict)  # group → calls, second
 
 
+#: Above 1023, where programs and proxies speak the web.
+_USUAL_PORTS: Final = (3128, 8000, 8008, 8080, 8443, 8530, 8531)
+
+
 class Beacon(Detector):
     """A host calls the same place across the border at regular times, by RITA's four scores.
 
@@ -278,6 +282,9 @@ class Beacon(Detector):
     ) -> Finding:
         group, target = int(mine["group"][0]), int(mine["target"][-1])
         place = memory.calls.place(group, window)
+        app = APPS[memory.calls.app_of_group.get(group, 0)]
+        # Both ours: an inside web proxy was called, by whatever application.
+        is_relayed = all(window.hosts.get(n).is_inside for n in (group >> 32, target))
         rows = np.flatnonzero((window.source == group >> 32) & (window.destination == target))
         return Finding(
             source=window.hosts.ip(group >> 32),
@@ -298,10 +305,22 @@ class Beacon(Detector):
             },
             variant=variant,
             key=place,
-            app=APPS[memory.calls.app_of_group.get(group, 0)],
+            techniques=_techniques(window, rows, app, is_relayed),
+            app=app,
             flows=flow_keys(window.flows, rows),
             warmth=min(1.0, window.edges.active_days / 1),
         )
+
+
+def _techniques(
+    window: Window, rows: NDArray[np.int64], app: str, is_relayed: bool
+) -> tuple[str, ...]:
+    """Calls by the web, sealed or not; through a proxy; where the web is not spoken."""
+    told = ["T1071.001", "T1573", *(["T1090.001"] if is_relayed or app == "http_proxy" else [])]
+    ports = window.flows.destination_port[rows]
+    if app in ("unknown", "http", "tls") and len(ports) and (ports >= 1024).all():
+        told += [] if np.isin(ports, _USUAL_PORTS).any() else ["T1571"]
+    return tuple(told)
 
 
 def _survey(

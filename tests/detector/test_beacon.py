@@ -67,14 +67,14 @@ def test_office_hours_are_no_beacon() -> None:
 
 def run(
     seconds: np.ndarray, sizes: np.ndarray, source: str = SOURCE, target: str = OUTSIDE,
-    **columns: object,
+    port: int = 443, app: str = "tls",
 ) -> list:  # fmt: skip
     """Feed connections in windows of 30 s; what was found."""
     world, found = World(), []
     for start in range(0, int(seconds[-1]) + 330, 30):
         inside = (seconds >= start) & (seconds < start + 30)
         flows = [
-            flow(source, target, 443, t, app=str(columns.get("app", "tls")), bytes=int(b))
+            flow(source, target, port, t, app=app, bytes=int(b))
             for t, b in zip(seconds[inside], sizes[inside], strict=True)
         ]
         found += world.run(Beacon(), world.window(flows, start_s=start))
@@ -87,6 +87,30 @@ def test_every_two_seconds_for_ten_minutes() -> None:
     assert (first.source, first.targets) == (SOURCE, (OUTSIDE,))
     assert first.score == 60  # capped: nobody knows yet what is usual
     assert first.first_ns == START_NS and first.last_ns - first.first_ns >= 250 * S
+
+
+@pytest.mark.parametrize(
+    ("port", "app", "more"),
+    [
+        (443, "tls", set()),
+        (8080, "http", set()),
+        (5552, "unknown", {"T1571"}),
+        (8443, "tls", set()),
+        (3128, "http_proxy", {"T1090.001"}),
+        (22, "ssh", set()),
+    ],
+)
+def test_unusual_ports_and_proxies_are_named(port: int, app: str, more: set[str]) -> None:
+    seconds = np.arange(0, 660, 2)
+    (first, *_) = run(seconds, np.full(len(seconds), 900), port=port, app=app)
+    assert {*first.techniques} == {"T1071.001", "T1573"} | more
+
+
+def test_calls_to_an_inside_proxy_are_relayed() -> None:
+    seconds = np.arange(0, 660, 2)
+    sizes = np.full(len(seconds), 900)
+    (first, *_) = run(seconds, sizes, target="10.0.1.5", port=3128, app="http_proxy")
+    assert "T1090.001" in first.techniques
 
 
 def test_without_a_plan_who_calls_between_public_addresses_is_ours() -> None:

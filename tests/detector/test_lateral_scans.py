@@ -25,6 +25,15 @@ def test_25_ports_make_a_port_scan() -> None:
     assert variants(tries(25)) == ["ports"]
 
 
+def test_a_port_scan_from_outside_is_active_scanning() -> None:
+    world = World()
+    flows = [flow("198.51.100.7", TARGET, 2000 + i, i / 10, state="REJ") for i in range(25)]
+    (found,) = world.run(PortScan(), world.window(flows))
+    assert found.techniques == ("T1046", "T1595")
+    (inside,) = world.run(PortScan(), world.window(tries(25)))
+    assert inside.techniques == ("T1046",)
+
+
 def test_a_slow_scan_is_counted_over_windows() -> None:
     world, found = World(), []
     for i in range(25):
