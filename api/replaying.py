@@ -104,8 +104,9 @@ class ReplayRun:
             if store is not None:
                 self._keep_evidence(files, list(found.values()))
             ports = known_ports(store) if store is not None else {}
-            planner = Planner(hospital, LakeDependencies(lake, hospital), ports)
-            return self._with_plans(found, planner, store)
+            dependencies = LakeDependencies(lake, hospital)
+            planner = Planner(hospital, dependencies, ports)
+            return self._with_plans(found, planner, dependencies, store)
         finally:
             if reading is not None:  # a fault above leaves no tshark behind
                 reading.close()
@@ -154,16 +155,25 @@ class ReplayRun:
         cut_evidence(files, evidence_of(alerts), self._folder / "evidence")
 
     def _with_plans(
-        self, found: dict[str, Alert], planner: Planner, store: Store | None
+        self,
+        found: dict[str, Alert],
+        planner: Planner,
+        dependencies: LakeDependencies,
+        store: Store | None,
     ) -> list[dict[str, Any]]:
         if self._engine is None:
             return []
         told = {a.id: {**a.to_json(), "isolation": None} for a in found.values()}
         grave = [i for i in self._engine.incidents() if i.severity in _PLANNED]
-        for incident in grave[:_MOST_PLANS]:
-            alerts = [found[i] for i in incident.alert_ids if i in found]
-            if not alerts:
-                continue
+        planned = [
+            (incident, alerts)
+            for incident in grave[:_MOST_PLANS]
+            if (alerts := [found[i] for i in incident.alert_ids if i in found])
+        ]
+        dependencies.read_ahead(
+            (alert.source.ip, incident.last_ns) for incident, alerts in planned for alert in alerts
+        )
+        for incident, alerts in planned:
             plan = planner.plan(incident, alerts)
             if store is not None and store.plan(plan.id) is None:
                 store.save_plan(plan)

@@ -188,22 +188,43 @@ class Lake:
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def tally(self, host: str, since_ns: int, until_ns: int) -> list[Any]:
-        """(peer, app, service port, hour UTC, day, flows, last_ns) of answered flows of a host."""
-        return self._ask(
+    def tallies(self, asked: Sequence[tuple[str, int, int]]) -> list[list[Any]]:
+        """Answered flows of some hosts, each (host, since_ns, until_ns), in one reading.
+
+        For each (peer, app, service port, hour UTC, day, flows, last_ns).
+        """
+        if not asked:
+            return []
+        since_ns, until_ns = min(a[1] for a in asked), max(a[2] for a in asked)
+        rows = self._ask(
             """
-            SELECT CASE WHEN source = ? THEN destination ELSE source END AS peer, app,
-                   destination_port, hour(to_timestamp(first_ns / 1e9) AT TIME ZONE 'UTC'),
+            WITH asked AS (
+                SELECT unnest(?::INTEGER[]) AS place, unnest(?::VARCHAR[]) AS host,
+                       unnest(?::BIGINT[]) AS since_ns, unnest(?::BIGINT[]) AS until_ns),
+            answered AS (
+                SELECT * FROM flows
+                WHERE part = 0 AND (reply_packets > 0 OR one_way = 1) AND last_ns >= ?
+                  AND first_ns <= ? AND (source IN (SELECT host FROM asked)
+                                         OR destination IN (SELECT host FROM asked))),
+            held AS (
+                SELECT source AS host, destination AS peer, * FROM answered
+                UNION ALL
+                SELECT destination, source, * FROM answered WHERE source <> destination)
+            SELECT place, peer, app, destination_port,
+                   hour(to_timestamp(first_ns / 1e9) AT TIME ZONE 'UTC'),
                    CAST(day AS VARCHAR), count(*), max(last_ns)
-            FROM flows
-            WHERE (source = ? OR destination = ?) AND last_ns >= ? AND first_ns <= ?
-              AND part = 0 AND (reply_packets > 0 OR one_way = 1)
+            FROM held JOIN asked USING (host)
+            WHERE last_ns >= since_ns AND first_ns <= until_ns
             GROUP BY ALL ORDER BY ALL
             """,
-            [host, host, host, since_ns, until_ns],
+            [list(range(len(asked))), *map(list, zip(*asked, strict=True)), since_ns, until_ns],
             since_ns,
             until_ns,
         )[1]
+        told: list[list[Any]] = [[] for _ in asked]
+        for place, *row in rows:
+            told[place].append(tuple(row))
+        return told
 
     def _ask(
         self, query: str, values: Sequence[Any], since_ns: int, until_ns: int

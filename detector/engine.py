@@ -191,6 +191,11 @@ class Engine:
 
     def feed(self, seen: Observations) -> list[Alert]:
         """Take in a stretch of event time; return alerts that are new or changed."""
+        self.take_in(seen)
+        return self.take_changed()
+
+    def take_in(self, seen: Observations) -> None:
+        """Look at a stretch of event time; what changes is kept for `take_changed`."""
         if len(seen.flows):
             self._flows.append(seen.flows)
         for sighting in seen.sightings:
@@ -198,7 +203,6 @@ class Engine:
             self._sighted_ns = max(self._sighted_ns, sighting.time_ns)
             self._sightings.append((self._sighted_ns, sighting))
         self._run(seen.watermark_ns)
-        return self._take_changed()
 
     def finish(self) -> list[Alert]:
         """Look at what is still waiting; the input has ended."""
@@ -208,7 +212,7 @@ class Engine:
         for gathering in self._gathered.values():
             self._show(gathering.rest(nothing), gathering.every_s)
         self._joined = None  # roles may have been learnt since
-        return self._take_changed()
+        return self.take_changed()
 
     def incidents(self) -> list[Incident]:
         """All remembered alerts, joined; most urgent first."""
@@ -408,7 +412,8 @@ class Engine:
                 {k: n for k, n in self._raised.items() if k[1] >= oldest // _DAY_NS}
             )
 
-    def _take_changed(self) -> list[Alert]:
+    def take_changed(self) -> list[Alert]:
+        """Alerts that are new or changed since the last call, each with its incident."""
         if not self._changed:
             return []
         changed, self._changed = self._changed, {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from detector.opening import MEMORIES_FILE
 from detector.setup.proposal import propose
 from detector.store import Store
 
+_DAY_NS = 86_400_000_000_000
+
 
 class Round:
     """Walks through observations; an alert is committed before anyone is told of it."""
@@ -33,6 +36,7 @@ class Round:
         self._edges_file = edges_file
         self._incident_ids: set[str] = set()
         self._noted_ns = 0
+        self._joined_ns = 0
         self._change = 0
         self._silenced = -1
         self._decided = 0
@@ -58,18 +62,28 @@ class Round:
             self._lake.append(flows)
 
     def look(self, seen: Observations) -> list[Alert]:
-        """The alerts that are new or changed, after they are on disk."""
-        if self._store is not None:
-            self._listen(self._store)
+        """The alerts that are new or changed, after they are on disk.
+
+        Without a store nobody watches: they are joined into incidents once a day of event time.
+        """
+        if self._store is None:
+            self._engine.take_in(seen)
+            if seen.watermark_ns - self._joined_ns < _DAY_NS:
+                return []
+            self._joined_ns = seen.watermark_ns
+            return self._engine.take_changed()
+        self._listen(self._store)
         alerts = self._engine.feed(seen)
         self._commit(alerts, seen)
         return alerts
 
     def finish(self) -> list[Alert]:
         """The input has ended: look at what still waits, and save everything."""
-        alerts = self._engine.finish()
-        self._commit(alerts, None)
-        self.save_flows()
+        with ThreadPoolExecutor(1, "lake") as beside:  # compressing needs no lock of Python's
+            saving = beside.submit(self.save_flows)
+            alerts = self._engine.finish()
+            self._commit(alerts, None)
+            saving.result()
         self.save_edges()
         return alerts
 

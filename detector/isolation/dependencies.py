@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from collector.lake import Lake
 from detector.hospital import Hospital
@@ -11,7 +13,7 @@ from detector.isolation.plan import Stop
 
 _HOUR_NS = 3_600_000_000_000
 _LIVE_NS = 15 * 60 * 1_000_000_000
-_LOOK_BACK_DAYS = 7
+_LOOK_BACK_NS = 7 * 24 * _HOUR_NS
 _MOST_STOPS = 8
 
 #: Traffic that every host has and whose stop nobody on a ward would notice.
@@ -32,6 +34,13 @@ class LakeDependencies:
     def __init__(self, lake: Lake, hospital: Hospital) -> None:
         self._lake = lake
         self._hospital = hospital
+        self._read: dict[tuple[str, int], list[Any]] = {}
+
+    def read_ahead(self, asked: Iterable[tuple[str, int]]) -> None:
+        """Read the flows of hosts (address, time) at once; one by one took ten times as long."""
+        several = [(ip, at_ns) for ip, at_ns in dict.fromkeys(asked) if ip]
+        spans = [(ip, at_ns - _LOOK_BACK_NS, at_ns) for ip, at_ns in several]
+        self._read = dict(zip(several, self._lake.tallies(spans), strict=True))
 
     def __call__(self, ip: str, at_ns: int) -> tuple[Stop, ...]:
         """Services this host gives or uses, gravest first.
@@ -39,14 +48,15 @@ class LakeDependencies:
         The expectation for the next 8 hours is the mean over the days of the past week that hold
         flows in those hours of the day.
         """
-        since = at_ns - _LOOK_BACK_DAYS * 24 * _HOUR_NS
+        if (ip, at_ns) not in self._read:
+            self.read_ahead([(ip, at_ns)])
         counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         expected: dict[str, int] = defaultdict(int)
         days: set[str] = set()
         live: set[str] = set()
         at = datetime.fromtimestamp(at_ns / 1e9, UTC)
         hours = {(at + timedelta(hours=h)).hour for h in range(8)}
-        for peer, app, port, hour, day, flows, last_ns in self._lake.tally(ip, since, at_ns):
+        for peer, app, port, hour, day, flows, last_ns in self._read.get((ip, at_ns), ()):
             if app in _BACKGROUND:
                 continue
             service = _WORDS.get(app, app if app != "unknown" else f"ポート {port}")
