@@ -58,9 +58,13 @@ def replay(
 
     factor = _speed(speed)
     with reading_process(captures) as reader, state_folder(state) as folder:
+        configuration = configuration_of(config, state)
+        if reader is not None:  # it reads while the detectors are loaded
+            from collector.capture.finding import find_captures
+
+            reader.begin(configuration.collecting(), find_captures(captures))
         from api.replaying import ReplayRun
 
-        configuration = configuration_of(config, state)
         run = ReplayRun(configuration, folder, keep=state is not None, speed=factor, reader=reader)
         _replay(run, captures, as_json)
 

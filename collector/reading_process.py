@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,12 +64,20 @@ class ReadingProcess:
             start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
         )
         theirs.close()
+        self._has_begun = False
+
+    def begin(self, settings: CollectorSettings, paths: Sequence[Path]) -> None:
+        """Let it read these captures from now on, until some of it waits to be taken."""
+        self._has_begun = True
+        with suppress(OSError):  # it has ended; whoever reads on is told
+            self._connection.send((settings, list(paths)))
 
     def replay(
         self, settings: CollectorSettings, on_progress: Callable[[Progress], None] | None
     ) -> ReplayApart:
         """What reads in the child as `Replay` would here; only once."""
-        return ReplayApart(self._connection, self._process, settings, on_progress)
+        begin = None if self._has_begun else partial(self.begin, settings)
+        return ReplayApart(self._connection, self._process, begin, on_progress)
 
     def close(self) -> None:
         """End it: it ends by itself once nobody listens."""
@@ -87,22 +96,25 @@ class ReplayApart:
         self,
         connection: Connection,
         process: subprocess.Popen[bytes],
-        settings: CollectorSettings,
+        begin: Callable[[Sequence[Path]], None] | None,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
         from collector.observations import CollectorHealth
 
         self._connection = connection
         self._process = process
-        self._settings = settings
+        self._begin = begin
         self._on_progress = on_progress
         self.faults: list[CaptureError] = []
         self.health: CollectorHealth = CollectorHealth()
 
     def read(self, paths: Sequence[Path]) -> Generator[Observations, None, None]:
-        """Yield observations; RuntimeError if the process fails or ends before its work is done."""
-        with suppress(OSError):  # it has ended; that is told below
-            self._connection.send((self._settings, list(paths)))
+        """Yield observations, of what it has begun with if it has begun.
+
+        RuntimeError if the process fails or ends before its work is done.
+        """
+        if self._begin is not None:
+            self._begin(paths)
         while True:
             kind, told = self._next()
             if kind == "progress":

@@ -111,20 +111,23 @@ class Habits:
             for row in np.flatnonzero(went)[:5000].tolist():
                 place = (hosts.ip(int(window.source[row])), hosts.ip(int(window.destination[row])))
                 self.told.pop(place, None)
+        public: dict[tuple[str, ...], list[str]] = {}  # by what was answered
+        is_inside, told = window.hospital.is_inside, self.told
         for answer in window.of(Dns):
             if not answer.is_response:
-                if answer.name.lower().endswith(_PROBES) and window.hospital.is_inside(answer.ip):
+                if answer.name.lower().endswith(_PROBES) and is_inside(answer.ip):
                     self._add(hosts.number_of(answer.ip), ATTEMPTS, 1)
                 continue
-            asker = answer.peer_ip
-            if not answer.answers or not window.hospital.is_inside(asker):
+            asker, answers = answer.peer_ip, answer.answers[:4]
+            if not answers or not is_inside(asker):
                 continue
-            public = [a for a in answer.answers[:4] if is_public(a, window.hospital)]
-            if public:
+            if answers not in public:
+                public[answers] = [a for a in answers if is_public(a, window.hospital)]
+            for address in public[answers]:
+                told.pop((asker, address), None)
+            if public[answers]:
                 self._add(hosts.number_of(asker), RESOLVED, 1)
-                for address in public:
-                    self.told.pop((asker, address), None)
-                self.told[asker, public[0]] = answer.time_ns
+                told[asker, public[answers][0]] = answer.time_ns
         while self.told:
             (asker, address), when = next(iter(self.told.items()))
             if window.end_ns - when < _CONNECT_NS and len(self.told) < MAX_HOSTS:

@@ -131,3 +131,11 @@ def test_a_sender_that_fails_holds_nobody_up() -> None:
             sender.send("progress", None)
     sender.end()
     assert not sender.is_alive()
+
+
+def test_it_reads_on_what_it_has_begun_with(process: ReadingProcess) -> None:
+    scan, router = FOLDER / "15_scan.pcap", FOLDER / "12_mobile_router.pcap"
+    process.begin(SETTINGS, [scan])
+    assert told(process.replay(SETTINGS, None).read([router])) == told(
+        Replay(SETTINGS).read([scan])
+    )
