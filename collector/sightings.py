@@ -136,11 +136,14 @@ class DnsUpdate(Sighting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameAnnouncement(Sighting):
-    """A name asked for or answered by multicast: mDNS, LLMNR or NBNS (`protocol` says which)."""
+    """A name asked for or answered by multicast: mDNS, LLMNR or NBNS (`protocol` says which).
+
+    WS-Discovery (wsd) tells addresses only.
+    """
 
     kind: ClassVar[str] = "name"
-    protocol: str  # mdns, llmnr, nbns
-    operation: str  # query, response, registration, multihomed_registration, release, …
+    protocol: str  # mdns, llmnr, nbns, wsd
+    operation: str  # query, response, registration, multihomed_registration, release, present, …
     names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     group: bool = False  # NBNS group name

@@ -29,6 +29,8 @@ TYPES: Final[dict[int, str]] = {
     32: "NB", 65399: "TYPE65399",
 }  # fmt: skip
 ANSWER, AUTHORITY, ADDITIONAL = 0, 1, 2
+ANYWHERE: Final = (ANSWER, AUTHORITY, ADDITIONAL)
+_PTR: Final = 12
 
 
 @dataclass(slots=True)
@@ -49,11 +51,24 @@ class Message:
     def opcode(self) -> int:
         return self.flags >> 11 & 15
 
-    def addresses(self) -> Iterator[tuple[str, str]]:
-        """(name, address) of the A and AAAA records."""
-        for _, name, kind, at, length in self.records:
+    def addresses(self, sections: tuple[int, ...] = ANYWHERE) -> Iterator[tuple[str, str]]:
+        """(name, address) of the A and AAAA records, and of PTR records that name an address."""
+        for section, name, kind, at, length in self.records:
+            if section not in sections:
+                continue
             if (kind == 1 and length == 4) or (kind == 28 and length == 16):
                 yield name, ip_text(self.data[at : at + length])
+            elif kind == _PTR and (address := _reversed_address(name)):
+                yield name, address
+
+
+def _reversed_address(name: str) -> str:
+    """The IPv4 address whose reverse name this is (RFC 1035 §3.5); empty for any other."""
+    labels = name.lower().rstrip(".").removesuffix(".in-addr.arpa").split(".")
+    if len(labels) != 4 or not name.lower().rstrip(".").endswith(".in-addr.arpa"):
+        return ""
+    octets = [int(label) for label in labels if label.isdecimal() and len(label) <= 3]
+    return ip_text(bytes(octets[::-1])) if len(octets) == 4 and max(octets) < 256 else ""
 
 
 def type_name(number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from collector.decoders.decoder import Decoder, Malformed, seen
-from collector.decoders.dns_message import read_message, read_name
+from collector.decoders.dns_message import ANYWHERE, AUTHORITY, read_message, read_name
 from collector.packet import Packet, Pick
 from collector.sightings import NameAnnouncement, Sighting
 
@@ -47,12 +47,13 @@ def _announcements(packet: Packet, data: bytes, protocol: str) -> Iterator[NameA
                 names[read_name(data, at)[0]] = None
             except (ValueError, IndexError):
                 message.is_cut = True
+    own = ANYWHERE if message.is_response else (AUTHORITY,)  # where a probe brings its own
     yield NameAnnouncement(
         **seen(packet),
         protocol=protocol,
         operation="response" if message.is_response else "query",
         names=tuple(names),
-        addresses=tuple(dict.fromkeys(address for _, address in message.addresses())),
+        addresses=tuple(dict.fromkeys(address for _, address in message.addresses(own))),
     )
     if message.is_cut:
         raise Malformed("a record runs past the end")

@@ -59,8 +59,8 @@ def choose_udp(buffer: Buffer, head: Any, row: Any, nth: int) -> int:
         return _NBNS
     if source == 5355 or destination == 5355:
         return _LLMNR
-    if source == 1900 or destination == 1900:
-        return _SSDP
+    if source == 1900 or destination == 1900 or source == 3702 or destination == 3702:
+        return _SSDP  # 3702: WS-Discovery, in the same group
     if (low == 88 or low == 389) and high >= 88:
         row.marks |= IS_DEEP
         return 0

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from collector.flows import mac_text
-from collector.sightings import Arp
+from collector.sightings import Arp, NeighborAdvertisement
 from detector.detection import Window
 from detector.lines.addresses import INSIDE, LOOPBACK, PUBLIC, SHARING, SPECIAL
 from detector.lines.clues import Clue
@@ -31,9 +31,13 @@ LOOK: Final = Text(
 
 
 def find_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
-    """Packets and ARP from an address that is not of this LAN."""
+    """Packets, ARP and neighbour discovery from an address that is not of this LAN."""
     yield from _flow_leaks(window, around)
     yield from _arp_leaks(window, around)
+    for said in window.of(NeighborAdvertisement)[:MAX_LEAKS]:
+        yield from _leak(
+            window, around, said.target_ip, said.target_mac, said.vlan, said.time_ns, "ND"
+        )
     if window.hospital.segments:
         yield from _routed_leaks(window, around)
 
@@ -175,7 +179,7 @@ def _leak(
     *,
     is_outward: bool = False,
 ) -> Iterator[Clue]:
-    weight = foreign_weight(ip, window.hospital)
+    weight = around.foreignness(ip, vlan, window)
     if is_outward and weight == OTHER_PRIVATE:
         weight = OUTWARD
     if weight == 0 or around.is_router(mac, window.hospital):

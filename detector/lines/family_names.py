@@ -20,12 +20,13 @@ from detector.detection import Window
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
 from detector.lines.foreign import DRAWN, OTHER_PRIVATE, foreign_weight, is_drawn
-from detector.lines.reference import sharing_range
+from detector.lines.reference import is_sharing_gateway, sharing_range
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
 from detector.words import Text
 
 _STAYS: Final = 3.0
+_ICS: Final = "192.168.137.1"  # the sharing PC itself
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def find_names(window: Window, around: Surroundings) -> Iterator[Clue]:
         if call.addresses:
             yield from _told(call, call.addresses, _DCOM, window, around)
     for name in window.of(NameAnnouncement):
-        if name.addresses and name.operation != "query":
+        if name.addresses and not _speaks_for_others(name):
             named = " ".join(name.names[:2])
             yield from _told(name, name.addresses, _ANNOUNCED, window, around, named)
     for ssdp in window.of(Ssdp):
@@ -82,23 +83,31 @@ def _told(
     name: str = "",
 ) -> Iterator[Clue]:
     """One clue for each foreign address beside the speaker's own."""
-    if not window.hospital.is_inside(said.ip):
+    host = said.ip
+    if said.ip.startswith("fe80:"):  # the link's own address; the host has another name
+        host = around.home_of(said.mac, window)
+    if not window.hospital.is_inside(host):
         return
-    own_range = sharing_range(said.ip)
+    own_range = sharing_range(host)
     for ip in dict.fromkeys(addresses):
-        weight = foreign_weight(ip, window.hospital)
+        weight = around.foreignness(ip, said.vlan, window)
         found = sharing_range(ip)
-        if ip == said.ip or weight == 0 or (found is not None and found == own_range):
+        if ip == host or weight == 0 or (found is not None and found == own_range):
             continue
-        if is_known_second_nic(ip, said.mac, said.ip, window.hospital):
+        if is_known_second_nic(ip, said.mac, host, window.hospital):
             continue
+        is_closed = is_in_closed_segment(window, host, said.vlan)
+        if weight == OTHER_PRIVATE and is_closed and _is_drawn_by(host, ip, around):
+            weight = DRAWN
+        if is_sharing_gateway(ip) and ip != _ICS:
+            weight = min(weight, OTHER_PRIVATE)  # a printer's own Wi-Fi, not a client of a phone
         is_proof = how.may_stand_alone and weight >= 2
         yield Clue(
-            host=said.ip,
+            host=host,
             mac="" if around.is_router(said.mac, window.hospital) else said.mac,
             family="names",
             signal=how.signal,
-            weight=how.weight if weight >= 2 else 1.0,
+            weight=max(how.weight, weight) if weight >= OTHER_PRIVATE else 1.0,
             time_ns=said.time_ns,
             what=Text(
                 ja=f"{how.ja}で、院内にない {ip} を自分のアドレスとして示した",
@@ -110,6 +119,16 @@ def _told(
             targets=(ip,),
             fields={"foreign_ip": ip, "name": name, "told_to": said.peer_ip},
         )
+
+
+def _speaks_for_others(said: NameAnnouncement) -> bool:
+    """A WINS server's answer tells of its clients; a question tells of nobody.
+
+    An mDNS probe brings its own records (RFC 6762 §8.1) and is more than a question.
+    """
+    if said.protocol == "nbns" and said.operation == "response":
+        return said.ip not in said.addresses
+    return said.operation == "query" and said.protocol != "mdns"
 
 
 def _old_lease(dhcp: Dhcp, window: Window, around: Surroundings) -> Iterator[Clue]:
@@ -126,9 +145,9 @@ def _old_lease(dhcp: Dhcp, window: Window, around: Surroundings) -> Iterator[Clu
     is_shared = sharing_range(dhcp.requested_ip) is not None
     if not is_shared and not stays:
         return
-    weight = _STAYS if is_shared and stays else _DHCP.weight if is_shared else OTHER_PRIVATE
+    weight = _STAYS if is_shared and stays else _DHCP.weight if is_shared else asked
     host = home or dhcp.client_mac
-    if not is_shared and around.is_only(host, dhcp.requested_ip) and is_drawn(dhcp.requested_ip):
+    if asked == OTHER_PRIVATE and _is_drawn_by(host, dhcp.requested_ip, around):
         weight = DRAWN
     yield Clue(
         host=host,
@@ -148,6 +167,11 @@ def _old_lease(dhcp: Dhcp, window: Window, around: Surroundings) -> Iterator[Clu
         targets=(dhcp.requested_ip,),
         fields={"foreign_ip": dhcp.requested_ip, "name": dhcp.host_name},
     )
+
+
+def _is_drawn_by(host: str, ip: str, around: Surroundings) -> bool:
+    """An address that nobody would have typed, of a network that no other host has shown."""
+    return around.is_only(host, ip) and is_drawn(ip)
 
 
 def _host_of(location: str) -> str:

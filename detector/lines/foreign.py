@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from detector.hospital import Hospital
@@ -10,9 +10,12 @@ from detector.lines.reference import CARRIER_NAT, is_virtual, sharing_range
 
 #: A private address that is neither planned nor of a range that sharing devices use.
 OTHER_PRIVATE: Final = 2.0
+#: One that only a carrier hands out: public, or of its address translation.
+CARRIERS: Final = 3.0
 #: One that nobody would have typed: ten times likelier drawn by a phone than chosen by a person.
 DRAWN: Final = 3.0
 _BROADCAST = IPv4Address("255.255.255.255")
+_GLOBAL_V6: Final = IPv6Network("2000::/3")
 
 
 def foreign_weight(ip: str, hospital: Hospital) -> float:
@@ -39,8 +42,24 @@ def foreign_weight(ip: str, hospital: Hospital) -> float:
     if address.version == 6 and not any(n.version == 6 for n in hospital.inside):
         return 0.0  # nobody planned IPv6, so its absence from the plan says nothing
     if address.is_global or (address.version == 4 and address in CARRIER_NAT):
-        return 3.0
+        return CARRIERS
     return 0.5 if is_virtual(ip) else OTHER_PRIVATE
+
+
+#: Addresses that a PC makes up for tunnels of its own: Teredo, 6to4.
+_MADE_UP_V6: Final = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))
+_ISATAP: Final = ":0000:5efe:"  # RFC 5214 §6.1
+
+
+def is_native_v6(ip: str) -> bool:
+    """True for global IPv6 unicast that came over a link, none that a PC made up for a tunnel."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    if address.version != 6 or address not in _GLOBAL_V6 or _ISATAP in address.exploded:
+        return False
+    return not any(address in network for network in _MADE_UP_V6)
 
 
 #: Octets that people choose: small, even tens, twins, powers of two, the ends.

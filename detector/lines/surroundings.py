@@ -9,13 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.sightings import Arp, Dhcp
+from collector.sightings import Arp, Dhcp, RouterAdvertisement
 from detector.detection import Window
 from detector.hospital import Asset, Hospital
 from detector.lines.addresses import INSIDE, SHARING, SPECIAL
+from detector.lines.foreign import CARRIERS, OTHER_PRIVATE, foreign_weight, is_native_v6
 from detector.lines.reference import sharing_range
 
 MAX_MACS: Final = 100_000
+_ADVERTISED_WITHIN_NS: Final = 1_800_000_000_000  # RFC 4861 §6.2.1: 30 minutes at most
 #: A MAC that speaks for more addresses than this forwards for others.
 ROUTER_ADDRESSES: Final = 4
 VIRTUAL_ROUTER_MACS: Final = ("00:00:5e:00:", "00:00:0c:07:ac:", "00:00:0c:9f:f", "00:05:73:a0:")
@@ -34,10 +36,14 @@ class Surroundings:
     shared_by: dict[tuple[int, str], str] = field(default_factory=dict)
     #: By network that is not of the plan: the host that showed it first.
     first_shown: dict[str, str] = field(default_factory=dict)
+    #: (VLAN, /64) that a router advertised; an empty network where it named none.
+    advertised: dict[tuple[int, str], None] = field(default_factory=dict)
+    since_ns: int = 0
 
     def observe(self, window: Window) -> None:
         """Take in one window, before the families look at it."""
         self.bits = window.hosts.kinds
+        self.since_ns = self.since_ns or window.start_ns
         grown = len(self.bits) - len(self.first_mac)
         if grown > 0:
             self.first_mac = np.concatenate([self.first_mac, np.zeros(grown, np.uint64)])
@@ -50,6 +56,27 @@ class Surroundings:
         for dhcp in window.of(Dhcp):
             if dhcp.message == "ack":
                 self._learn_home(dhcp.client_mac, dhcp.your_ip or dhcp.client_ip, window.hospital)
+        for said in window.of(RouterAdvertisement):
+            for prefix in said.prefixes or ("",):
+                self.advertised[said.vlan, network_of(prefix.partition("/")[0])] = None
+            if len(self.advertised) > MAX_MACS:
+                del self.advertised[next(iter(self.advertised))]
+
+    def foreignness(self, ip: str, vlan: int, window: Window) -> float:
+        """`foreign_weight`, and what a global IPv6 address says where nobody planned IPv6.
+
+        Without a router that advertises its network here it comes from another link. In a closed
+        segment that is told at once, elsewhere once an advertisement would have been heard.
+        """
+        if ":" not in ip or any(n.version == 6 for n in window.hospital.inside):
+            return foreign_weight(ip, window.hospital)
+        if not window.hospital.segments or not is_native_v6(ip):
+            return 0.0
+        if {(vlan, network_of(ip)), (vlan, "")} & self.advertised.keys():
+            return 0.0
+        if any(s.closed for s in window.hospital.segments if s.vlan == vlan):
+            return CARRIERS
+        return OTHER_PRIVATE if window.end_ns - self.since_ns > _ADVERTISED_WITHIN_NS else 0.0
 
     def home_of(self, mac: str, window: Window) -> str:
         """The ordinary address of a MAC, as seen or else as the ledger says.

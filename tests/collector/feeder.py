@@ -14,7 +14,7 @@ from collector.packet import PICK_DTYPE, Pick
 UDP_PORTS = {
     67: Pick.DHCP, 68: Pick.DHCP, 546: Pick.DHCPV6, 547: Pick.DHCPV6, 53: Pick.DNS,
     5353: Pick.MDNS, 5355: Pick.LLMNR, 137: Pick.NBNS, 138: Pick.NBNS, 1900: Pick.SSDP,
-    443: Pick.QUIC,
+    443: Pick.QUIC, 3702: Pick.SSDP,
 }  # fmt: skip
 
 

@@ -151,6 +151,31 @@ def test_mdns_and_llmnr_claims() -> None:
     assert (llmnr.protocol, llmnr.operation, llmnr.names) == ("llmnr", "query", ("wpad",))
 
 
+def test_a_probe_brings_its_own_records_and_a_question_those_of_others() -> None:
+    own = DNSRR(rrname="ct-pc.local", type="A", rdata="192.168.42.17")
+    [probe] = sightings_of(DNS(qd=[DNSQR(qname="ct-pc.local")], ns=[own]), Pick.MDNS)
+    assert (probe.operation, probe.addresses) == ("query", ("192.168.42.17",))
+    [asked] = sightings_of(DNS(qd=[DNSQR(qname="ct-pc.local")], an=[own]), Pick.MDNS)
+    assert asked.addresses == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "addresses"),
+    [
+        ("17.42.168.192.in-addr.arpa", ("192.168.42.17",)),
+        ("42.168.192.in-addr.arpa", ()),
+        ("300.42.168.192.in-addr.arpa", ()),
+        ("17.42.168.192.example", ()),
+    ],
+)
+def test_a_reverse_name_is_an_address_too(name: str, addresses: tuple[str, ...]) -> None:
+    claim = DNS(qr=1, qd=[], an=[DNSRR(rrname=name, type="PTR", rdata="ct-pc.local")])
+    assert sightings_of(claim, Pick.MDNS)[0].addresses == addresses
+    record = DNSRR(rrname=name, type="PTR", rdata="ct-pc.local")
+    message = DNS(opcode=5, qd=[DNSQR(qname="168.192.in-addr.arpa", qtype="SOA")], ns=[record])
+    assert sightings_of(message, Pick.DNS)[0].addresses == addresses
+
+
 def netbios_name(name: str, suffix: int) -> bytes:
     raw = name.encode().ljust(15) + bytes([suffix])
     return b"\x20" + bytes(65 + n for byte in raw for n in (byte >> 4, byte & 15)) + b"\0"
@@ -182,6 +207,19 @@ def test_ssdp_announcement_and_search() -> None:
     assert device.location == "http://192.168.8.1:80/desc.xml"
     [answer] = sightings_of(b"HTTP/1.1 200 OK\r\nST: ssdp:all\r\n\r\n", Pick.SSDP)
     assert (answer.method, answer.search_target) == ("200", "ssdp:all")
+
+
+def test_ws_discovery_tells_at_which_addresses_a_host_is() -> None:
+    hello = (
+        b'<soap:Envelope xmlns:wsd="urn:d"><soap:Body><wsd:Hello><wsd:XAddrs>'
+        b"http://10.20.30.51:5357/a/\nhttp://192.168.42.17:5357/a/ http://[fe80::1%3]:5357/a "
+        b"http://[half</wsd:XAddrs></wsd:Hello></soap:Body></soap:Envelope>"
+    )
+    [present] = sightings_of(hello, Pick.SSDP, port=3702, peer_port=3702)
+    assert (present.protocol, present.operation) == ("wsd", "present")
+    assert present.addresses == ("10.20.30.51", "192.168.42.17", "fe80::1")
+    probe = b"<soap:Body><wsd:Probe><wsd:Types>wsdp:Device</wsd:Types></wsd:Probe></soap:Body>"
+    assert sightings_of(probe, Pick.SSDP, port=50000, peer_port=3702) == []
 
 
 def test_http_path_is_cut_where_a_patient_could_be_named() -> None:
