@@ -14,7 +14,7 @@ _COLD = Text(
     "Nothing to compare with yet: learning began today.",
 )
 _PAIR = Text(
-    "これまでの記録（学習 {days} 日）：{source} から {target} への {app} は {pair}。{source} が "
+    "これまでの記録（学習 {days} 日）：{source} から {target} への {app} は{pair}。{source} が "
     "{app} を使った相手は {own} 台、{kind}で {app} を使ったのは {peers} 台です。",
     "So far ({days} days of learning): {app} from {source} to {target} {pair}. {source} has used "
     "{app} with {own} hosts; of {kind}, {peers} use {app}.",
@@ -56,7 +56,7 @@ def _first(targets: Sequence[Party]) -> Party | None:
 def _pair_words(past: Past) -> Text:
     if past.pair_days == 0:
         return Text("一度もありません", "was never seen")
-    return Text(f"{past.pair_days} 日ありました", f"was seen on {past.pair_days} days")
+    return Text(f" {past.pair_days} 日ありました", f"was seen on {past.pair_days} days")
 
 
 def _spoken_words(past: Past, target: Party | None) -> Text:

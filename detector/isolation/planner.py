@@ -234,7 +234,7 @@ class Planner:
         return list(steps.values())
 
     def _block_edge(self, alert: Alert, target: Party, port: int, at_ns: int) -> Step:
-        shown = f" (TCP {port})" if port else ""
+        shown = Text(f"（TCP {port}）", f" (TCP {port})") if port else Text("", "")
         between = [
             stop
             for stop in self._dependencies(alert.source.ip, at_ns)
@@ -244,8 +244,8 @@ class Planner:
             level=3,
             target=target.ip,
             title=Text(
-                ja=f"{_name(alert.source)} から {_name(target)} への通信だけを止める{shown}",
-                en=f"Block only {_name(alert.source)} to {_name(target)}{shown}",
+                ja=f"{_name(alert.source)} から {_name(target)} への通信だけを止める{shown.ja}",
+                en=f"Block only {_name(alert.source)} to {_name(target)}{shown.en}",
             ),
             reason=Text(
                 ja="この経路だけが止まり、ほかの業務は続きます。",

@@ -75,7 +75,7 @@ class ArpSpoofing(Detector):
     wordings: ClassVar = {
         "": Wording(
             title=Text(
-                ja="{host} ({mac}) が {claimed} になりすましています (ARP)",
+                ja="{host} ({mac}) が {claimed} になりすましています（ARP）",
                 en="{host} ({mac}) passes itself off as {claimed} (ARP)",
             ),
             why=Text(

@@ -70,7 +70,7 @@ def test_a_missing_word_is_an_error_and_an_unnamed_value_shows_itself() -> None:
 
 
 #: A Japanese sign beside a Latin bracket, colon or question mark; {placeholders} have theirs.
-NARROW = re.compile(r"[ぁ-んァ-ヶ一-龠々][(:;?!]|[):][ぁ-んァ-ヶ一-龠々]")
+NARROW = re.compile(r"[ぁ-んァ-ヶ一-龠々] ?[(:;?!]|[):][ぁ-んァ-ヶ一-龠々]")
 
 
 def test_japanese_uses_japanese_brackets_and_colons() -> None:
