@@ -77,6 +77,8 @@ FLOW_DTYPE: Final = np.dtype(
 )
 
 _COLUMN_NAMES: Final = frozenset(FLOW_DTYPE.names or ())
+#: A row as mere bytes: numpy copies rows of columns one column at a time, eight times as slowly.
+_ROW_BYTES: Final = np.dtype((np.void, FLOW_DTYPE.itemsize))
 _V4_MAPPED: Final = 0xFFFF_0000_0000
 
 
@@ -106,7 +108,9 @@ class FlowBatch:
 
     def take(self, chosen: NDArray[Any] | slice) -> FlowBatch:
         """Return the rows that a boolean mask, an index array or a slice chooses."""
-        return FlowBatch(self.rows[chosen], self.sensors)
+        if isinstance(chosen, slice):
+            return FlowBatch(self.rows[chosen], self.sensors)
+        return FlowBatch(take_rows(self.rows, chosen), self.sensors)
 
     @staticmethod
     def empty() -> FlowBatch:
@@ -118,7 +122,7 @@ class FlowBatch:
         batches = [b for b in batches if len(b)] or batches[:1]
         if not batches:
             return FlowBatch.empty()
-        rows = np.concatenate([b.rows for b in batches])
+        rows = join_rows([b.rows for b in batches])
         if all(b.sensors == batches[0].sensors for b in batches):
             return FlowBatch(rows, batches[0].sensors)
         sensors = tuple(dict.fromkeys(name for b in batches for name in b.sensors))
@@ -128,6 +132,19 @@ class FlowBatch:
             rows["sensor"][at : at + len(batch)] = numbers[batch.sensor]
             at += len(batch)
         return FlowBatch(rows, sensors)
+
+
+def join_rows(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One array of `FLOW_DTYPE` of several; always a new one."""
+    if not pieces:
+        return np.zeros(0, FLOW_DTYPE)
+    return np.concatenate([rows.view(_ROW_BYTES) for rows in pieces]).view(FLOW_DTYPE)
+
+
+def take_rows(rows: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
+    """The rows of `FLOW_DTYPE` that a boolean mask or an index array chooses; always new ones."""
+    taken: NDArray[Any] = rows.view(_ROW_BYTES)[chosen].view(FLOW_DTYPE)
+    return taken
 
 
 def address_text(high: int, low: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.capture.windows import Pool
 from collector.exports import fill, learning, scan
 from collector.exports.exporters import DataSet, Domain, Exporters
 from collector.exports.headers import SampledHeader, header_rows, sections_of
@@ -19,7 +20,6 @@ from collector.exports.runs import Run
 from collector.exports.sets import withdraw
 from collector.exports.sflow import read_sflow
 from collector.exports.templates import V5_TEMPLATE, Template
-from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FLOW_DTYPE
 from collector.identify.kernels import identify_ports
 
@@ -55,9 +55,16 @@ class Batch:
     """Decodes its datagrams in order of arrival; what it learns stays with `exporters`."""
 
     def __init__(
-        self, exporters: Exporters, buffer: NDArray[Any], datagrams: Datagrams, scales: bool
+        self,
+        exporters: Exporters,
+        buffer: NDArray[Any],
+        datagrams: Datagrams,
+        scales: bool,
+        outs: Pool,
     ) -> None:
+        """`outs`: where rows (OUTPUT_DTYPE) are written to."""
         self._exporters, self._datagrams, self._scales = exporters, datagrams, scales
+        self._outs = outs
         self._buffer, self._view = buffer, memoryview(buffer.data)
         offset = np.ascontiguousarray(datagrams.offset, np.int64)
         length = np.ascontiguousarray(datagrams.length, np.int64)
@@ -252,7 +259,8 @@ class Batch:
         self._write(runs, counts)
 
     def _write(self, runs: Sequence[tuple[NDArray[np.int64], Run]], counts: Any) -> None:
-        out = np.empty(int(counts.sum()), OUTPUT_DTYPE)
+        records = int(counts.sum())
+        out = self._outs.take(records)[:records]
         out_at = np.cumsum(counts) - counts
         for of_run, run in runs:
             run.write(out, out_at[of_run], self._scales)

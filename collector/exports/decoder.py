@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.capture.windows import Pool
 from collector.exports.exporters import ExporterCounts, Exporters
-from collector.flows import FLOW_DTYPE, FlowBatch, address_text
+from collector.fastlane.layout import OUTPUT_DTYPE
+from collector.flows import FlowBatch, address_text, join_rows
 
 if TYPE_CHECKING:
     from collector.exports.batch import Datagrams
@@ -44,6 +46,8 @@ class ExportDecoder:
             self._settings.most_templates,
             self._settings.most_waiting_bytes,
         )
+        # New memory costs a page fault every 28 rows, a fifth of the time of filling them.
+        self._outs = Pool(OUTPUT_DTYPE)
 
     @property
     def shed(self) -> dict[str, int]:
@@ -85,6 +89,6 @@ class ExportDecoder:
         rows: list[NDArray[Any]] = []
         for start in range(0, len(datagrams.offset), _TOGETHER):
             part = datagrams.take(slice(start, start + _TOGETHER))
-            rows += Batch(self._exporters, buffer, part, self._settings.scale_sampled).decode()
-        joined = rows[0] if len(rows) == 1 else np.concatenate(rows or [np.zeros(0, FLOW_DTYPE)])
-        return FlowBatch(joined, sensors)
+            scales = self._settings.scale_sampled
+            rows += Batch(self._exporters, buffer, part, scales, self._outs).decode()
+        return FlowBatch(rows[0] if len(rows) == 1 else join_rows(rows), sensors)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from collector.exports.fill import state_of
 from collector.fastlane.layout import OUTPUT_DTYPE
-from collector.fastlane.wire import borrow
+from collector.fastlane.wire import borrow, prefetch
 
 _MIX = np.uint64(0x9E37_79B9_7F4A_7C15)
 _SYN, _ACK = 2, 16
@@ -29,6 +29,10 @@ def _asked(kind: int, protocol: int) -> int:
     return 128 if kind == 129 else kind
 
 
+#: A waiting row's hash, and its neighbours in the chain.
+LINK_DTYPE: Final = np.dtype([("hash", "u8"), ("older", "i4"), ("newer", "i4")])
+
+
 class Waiting(NamedTuple):
     """Records that wait for their other direction: a ring in order of arrival, and a hash table.
 
@@ -37,10 +41,8 @@ class Waiting(NamedTuple):
 
     rows: NDArray[Any]  # OUTPUT_DTYPE
     raw: NDArray[np.uint8]  # the same, (n, bytes of a row): a row is copied ten times as fast so
-    hashes: NDArray[np.uint64]
     direction: NDArray[np.int8]  # -1: found its partner already
-    older: NDArray[np.int32]  # in the chain
-    newer: NDArray[np.int32]
+    links: NDArray[Any]  # LINK_DTYPE
     slots: NDArray[np.int32]  # newest of each chain
     ring: NDArray[np.int64]  # OLDEST, COUNT
 
@@ -48,6 +50,8 @@ class Waiting(NamedTuple):
 OLDEST, COUNT = range(2)
 #: Rows of one chain that are looked at: records of one tuple may come by the thousand.
 _MOST_STEPS = 32
+#: Rows whose partners' memory is asked for together.
+_BLOCK = 32
 
 
 def new_waiting(room: int) -> Waiting:
@@ -56,10 +60,8 @@ def new_waiting(room: int) -> Waiting:
     return Waiting(
         rows,
         raw_of(rows),
-        np.empty(room, np.uint64),
         np.empty(room, np.int8),
-        np.empty(room, np.int32),
-        np.empty(room, np.int32),
+        np.empty(room, LINK_DTYPE),
         np.full(2 * room, -1, np.int32),
         np.zeros(2, np.int64),
     )
@@ -73,8 +75,8 @@ def raw_of(rows: NDArray[Any]) -> NDArray[np.uint8]:
 @njit(cache=True, nogil=True, forceinline=True)
 def _borrow(owned: Waiting) -> Waiting:
     return Waiting(
-        borrow(owned.rows), borrow(owned.raw), borrow(owned.hashes), borrow(owned.direction),
-        borrow(owned.older), borrow(owned.newer), borrow(owned.slots), borrow(owned.ring),
+        borrow(owned.rows), borrow(owned.raw), borrow(owned.direction), borrow(owned.links),
+        borrow(owned.slots), borrow(owned.ring),
     )  # fmt: skip
 
 
@@ -97,8 +99,12 @@ def take(
     """
     waiting, flows, raw = _borrow(waiting), borrow(flows), borrow(raw)
     out, out_raw = borrow(out), borrow(out_raw)
+    hashes, directions = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.int8)
     done = early = 0
     for number in range(start, len(flows)):
+        place = (number - start) % _BLOCK
+        if place == 0:
+            _ask(waiting, flows, number, hashes, directions)
         row = flows[number]
         now_ns = row.reported_ns
         done = _expire(waiting, now_ns, within_ns, out, out_raw, done)
@@ -106,7 +112,7 @@ def take(
             _copy(raw, number, out_raw, done)
             done += 1
             continue
-        mixed, direction = _hash(row)
+        mixed, direction = hashes[place], directions[place]
         other = _partner(waiting, row, mixed, 1 - direction, within_ns)
         if other >= 0:
             if _starts(row, waiting.rows[other]):
@@ -123,6 +129,26 @@ def take(
             return number, done, early
         _insert(waiting, raw, number, mixed, direction)
     return len(flows), done, early
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _ask(waiting: Waiting, flows: Any, start: int, hashes: Any, directions: Any) -> None:
+    """Hash a block of rows, and ask for the memory of what may wait for them.
+
+    Waiting rows are many more than the processor's cache holds: a miss costs more than a joining.
+    """
+    stop = min(start + _BLOCK, len(flows))
+    mask = np.uint64(len(waiting.slots) - 1)
+    for place in range(stop - start):
+        hashes[place], directions[place] = _hash(flows[start + place])
+        prefetch(waiting.slots, np.int64(hashes[place] & mask), 0)
+    for place in range(stop - start):
+        newest = np.int64(waiting.slots[np.int64(hashes[place] & mask)])
+        if newest >= 0:
+            prefetch(waiting.links, newest, 0)
+            prefetch(waiting.direction, newest, 0)
+            for line in (0, 64, 128):
+                prefetch(waiting.rows, newest, line)
 
 
 @njit(cache=True, nogil=True)
@@ -150,7 +176,7 @@ def move(waiting: Waiting, larger: Waiting) -> None:
     at = waiting.ring[OLDEST]
     for _ in range(waiting.ring[COUNT]):
         if waiting.direction[at] >= 0:
-            _insert(larger, waiting.raw, at, waiting.hashes[at], waiting.direction[at])
+            _insert(larger, waiting.raw, at, waiting.links[at].hash, waiting.direction[at])
         at = (at + 1) & (len(waiting.rows) - 1)
 
 
@@ -158,6 +184,8 @@ def move(waiting: Waiting, larger: Waiting) -> None:
 def _let_go(waiting: Waiting, at_ns: int, out: Any, out_raw: Any, done: int) -> int:
     """The oldest leaves the ring; written if it is still alone."""
     oldest = waiting.ring[OLDEST]
+    coming = waiting.links[(oldest + _BLOCK) & (len(waiting.rows) - 1)].hash
+    prefetch(waiting.slots, np.int64(coming & np.uint64(len(waiting.slots) - 1)), 0)
     if waiting.direction[oldest] >= 0:
         _copy(waiting.raw, oldest, out_raw, done)
         out[done].reported_ns = at_ns
@@ -175,22 +203,24 @@ def _insert(waiting: Waiting, raw: Any, number: int, mixed: Any, direction: int)
     slot = np.int64(mixed & np.uint64(len(waiting.slots) - 1))
     newest = waiting.slots[slot]
     _copy(raw, number, waiting.raw, at)
-    waiting.hashes[at], waiting.direction[at] = mixed, direction
-    waiting.older[at], waiting.newer[at] = newest, -1
+    waiting.direction[at] = direction
+    link = waiting.links[at]
+    link.hash, link.older, link.newer = mixed, newest, -1
     if newest >= 0:
-        waiting.newer[newest] = at
+        waiting.links[newest].newer = at
     waiting.slots[slot] = at
 
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _unlink(waiting: Waiting, at: int) -> None:
-    older, newer = waiting.older[at], waiting.newer[at]
+    link = waiting.links[at]
+    older, newer = link.older, link.newer
     if newer >= 0:
-        waiting.older[newer] = older
+        waiting.links[newer].older = older
     else:
-        waiting.slots[np.int64(waiting.hashes[at] & np.uint64(len(waiting.slots) - 1))] = older
+        waiting.slots[np.int64(link.hash & np.uint64(len(waiting.slots) - 1))] = older
     if older >= 0:
-        waiting.newer[older] = newer
+        waiting.links[older].newer = newer
     waiting.direction[at] = -1
 
 
@@ -203,13 +233,13 @@ def _partner(waiting: Waiting, row: Any, mixed: Any, direction: int, within_ns: 
         if at < 0:
             break
         if (
-            waiting.hashes[at] == mixed
+            waiting.links[at].hash == mixed
             and waiting.direction[at] == direction
             and abs(row.first_ns - waiting.rows[at].first_ns) <= within_ns
             and _is_same(row, waiting.rows[at])
         ):
             found = at
-        at = waiting.older[at]
+        at = waiting.links[at].older
     return found
 
 

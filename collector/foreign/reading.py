@@ -109,6 +109,6 @@ def _whole_lines(file: IO[bytes], head: bytes, malformed: Counter[str]) -> Itera
 
 def _in_order(waiting: list[FlowBatch], told_ns: int) -> FlowBatch:
     flows = FlowBatch.join(waiting)
-    rows = flows.rows[np.argsort(flows.reported_ns, kind="stable")]
+    rows = flows.take(np.argsort(flows.reported_ns, kind="stable")).rows
     rows["reported_ns"] = np.maximum(rows["reported_ns"], told_ns)
     return FlowBatch(rows, flows.sensors)
