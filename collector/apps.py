@@ -38,3 +38,32 @@ APPS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}
+
+#: As their makers and the standards write them; the others are abbreviations.
+_NAMES: Final[dict[str, str]] = {
+    "unknown": "unknown",
+    "ikev1": "IKEv1", "ikev2": "IKEv2", "ikev1_aggressive": "IKEv1 aggressive mode",
+    "nat_t": "IPsec NAT-T", "openvpn": "OpenVPN", "wireguard": "WireGuard",
+    "tailscale": "Tailscale", "zerotier": "ZeroTier", "hamachi": "Hamachi",
+    "softether": "SoftEther", "fortinet_sslvpn": "FortiGate SSL-VPN", "anyconnect": "AnyConnect",
+    "globalprotect": "GlobalProtect", "pulse": "Pulse Secure", "ngrok": "ngrok",
+    "cloudflared": "cloudflared", "frp": "frp", "chisel": "chisel", "tinc": "tinc",
+    "nebula": "Nebula", "wstunnel": "wstunnel", "icmp_tunnel": "ICMP tunnel",
+    "doh": "DNS over HTTPS", "tor": "Tor", "http_proxy": "HTTP proxy",
+    "vpn_service": "VPN service", "remote_tool": "remote-control tool",
+    "teamviewer": "TeamViewer", "anydesk": "AnyDesk", "rustdesk": "RustDesk",
+    "splashtop": "Splashtop", "chrome_remote_desktop": "Chrome Remote Desktop",
+    "logmein": "LogMeIn", "screenconnect": "ScreenConnect", "isl_online": "ISL Online",
+    "remoteview": "RemoteView", "beyondtrust": "BeyondTrust", "radmin": "Radmin",
+    "telnet": "Telnet", "ica": "Citrix ICA", "nomachine": "NoMachine", "netbios": "NetBIOS",
+    "dcerpc": "DCE/RPC", "kerberos": "Kerberos", "winrm": "WinRM", "mssql": "SQL Server",
+    "oracle": "Oracle", "postgres": "PostgreSQL", "mysql": "MySQL",
+    "intersystems": "InterSystems", "bacnet": "BACnet", "modbus": "Modbus", "mdns": "mDNS",
+    "dhcpv6": "DHCPv6", "netflow": "NetFlow", "sflow": "sFlow", "teredo": "Teredo",
+    "ip_in_ip": "IP in IP", "nat_pmp": "NAT-PMP", "printer": "printing", "syslog": "syslog",
+}  # fmt: skip
+
+
+def app_name(app: str) -> str:
+    """An application of `APPS` as an engineer writes it."""
+    return _NAMES.get(app, app.upper())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from collector.apps import APP_CODE
+from collector.apps import APP_CODE, app_name
 from detector.alerts import Alert, Party
 from detector.edges import EdgeMemory, Past
 from detector.words import Text
@@ -41,7 +41,7 @@ def compared(alert: Alert, edges: EdgeMemory, number_of: Callable[[Party], int])
     if target is not None and number is not None and alert.app in APP_CODE:
         past = edges.past(source, number, APP_CODE[alert.app])
         told = {
-            **facts, "target": target.name or target.ip, "app": alert.app.upper(),
+            **facts, "target": target.name or target.ip, "app": app_name(alert.app),
             "own": past.own, "peers": past.peers,
         }  # fmt: skip
         return _both(_PAIR, told, {"pair": _pair_words(past), "kind": _kind(alert.source.role)})

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APP_CODE, APPS
+from collector.apps import APP_CODE, APPS, app_name
 from collector.flows import STATE_CODE
 from detector.addresses import in_networks, inside_flags
 from detector.detection import Category, Detector, Finding, Reads, Window, app_table
@@ -243,7 +243,7 @@ class AdminEdge(Detector):
             first_ns=int(flows.first_ns[at].min()),
             last_ns=int(flows.last_ns[at].max()),
             facts={
-                "app": app.upper(),
+                "app": app_name(app),
                 "role": host.role,
                 "surprise": round(surprise, 1),
                 "days": window.edges.active_days,

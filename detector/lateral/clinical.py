@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APPS
+from collector.apps import APPS, app_name
 from collector.sightings import Dicom, Hl7
 from detector.addresses import inside_flags
 from detector.detection import Category, Detector, Finding, Reads, Window, app_table
@@ -246,7 +246,7 @@ class ClinicalAbuse(Detector):
                 confidence=0.8,
                 first_ns=int(flows.first_ns[row]),
                 last_ns=int(flows.last_ns[row]),
-                facts={"mb": round(drawn), "app": APPS[int(flows.app[row])].upper()},
+                facts={"mb": round(drawn), "app": app_name(APPS[int(flows.app[row])])},
                 variant="database",
                 app=APPS[int(flows.app[row])],
                 flows=flow_keys(flows, [row]),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
-from collector.apps import APPS
+from collector.apps import APPS, app_name
 from collector.sightings import Kerberos, Ldap, Ntlm, Sighting, Smb
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
@@ -217,7 +217,7 @@ class PasswordGuessing(Detector):
                 yield Finding(
                     source=source, targets=(target,), score=min(75.0, 60 + len(starts) / 5),
                     confidence=0.85, first_ns=int(starts[0]), last_ns=int(flows.last_ns[at].max()),
-                    facts={"failures": len(starts), "app": app.upper()},
+                    facts={"failures": len(starts), "app": app_name(app)},
                     variant="sessions", key=f"{target} {app}", techniques=("T1110.001",),
                     app=app, flows=flow_keys(flows, at[short]),
                 )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from collector.apps import APPS
+from collector.apps import APPS, app_name
 from detector.addresses import in_networks
 from detector.detection import Category, Detector, Finding, FlowKey, Reads, Window, app_table
 from detector.hospital import RegisteredLine
@@ -215,7 +215,7 @@ class Onward(Detector):
                 "line_name": line.system or line.id,
                 "contact": line.contact or "台帳に記載なし / not in the register",
                 "from_ip": window.hosts.ip(there.source),
-                "entry_app": there.app.upper(),
+                "entry_app": app_name(there.app),
                 "entered": _clock(there.first_ns, window.hospital.timezone),
                 "after": max(0, round((first_ns - there.first_ns) / (60 * _S))),
                 "count": len(told),

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APP_CODE, APPS
+from collector.apps import APP_CODE, APPS, app_name
 from collector.sightings import Ntlm
 from detector.addresses import inside_flags
 from detector.care import care_class
@@ -239,7 +239,7 @@ class Paths(Detector):
             last_ns=max(before.last_ns, after.last_ns),
             facts={
                 "middle": hosts[1].ip, "end": hosts[2].ip,
-                "apps": f"{before.app.upper()} → {after.app.upper()}",
+                "apps": f"{app_name(before.app)} → {app_name(after.app)}",
                 "users": f"、利用者 {users}" if users else "",
                 "users_en": f", users {users}" if users else "",
                 "gap": "同時" if overlaps else f"{round(gap_s / 60)} 分後",
@@ -267,7 +267,7 @@ class Paths(Detector):
             confidence=0.85,
             first_ns=session.first_ns,
             last_ns=session.last_ns,
-            facts={"app": session.app.upper(), "role": host.role},
+            facts={"app": app_name(session.app), "role": host.role},
             variant="orphan",
             app=session.app,
             flows=(session.flow,),
@@ -306,7 +306,7 @@ class Paths(Detector):
             last_ns=max(e.last_ns for e in edges),
             facts={
                 "count": len(edges),
-                "apps": sorted({e.app.upper() for e in edges}),
+                "apps": sorted({app_name(e.app) for e in edges}),
                 "path": [f"{e.flow.source} → {e.flow.destination}" for e in edges[:10]],
             },
             variant="tree",
