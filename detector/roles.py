@@ -28,7 +28,8 @@ from detector.detection import Window
 from detector.hosts import HostsFull, HostTable
 from detector.window_kernels import SERVED
 
-#: Service answered → what speaks for it: (role, weight, clients needed).
+#: Service answered → what speaks for it: (role, weight, clients needed). What few machines answer
+#: outweighs what every server does.
 _ANSWERS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
     "kerberos": (("domain_controller", 4.0, 1),),
     "ldap": (("domain_controller", 2.0, 1),),
@@ -36,7 +37,7 @@ _ANSWERS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
     "dhcp": (("dhcp", 3.0, 1),),
     "smb": (("file_server", 3.0, 5), ("file_server", 2.0, 12)),
     "dicom": (("pacs", 1.5, 1), ("pacs", 2.0, 3)),
-    "hl7": (("hl7_engine", 1.5, 1), ("hl7_engine", 2.0, 3)),
+    "hl7": (("hl7_engine", 1.5, 1), ("hl7_engine", 3.5, 3)),
     "mssql": (("database", 4.0, 1),),
     "oracle": (("database", 4.0, 1),),
     "postgres": (("database", 4.0, 1),),
@@ -55,8 +56,8 @@ _ANSWERS_PORT: Final[dict[int, tuple[tuple[str, float, int], ...]]] = {
     515: (("printer", 1.5, 1), ("printer", 1.5, 2)),
     631: (("printer", 1.0, 1), ("printer", 1.0, 2)),
     554: (("camera", 2.0, 1), ("camera", 1.0, 2)),
-    8530: (("wsus", 2.0, 1), ("wsus", 4.0, 3)),
-    8531: (("wsus", 2.0, 1), ("wsus", 4.0, 3)),
+    8530: (("wsus", 2.0, 1), ("wsus", 6.0, 3)),
+    8531: (("wsus", 2.0, 1), ("wsus", 6.0, 3)),
 }
 #: Service asked → what speaks for the one who asks: (role, weight, servers needed).
 _ASKS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {

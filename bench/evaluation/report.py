@@ -218,6 +218,16 @@ def _run_json(told: Score) -> dict[str, Any]:
         "failures": run.failures,
         "pushed": told.pushed,
         "roles": [[*pair, n] for pair, n in sorted(run.roles.items())],
+        "false_loud": [
+            {
+                "detector": a.detector,
+                "variant": a.variant,
+                "source": a.source.ip or a.source.mac,
+                "targets": [p.ip for p in a.targets[:5]],
+                "first_ns": a.first_ns,
+            }
+            for a in told.false_alerts
+        ],
         "false_pushed": [i.to_json() for i in told.false_incidents],
         "scenarios": [c.__dict__ for c in told.caught],
     }

@@ -80,7 +80,7 @@ def test_slow_encryption_is_told_when_it_lasts_and_both_ways_agree() -> None:
     world, slow = warm(), {"sent": 81_000_000, "read": 80_000_000}
     told = [find(world, [part]) for part in parts(10, **slow)]
     assert [len(found) for found in told] == [0] * 7 + [1] * 3
-    assert told[7][0].score == 60.0 and find(warm(), parts(10))[0].score == 70.0
+    assert told[7][0].score == 68.0 and find(warm(), parts(10))[0].score == 70.0
     assert find(warm(), parts(10, sent=81_000_000, read=60_000_000)) == []  # they do not agree
     assert find(warm(), parts(10, every_s=120, **slow)) == []  # half of the time
 
