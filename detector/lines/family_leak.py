@@ -13,7 +13,7 @@ from detector.detection import Window
 from detector.lines.addresses import INSIDE, LOOPBACK, PUBLIC, SHARING, SPECIAL
 from detector.lines.clues import Clue
 from detector.lines.foreign import DRAWN, OTHER_PRIVATE, foreign_weight, is_drawn
-from detector.lines.reference import is_sharing_gateway, sharing_range
+from detector.lines.reference import is_router_default, is_sharing_gateway, sharing_range
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
@@ -185,6 +185,9 @@ def _leak(
     if weight == 0 or around.is_router(mac, window.hospital):
         return
     home = around.home_of(mac, window)
+    if not home and seen_in == "ARP" and is_router_default(ip):
+        yield _unknown_router(ip, mac, time_ns)
+        return
     router = around.shared_by.get((vlan, network_of(ip)), "")
     if router and ip != router:
         yield _client(router, ip, home, mac, time_ns)
@@ -211,6 +214,26 @@ def _leak(
         targets=(ip,),
         fields={"foreign_ip": ip, "seen_in": seen_in, "range": _range_name(ip)},
         flows=flow_keys(window.flows.take(slice(row, row + 1))) if row is not None else (),
+    )
+
+
+def _unknown_router(ip: str, mac: str, time_ns: int) -> Clue:
+    """A device without an address of this LAN has the one that routers have when unpacked."""
+    return Clue(
+        host=mac,
+        mac=mac,
+        family="router",
+        signal=f"has the address of a new router, {ip}",
+        weight=2.0,
+        time_ns=time_ns,
+        what=Text(
+            ja=f"院内のアドレスを持たない {mac} が、市販ルータの初期アドレス {ip} を使っている",
+            en=f"{mac}, which has no address of this LAN, uses {ip}, a router's default",
+        ),
+        confirm=LOOK,
+        shared=f"router default {ip}",
+        targets=(ip,),
+        fields={"foreign_ip": ip, "seen_in": "ARP"},
     )
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from collector.data import oui_vendor
 from collector.flows import mac_text
-from collector.sightings import Dhcp, RouterAdvertisement, Ssdp
+from collector.sightings import Dhcp, Ssdp
 from detector.detection import Window
 from detector.lines.addresses import INSIDE, PUBLIC, SHARING
 from detector.lines.clues import Clue
-from detector.lines.leases import Advertisers, Leases, allowed_dhcp_servers, allowed_routers_v6
+from detector.lines.leases import Leases, allowed_dhcp_servers
 from detector.lines.reference import carrier_of, sharing_range
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
@@ -33,7 +33,6 @@ _VIRTUAL_MACHINES: Final = ("52:54:00", "02:42:", "0a:00:27", "fe:54:00", "06:",
 _PHONE_MAKERS: Final = ("Apple", "Samsung", "Google", "Xiaomi", "OPPO", "vivo", "OnePlus",
                         "Motorola Mobility", "Sony", "SHARP", "KYOCERA", "FCNT", "HTC")  # fmt: skip
 _CARD_MAKERS: Final = ("Intel", "Microsoft", "Liteon", "AzureWave", "Murata", "REALTEK")
-_CARRIER_PREFIXES: Final = ("240a:61", "240a:6b", "240b:", "2400:2410:", "2409:")
 
 FIND_IT: Final = Text(
     ja="スイッチの MAC アドレステーブルでポートを特定し、ルータやスマートフォンが"
@@ -42,14 +41,10 @@ FIND_IT: Final = Text(
 )
 
 
-def find_routers(
-    window: Window, around: Surroundings, leases: Leases, advertisers: Advertisers
-) -> Iterator[Clue]:
-    """DHCP servers, advertising routers, next hops and gateways that are not the hospital's."""
+def find_routers(window: Window, around: Surroundings, leases: Leases) -> Iterator[Clue]:
+    """DHCP servers, next hops and gateways that are not the hospital's."""
     for dhcp in window.of(Dhcp):
         yield from _dhcp(dhcp, window, around, leases)
-    for said in window.of(RouterAdvertisement):
-        yield from _advertisement(said, window, advertisers)
     for ssdp in window.of(Ssdp):
         yield from _gateway_service(ssdp, window)
     yield from _next_hops(window, around)
@@ -68,6 +63,7 @@ def _dhcp(dhcp: Dhcp, window: Window, around: Surroundings, leases: Leases) -> I
     if server in allowed or (dhcp.ip in allowed and is_answer):
         if is_answer:
             leases.odd_one(dhcp)
+            yield from _forged(dhcp, server, window)
         return
     clue: tuple[str, float, Text] | None = None
     contradiction = leases.odd_one(dhcp) if is_answer else ""
@@ -114,6 +110,39 @@ def _dhcp(dhcp: Dhcp, window: Window, around: Surroundings, leases: Leases) -> I
     )  # fmt: skip
 
 
+def _forged(dhcp: Dhcp, server: str, window: Window) -> Iterator[Clue]:
+    """An answer in a listed server's name, from a MAC that is neither its own nor a router's."""
+    hospital = window.hospital
+    asset = hospital.asset_by_ip.get(server)
+    routers = {m.lower() for s in hospital.segments if s.vlan == dhcp.vlan for m in s.gateway_macs}
+    if asset is None or not asset.mac or not routers or not dhcp.mac:
+        return
+    if dhcp.mac in routers | {asset.mac.lower()} or dhcp.mac in gateway_macs(hospital):
+        return
+    if dhcp.mac.startswith(VIRTUAL_ROUTER_MACS):
+        return
+    yield Clue(
+        host=dhcp.mac,
+        mac=dhcp.mac,
+        family="router",
+        signal="answers as the DHCP server",
+        weight=3.0,
+        time_ns=dhcp.time_ns,
+        what=Text(
+            ja=f"{dhcp.mac} が正規の DHCP サーバ {server} を名乗って応答している"
+            f"（ルータ {', '.join(dhcp.routers)}、DNS {', '.join(dhcp.dns_servers)}）",
+            en=f"{dhcp.mac} answers in the name of the DHCP server {server} "
+            f"(router {', '.join(dhcp.routers)}, DNS {', '.join(dhcp.dns_servers)})",
+        ),
+        confirm=FIND_IT,
+        targets=tuple(filter(None, [dhcp.your_ip])),
+        fields={
+            "server": server, "leased": dhcp.your_ip, "router": ", ".join(dhcp.routers),
+            "dns": ", ".join(dhcp.dns_servers), "vlan": dhcp.vlan, "client_mac": dhcp.client_mac,
+        },
+    )  # fmt: skip
+
+
 def _wrong_by_itself(dhcp: Dhcp, server: str) -> tuple[str, float, Text] | None:
     """What tells a phone, stick or PC that shares its line, without any plan."""
     found = sharing_range(dhcp.your_ip or server)
@@ -153,48 +182,16 @@ def _wrong_by_itself(dhcp: Dhcp, server: str) -> tuple[str, float, Text] | None:
     return None
 
 
-def _advertisement(
-    said: RouterAdvertisement, window: Window, advertisers: Advertisers
-) -> Iterator[Clue]:
-    if not said.router_mac or not said.ip.lower().startswith("fe80"):
-        return
-    if said.router_mac.lower().startswith(VIRTUAL_ROUTER_MACS):
-        return
-    allowed = allowed_routers_v6(window.hospital, said.vlan)
-    contradiction = advertisers.odd_one(said)
-    carrier = next((p for p in said.prefixes if p.lower().startswith(_CARRIER_PREFIXES)), "")
-    prefixes = ", ".join(said.prefixes[:3])
-    if allowed is not None and said.router_mac.lower() not in allowed:
-        signal, weight = "unlisted IPv6 router", 4.0
-    elif carrier and is_random_mac(said.router_mac):
-        signal, weight = "carrier's prefix advertised", 4.0
-    elif contradiction:
-        signal, weight = "second IPv6 router", 3.0
-    else:
-        return
-    yield Clue(
-        host=said.ip,
-        mac=said.router_mac,
-        family="router",
-        signal=signal,
-        weight=weight,
-        time_ns=said.time_ns,
-        what=Text(
-            ja=f"{said.router_mac} が IPv6 ルータを名乗っている（{contradiction or prefixes}）",
-            en=f"{said.router_mac} claims to be an IPv6 router ({contradiction or prefixes})",
-        ),
-        confirm=FIND_IT,
-        may_stand_alone=weight >= 4,
-        fields={"router_mac": said.router_mac, "prefixes": prefixes, "vlan": said.vlan},
-    )
-
-
 def _gateway_service(ssdp: Ssdp, window: Window) -> Iterator[Clue]:
     """A home router announces itself by UPnP where nothing should lead outside."""
     if ssdp.method == "M-SEARCH" or "InternetGatewayDevice" not in ssdp.search_target:
         return
     listed = window.hospital.asset_by_ip.get(ssdp.ip)
-    if listed is not None or not is_in_closed_segment(window, ssdp.ip, ssdp.vlan):
+    is_strange = not window.hospital.is_inside(ssdp.ip)  # a router's own network, on this VLAN
+    is_closed = is_in_closed_segment(window, ssdp.ip, ssdp.vlan) or (
+        is_strange and any(x.closed for x in window.hospital.segments if x.vlan == ssdp.vlan)
+    )
+    if listed is not None or not is_closed:
         return
     yield Clue(
         host=ssdp.ip,

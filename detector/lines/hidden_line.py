@@ -20,6 +20,7 @@ from detector.lines.family_names import find_names
 from detector.lines.family_nat import Speakers, find_nat
 from detector.lines.family_records import find_records
 from detector.lines.family_router import find_routers
+from detector.lines.family_router_v6 import find_routers_v6
 from detector.lines.family_split import Splits, find_splits
 from detector.lines.habits import Habits
 from detector.lines.hidden_line_words import WORDINGS
@@ -52,7 +53,8 @@ ClueFinder = Callable[[Window, HiddenLineMemory], Iterator[Clue]]
 #: One entry a family; a new family is one file and one line here. Routers come first, so that
 #: the clients of one are not taken for hosts with a line of their own.
 FAMILIES: Final[tuple[ClueFinder, ...]] = (
-    lambda window, memory: find_routers(window, memory.around, memory.leases, memory.advertisers),
+    lambda window, memory: find_routers(window, memory.around, memory.leases),
+    lambda window, memory: find_routers_v6(window, memory.around, memory.advertisers),
     lambda window, memory: find_leaks(window, memory.around),
     lambda window, memory: find_names(window, memory.around),
     lambda window, memory: find_identities(window, memory.around, memory.identities),

@@ -34,6 +34,7 @@ def use_lists(folder: Path | None) -> None:
         tool_of,
         sharing_ranges,
         sharing_range,
+        is_router_default,
         modem_makers,
         _reputation_services,
     ):
@@ -79,6 +80,12 @@ def is_sharing_gateway(ip: str) -> bool:
     """True for the address at which a sharing phone, stick or PC itself sits."""
     found = sharing_range(ip)
     return found is not None and str(found.gateway) == ip
+
+
+@lru_cache(maxsize=65536)
+def is_router_default(ip: str) -> bool:
+    """True for the address that a listed router has on its LAN side when it is unpacked."""
+    return any(str(r.gateway) == ip for r in reference().tether_ranges)
 
 
 @lru_cache(maxsize=65536)
