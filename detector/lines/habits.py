@@ -112,11 +112,14 @@ class Habits:
                 place = (hosts.ip(int(window.source[row])), hosts.ip(int(window.destination[row])))
                 self.told.pop(place, None)
         public: dict[tuple[str, ...], list[str]] = {}  # by what was answered
+        whose: list[str] = []
+        kinds: list[int] = []
         is_inside, told = window.hospital.is_inside, self.told
         for answer in window.of(Dns):
             if not answer.is_response:
                 if answer.name.lower().endswith(_PROBES) and is_inside(answer.ip):
-                    self._add(hosts.number_of(answer.ip), ATTEMPTS, 1)
+                    whose.append(answer.ip)
+                    kinds.append(ATTEMPTS)
                 continue
             asker, answers = answer.peer_ip, answer.answers[:4]
             if not answers or not is_inside(asker):
@@ -126,8 +129,11 @@ class Habits:
             for address in public[answers]:
                 told.pop((asker, address), None)
             if public[answers]:
-                self._add(hosts.number_of(asker), RESOLVED, 1)
+                whose.append(asker)
+                kinds.append(RESOLVED)
                 told[asker, public[answers][0]] = answer.time_ns
+        for number, kind in zip(hosts.numbers_of(whose), kinds, strict=True):
+            self._add(number, kind, 1)
         while self.told:
             (asker, address), when = next(iter(self.told.items()))
             if window.end_ns - when < _CONNECT_NS and len(self.told) < MAX_HOSTS:
