@@ -146,12 +146,12 @@ def dissected() -> Callable[[bytes], object]:
 
     def one(data: bytes) -> None:
         lane = DeepLane()
-        for order, told in enumerate(data.split(b"\n")[:64]):
+        for number, told in enumerate(data.split(b"\n")[:64]):
             cells = [""] * len(FIELDS)
             for cell in told.split(b"\t"):
                 if cell:
                     cells[cell[0] % len(FIELDS)] = cell[1:].decode("utf-8", "replace")
-            fed = Fed.of(order, "s", (*ends, 445), "MZ" if order % 2 else "")
+            fed = Fed.of("s", (*ends, 445), "MZ" if number % 2 else "")
             for sighting in lane._sightings(Line("\t".join(cells)), fed):
                 sighting.to_json()
 
@@ -160,18 +160,22 @@ def dissected() -> Callable[[bytes], object]:
 
 def own() -> Callable[[bytes], object]:
     """DICOM, HL7, LDAP and clocks, read here: packets of two connections, cut from the input."""
+    from collector.deep.kernels import CLOCK, DICOM, HL7, LDAP
     from collector.deep.lane import DeepLane
     from collector.packet import Packet
 
+    looks = (DICOM, CLOCK, HL7, LDAP, DICOM | CLOCK | HL7 | LDAP)
+
     def one(data: bytes) -> None:
         lane = DeepLane()
-        for piece in data.split(b"\xff\xfe\xfd")[:32]:
+        for turn, piece in enumerate(data.split(b"\xff\xfe\xfd")[:32]):
             if len(piece) > 1:
                 packet = Packet(
                     10**18, "s", 0, "02:00:00:00:00:01", "02:00:00:00:00:02", "10.0.0.1",
                     "10.0.0.2", 6, 40_000, 104, 64, piece[1:],
                 )  # fmt: skip
-                lane._read_own(packet, piece[0] & 1, piece[0] >> 1 & 1)
+                look = looks[(piece[0] >> 2) % len(looks)]
+                lane._read_own(packet, turn, look, 0, piece[0] & 1, piece[0] >> 1 & 1)
         for sighting in lane.drain():
             sighting.to_json()
 
