@@ -24,6 +24,7 @@ from collector.fastlane.records import END, FORCED, IDLE, IS_DAMAGED, write_part
 from collector.fastlane.table import Table
 from collector.fastlane.wire import Buffer, borrow, prefetch
 from collector.identify.kernels import identify
+from collector.identify.ports import group_app
 
 _DEEP: Final = 17
 _NS: Final = 1_000_000_000
@@ -226,6 +227,8 @@ def _look(
             buffer, head.payload_at, head.payload_end, protocol,
             np.int64(head.source_port), np.int64(head.destination_port), is_reply, lane.names,
         )  # fmt: skip
+        if protocol == 17 and confidence == 0:
+            app, confidence = group_app(head.destination_low, np.int64(head.destination_port))
         if confidence > row.app_confidence:
             row.app = app
             row.app_confidence = confidence

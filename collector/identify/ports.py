@@ -1,4 +1,4 @@
-"""What a registered port or an IP protocol suggests when the bytes say nothing."""
+"""What a registered port, an IP protocol or a group suggests when the bytes say nothing."""
 
 # mypy: disable-error-code="no-any-return"
 # (numba's njit carries no types)
@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
-from collector.identify.wire import NOTHING, SURE
+from collector.identify.wire import NAMED, NOTHING, SURE
 
 #: IP protocol → application (IANA protocol numbers); each carries one thing only.
 _IP_PROTOCOLS: Final = {
@@ -75,6 +75,21 @@ def tcp_port_app(port: int) -> int:
 @njit(cache=True, nogil=True)
 def udp_port_app(port: int) -> int:
     return _look_up(_UDP_NUMBERS, _UDP_APPS, port)
+
+
+#: Where AnyDesk's programs look for each other on a LAN: 239.255.102.18, UDP 50001 to 50003.
+_ANYDESK_GROUP = np.uint64(0xFFFF_EFFF_6612)
+_ANYDESK = APP_CODE["anydesk"]
+
+
+@njit(cache=True, nogil=True)
+def group_app(low: np.uint64, port: int) -> tuple[int, int]:
+    """What a datagram to a group that one program only uses is; `low` is the address's lower half.
+
+    It is seen whether or not the way to the Internet is open.
+    """
+    is_anydesk = low == _ANYDESK_GROUP and 50001 <= port <= 50003
+    return (_ANYDESK, NAMED) if is_anydesk else NOTHING
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,9 @@ import struct
 import numpy as np
 import pytest
 
+from collector.apps import APPS
 from collector.identify.openvpn import is_scrambled_reset
+from tests.collector.fastlane_frames import chunk, ethernet, ipv4, run, udp
 from tests.collector.test_identify import (
     HMAC,
     RANDOM,
@@ -156,3 +158,17 @@ def test_random_and_regular_packets_are_no_scrambled_resets() -> None:
         assert taken == 0
         for filled in (bytes(size), b"8" * size, bytes(range(size)), b"ab" * (size // 2)):
             assert not is_scrambled_reset(np.frombuffer(filled, np.uint8), 0, size)
+
+
+@pytest.mark.parametrize(
+    ("group", "port", "app"),
+    [
+        ("239.255.102.18", 50001, "anydesk"),
+        ("239.255.102.18", 50004, "unknown"),
+        ("239.255.102.19", 50001, "unknown"),
+    ],
+)
+def test_anydesk_looks_for_others_in_a_group_of_its_own(group: str, port: int, app: str) -> None:
+    frame = ethernet(ipv4("10.0.0.1", group, 17, udp(50001, port, RANDOM[:40])))
+    flows = run([chunk([(0.0, frame)])])
+    assert [APPS[code] for code in flows.app] == [app]
