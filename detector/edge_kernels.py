@@ -82,12 +82,40 @@ def fill_indexes(
 
 
 @njit(cache=True, nogil=True)
-def find_all(keys: Any, index: Any, wanted: Any) -> Any:  # pragma: no cover - compiled
-    """Rows of the wanted keys, -1 for those that are not there."""
-    rows = np.empty(len(wanted), np.int64)
-    for at in range(len(wanted)):
-        rows[at] = find(keys, index, wanted[at])
+def find_all(
+    keys: Any, index: Any, source: Any, destination: Any, service: Any
+) -> Any:  # pragma: no cover - compiled
+    """Rows of the edges wanted, -1 for those that are not there."""
+    rows = np.empty(len(source), np.int64)
+    for at in range(len(source)):
+        pair = np.uint64(source[at]) << np.uint64(24) | np.uint64(destination[at])
+        key = pair << np.uint64(16) | np.uint64(service[at])
+        rows[at] = find(keys, index, key)
     return rows
+
+
+@njit(cache=True, nogil=True)
+def find_pairs(pairs: Any, index: Any, source: Any, destination: Any) -> Any:  # pragma: no cover
+    """Which of these pairs of hosts are there; bool (n,)."""
+    found = np.empty(len(source), np.bool_)
+    for at in range(len(source)):
+        pair = np.uint64(source[at]) << np.uint64(24) | np.uint64(destination[at])
+        found[at] = find(pairs, index, pair) >= 0
+    return found
+
+
+@njit(cache=True, nogil=True)
+def know_flows(
+    rows: Any, source: Any, destination: Any, chosen: Any, unknown_app: int, keys: Any, index: Any
+) -> Any:  # pragma: no cover - compiled
+    """Which of the chosen rows are of an edge that is there; bool (n,)."""
+    known = np.empty(len(chosen), np.bool_)
+    for n in range(len(chosen)):
+        at = chosen[n]
+        pair = np.uint64(source[at]) << np.uint64(24) | np.uint64(destination[at])
+        service = service_of_row(rows[at], unknown_app)
+        known[n] = find(keys, index, pair << np.uint64(16) | np.uint64(service)) >= 0
+    return known
 
 
 @njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -23,7 +24,15 @@ from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
 from collector.numbering import NO_NUMBER
 from detector.distinct import distinct
-from detector.edge_kernels import fill_indexes, find_all, learn, rows_of, tally
+from detector.edge_kernels import (
+    fill_indexes,
+    find_all,
+    find_pairs,
+    know_flows,
+    learn,
+    rows_of,
+    tally,
+)
 
 if TYPE_CHECKING:
     from detector.detection import Window
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 
 DAY_NS: Final = 86_400_000_000_000
 HOUR_NS: Final = 3_600_000_000_000
+_QUARTER_NS: Final = 900_000_000_000
 PENDING, ACCEPTED, STALE, RETIRED = 1, 2, 3, 4  # 0 = never seen
 
 #: Services by which one host controls another; their edges never accept themselves.
@@ -159,11 +169,20 @@ class EdgeMemory:
         """Has this conversation been seen before."""
         return self._at(source, destination, service) >= 0
 
+    def knows_flows(self, window: Window, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Has the conversation of each of these rows of a window been seen before."""
+        if not len(at):
+            return np.zeros(0, bool)
+        known: NDArray[np.bool_] = know_flows(
+            window.flows.rows.view(OUTPUT_DTYPE), window.source, window.destination, at,
+            APP_CODE["unknown"], self._keys, self._index,
+        )  # fmt: skip
+        return known
+
     def has_spoken(self, source: NDArray[Any], destination: NDArray[Any]) -> NDArray[np.bool_]:
         """Has this pair ever spoken in this direction, by whatever service."""
-        pair = _pack(source, destination, np.zeros(len(source), np.uint16)) >> np.uint64(16)
-        found: NDArray[np.int64] = find_all(self._pairs, self._pair_index, pair)
-        return found >= 0
+        found: NDArray[np.bool_] = find_pairs(self._pairs, self._pair_index, source, destination)
+        return found
 
     def state(
         self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
@@ -326,8 +345,7 @@ class EdgeMemory:
     def _at(
         self, source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
     ) -> NDArray[np.int64]:
-        wanted = _pack(source, destination, service)
-        at: NDArray[np.int64] = find_all(self._keys, self._index, wanted)
+        at: NDArray[np.int64] = find_all(self._keys, self._index, source, destination, service)
         return at
 
     def _index_of(self, source_ip: str, destination_ip: str, service: int) -> int:
@@ -406,7 +424,12 @@ def _pack(source: NDArray[Any], destination: NDArray[Any], service: NDArray[Any]
 
 
 def _utc_offset_ns(window: Window) -> int:
-    zone = ZoneInfo(window.hospital.timezone)
-    at = datetime.fromtimestamp(window.start_ns // 1_000_000_000, UTC).astimezone(zone)
-    offset = at.utcoffset()
+    # Offsets change at full quarters of an hour.
+    return _offset_ns(window.start_ns // _QUARTER_NS, window.hospital.timezone)
+
+
+@lru_cache(maxsize=64)
+def _offset_ns(quarter: int, timezone: str) -> int:
+    at = datetime.fromtimestamp(quarter * _QUARTER_NS // 1_000_000_000, UTC)
+    offset = at.astimezone(ZoneInfo(timezone)).utcoffset()
     return int(offset.total_seconds()) * 1_000_000_000 if offset else 0

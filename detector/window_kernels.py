@@ -15,6 +15,13 @@ from collector.flows import STATE_CODE
 # Traits of a host, by number.
 IN_PLAN, NEAR, ONE_HOST, LANDING = 1, 2, 4, 8
 
+# Kinds of a host's address, by number (`lines.addresses`).
+INSIDE: Final = 1  # the hospital's own (by plan, else private)
+PUBLIC: Final = 2  # globally routable unicast, not the hospital's
+SHARING: Final = 4  # default range of a phone, dongle or PC that shares its line
+SPECIAL: Final = 8  # nobody's: multicast, link-local, unspecified, broadcast
+LOOPBACK: Final = 16
+
 # Marks of a flow. The lowest two are its outcome: 0 unknown, 1 answered, 2 failed.
 ANSWERED: Final = 1
 FAILED: Final = 2

@@ -10,22 +10,16 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from collector.apps import APP_CODE
 from collector.flows import FlowBatch
 from collector.sightings import Smb
-from detector.addresses import inside_flags
 from detector.detection import Category, Detector, Finding, Window
 from detector.impact.mass_words import WORDINGS
 from detector.lateral.calls import flow_of, is_write
 from detector.lateral.contacts import flow_keys, texts
+from detector.sift import sift
+from detector.sift_kernels import CONSOLE, PRINTS, REWRITES
 
 _S: Final = 1_000_000_000
-_IS_PRINTER_PORT: Final = np.isin(np.arange(1 << 16), [9100, 515, 631])
-_SMB, _PRINTER = APP_CODE["smb"], APP_CODE["printer"]
-#: Consoles of backup and virtual machines: Veeam, vSphere, Hyper-V by WinRM, NetBackup, Arcserve.
-_IS_BACKUP_PORT: Final = np.isin(
-    np.arange(1 << 16), [9392, 9401, 9419, 902, 5985, 5986, 13724, 1556, 8014, 3389, 22]
-)
 #: Who writes to many servers by trade.
 _WRITERS: Final = frozenset(
     {"backup", "wsus", "scanner", "file_server", "domain_controller", "admin"}
@@ -91,20 +85,17 @@ class MassEffect(Detector):
         flows = window.flows
         if len(flows) == 0:
             return
-        is_smb = flows.app == _SMB
-        if is_smb.any():
-            yield from self._rewriting(window, memory, np.flatnonzero(is_smb))
+        sifted = window.once(sift)
+        alike = sifted.rows(REWRITES)
+        if len(alike):
+            yield from self._rewriting(window, memory, alike)
         if window.edges.active_days < 3:
             return
-        ports = flows.destination_port
-        printing = (flows.app == _PRINTER) | _IS_PRINTER_PORT[ports]
-        printing &= (flows.protocol == 6) & (flows.reply_packets > 0)
-        if printing.any():
-            yield from self._printers(window, memory, np.flatnonzero(printing))
-        console = _IS_BACKUP_PORT[ports]
-        if console.any():
-            console &= (flows.protocol == 6) & (flows.reply_bytes > 1000)
-            yield from self._backups(window, np.flatnonzero(console))
+        printing, consoles = sifted.rows(PRINTS), sifted.rows(CONSOLE)
+        if len(printing):
+            yield from self._printers(window, memory, printing)
+        if len(consoles):
+            yield from self._backups(window, consoles)
 
     def _printers(
         self, window: Window, memory: _Memory, rows: np.ndarray[Any, np.dtype[np.int64]]
@@ -182,17 +173,13 @@ class MassEffect(Detector):
         count together.
         """
         flows = window.flows
-        sent, read = flows.bytes[rows].astype(float), flows.reply_bytes[rows].astype(float)
+        sent = flows.bytes[rows].astype(float)
         seconds = np.maximum((flows.last_ns[rows] - flows.first_ns[rows]) / _S, 1.0)
-        ratio = read / np.maximum(sent, 1)
-        fast = (ratio >= 0.7) & (ratio <= 1.4) & (sent >= self.rewrite_mb_s * 1e6 * seconds)
+        ratio = flows.reply_bytes[rows].astype(float) / np.maximum(sent, 1)
+        fast = sent >= self.rewrite_mb_s * 1e6 * seconds  # `sift_kernels` says alike
         slow = (ratio >= 0.875) & (ratio <= 1.125) & (sent >= self.slow_mb_s * 1e6 * seconds)
-        alike = fast | slow
-        if not alike.any():
-            return
-        ours, theirs = inside_flags(window)
+        chosen = fast | slow
         told: dict[tuple[int, int], int] = {}
-        chosen = alike & ours[rows] & theirs[rows]
         for row, is_fast in zip(rows[chosen].tolist(), fast[chosen].tolist(), strict=True):
             pair = (int(window.source[row]), int(window.destination[row]))
             _add_stretch(memory, pair, flows, row, is_fast)

@@ -11,15 +11,15 @@ import numpy as np
 from pydantic import Field
 
 from collector.apps import APP_CODE, APPS, app_name
-from collector.flows import STATE_CODE
-from detector.addresses import in_networks, inside_flags
+from detector.addresses import in_networks
 from detector.detection import Category, Detector, Finding, Reads, Window, app_table
-from detector.edges import service_of
 from detector.host import Host
 from detector.landing import allowed_targets, line_networks
 from detector.lateral.contacts import flow_keys
 from detector.lateral.rounds import Round, Rounds
-from detector.window_kernels import HALF_OPEN, TO_ONE, WINRM
+from detector.sift import sift
+from detector.sift_kernels import ADMIN
+from detector.window_kernels import OURS, WINRM
 from detector.words import Text, Wording
 
 #: How telling a new edge of each service is, and the technique.
@@ -39,11 +39,8 @@ _SERVERS: Final = frozenset(
     {"server", "emr_server", "database", "domain_controller", "file_server", "pacs", "hl7_engine",
      "dns", "dhcp", "backup", "wsus"}
 )  # fmt: skip
-_IS_ADMIN: Final = app_table(_WEIGHT)
 _HOUR_NS: Final = 3_600_000_000_000
 _IS_PLAIN: Final = app_table(("unknown", "http", "tls"))
-_NO_TALK: Final = ("S0", "REJ", "RSTOS0", "SH", "RSTRH", "OTH")
-_HAS_NO_TALK: Final = np.isin(np.arange(256), [STATE_CODE[s] for s in _NO_TALK])
 
 _NEXT_STEP = Text(
     ja="情報システム担当に、{source} から {target} への {app} 接続の予定（保守・導入作業）"
@@ -153,20 +150,13 @@ class AdminEdge(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         flows = window.flows
-        by_port = (window.marks & WINRM != 0) & _IS_PLAIN[flows.app]
-        is_admin = _IS_ADMIN[flows.app] | by_port
-        chosen = is_admin & (flows.protocol == 6) & (flows.reply_packets > 0)
-        chosen &= ~_HAS_NO_TALK[flows.state] & (window.marks & HALF_OPEN == 0)
-        chosen &= window.marks & TO_ONE != 0
-        ours, theirs = inside_flags(window)
-        chosen &= theirs | (~ours & ~theirs)
-        rows = np.flatnonzero(chosen)
+        rows = window.once(sift).rows(ADMIN)
+        rows = rows[~window.edges.knows_flows(window, rows)]
         if not len(rows):
             return
-        service = np.where(by_port[rows], APP_CODE["winrm"], flows.app[rows])
-        ends = (window.source[rows], window.destination[rows])
-        told = window.edges.knows(*ends, service)
-        told |= window.edges.knows(*ends, service_of(flows.take(rows)))
+        by_port = (window.marks[rows] & WINRM != 0) & _IS_PLAIN[flows.app[rows]]
+        service = np.where(by_port, APP_CODE["winrm"], flows.app[rows])
+        told = window.edges.knows(window.source[rows], window.destination[rows], service)
         groups: dict[tuple[int, int, int], list[int]] = {}
         for row, app in zip(rows[~told].tolist(), service[~told].tolist(), strict=True):
             key = (int(window.source[row]), int(window.destination[row]), int(app))
@@ -174,7 +164,8 @@ class AdminEdge(Detector):
         for (source, target, app), at in groups.items():
             if is_contracted(window, source, target, int(flows.destination_port[at[0]])):
                 continue
-            finding = self._judge(window, source, target, APPS[app], at, bool(ours[at[0]]))
+            is_ours = bool(window.marks[at[0]] & OURS)
+            finding = self._judge(window, source, target, APPS[app], at, is_ours)
             if finding is not None and finding.variant == "new":
                 turn = memory.note(finding.source, finding.app, finding.targets[0], finding.last_ns)
                 host = window.hosts.get(source)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
-from collector.apps import APP_CODE
 from collector.sightings import Http
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.contacts import flow_keys
+from detector.sift import DIRECTORY_PORTS, sift
+from detector.sift_kernels import ODD_LDAP
 from detector.words import Text, Wording
 
 #: Where directories really listen: LDAP, LDAPS, global catalogue.
-_IS_DIRECTORY_PORT: Final = np.isin(np.arange(1 << 16), [389, 636, 3268, 3269])
 
 
 class CallBack(Detector):
@@ -74,10 +73,9 @@ class CallBack(Detector):
         while len(memory) > 50_000:
             memory.popitem(last=False)
         flows = window.flows
-        is_odd = (flows.app == APP_CODE["ldap"]) & ~_IS_DIRECTORY_PORT[flows.destination_port]
-        is_odd &= ~_IS_DIRECTORY_PORT[flows.source_port]  # a capture that began in the middle
-        is_odd &= (flows.protocol == 6) & (flows.reply_packets > 0) & (flows.part == 0)
-        for row in np.flatnonzero(is_odd).tolist():
+        for row in window.once(sift).rows(ODD_LDAP).tolist():
+            if int(flows.source_port[row]) in DIRECTORY_PORTS:
+                continue  # a capture that began in the middle
             source = window.hosts.ip(int(window.source[row]))
             when, asker = memory.get(source, (0, ""))
             started = int(flows.first_ns[row])

@@ -12,17 +12,16 @@ from pydantic import Field
 
 from collector.apps import APPS, app_name
 from collector.sightings import Dicom, Hl7
-from detector.addresses import inside_flags
-from detector.detection import Category, Detector, Finding, Reads, Window, app_table
+from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.edges import DAY_NS
 from detector.lateral.calls import flow_of
 from detector.lateral.clinical_words import WORDINGS
 from detector.lateral.contacts import flow_keys
+from detector.sift import DATABASE_APPS, sift
+from detector.sift_kernels import DATABASE
 
 _S: Final = 1_000_000_000
 _ASKS: Final = {"c_find": "find", "c_move": "move", "c_get": "move"}
-_DATABASES: Final = ("mssql", "oracle", "postgres", "mysql", "intersystems")
-_IS_DATABASE: Final = app_table(_DATABASES)
 _MOST: Final = 20_000
 
 
@@ -62,7 +61,7 @@ class ClinicalAbuse(Detector):
     id = "clinical_abuse"
     category: ClassVar[Category] = "exfiltration"
     techniques = ("T1213", "T1005")
-    reads = Reads(sightings=(Dicom, Hl7), apps=_DATABASES)
+    reads = Reads(sightings=(Dicom, Hl7), apps=DATABASE_APPS)
     wordings = WORDINGS
 
     finds: int = Field(default=200, ge=20, description="C-FINDs in ten minutes, on day one")
@@ -225,15 +224,15 @@ class ClinicalAbuse(Detector):
         flows = window.flows
         if len(flows) == 0 or window.edges.active_days < 3:
             return
-        chosen = _IS_DATABASE[flows.app]
-        if not chosen.any():
+        rows = window.once(sift).rows(DATABASE)
+        if not len(rows):
             return
-        ours, theirs = inside_flags(window)
-        rows = np.flatnonzero(chosen & ours & theirs)
-        known = window.edges.knows(window.source[rows], window.destination[rows], flows.app[rows])
-        for row in rows.tolist():
+        known = window.edges.knows_flows(window, rows)
+        if not memory.drawn:  # mostly so
+            rows, known = rows[~known], known[~known]
+        for row, is_known in zip(rows.tolist(), known.tolist(), strict=True):
             pair = (int(window.source[row]), int(window.destination[row]))
-            if pair not in memory.drawn and known[np.searchsorted(rows, row)]:
+            if pair not in memory.drawn and is_known:
                 continue
             memory.drawn[pair] = memory.drawn.get(pair, 0.0) + float(flows.reply_bytes[row]) / 1e6
             if memory.drawn[pair] < self.drawn_mb:

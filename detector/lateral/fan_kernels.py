@@ -257,6 +257,17 @@ def count(t: Tables, keys: Any, counts: Any) -> None:  # pragma: no cover - comp
 
 
 @njit(cache=True, nogil=True)
+def are_met(
+    t: Tables, source: Any, target: Any, rows: Any, least: int, met: Any
+) -> None:  # pragma: no cover - compiled
+    """Set `met` (one a row) where the key source << 32 | target has at least so many items."""
+    for n in range(len(rows)):
+        at = rows[n]
+        key = _find_key(t, np.uint64(source[at]) << np.uint64(32) | np.uint64(target[at]))
+        met[n] = key >= 0 and t.key_links[key, 4] >= least
+
+
+@njit(cache=True, nogil=True)
 def read(t: Tables, key: Any, out: Any) -> int:  # pragma: no cover - compiled
     """Write a key's items to `out` (n, 3): item, when, flag; returns how many there are."""
     at = _find_key(t, key)

@@ -48,6 +48,8 @@ class Fans:
         self, keys: NDArray[np.uint64], since: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Drop what is older than each key's `since`; items left and flagged ones, by key."""
+        if not len(self):
+            return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
         counts = np.empty((len(keys), 2), np.int64)
         fan_kernels.expire(self._tables, keys, since, counts)
         return counts[:, 0], counts[:, 1]
@@ -58,6 +60,15 @@ class Fans:
         fan_kernels.count(self._tables, keys, counts)
         return counts
 
+    def are_met(
+        self, source: NDArray[Any], target: NDArray[Any], rows: NDArray[np.int64], least: int
+    ) -> NDArray[np.bool_]:
+        """Has the key source << 32 | target of each of these rows so many items, old ones too."""
+        met = np.zeros(len(rows), bool)
+        if len(self):
+            fan_kernels.are_met(self._tables, source, target, rows, least, met)
+        return met
+
     def read(self, key: int) -> NDArray[np.int64]:
         """(n, 3): item, when, flag, in order of first sight."""
         out = np.empty((self._most_items + 1, 3), np.int64)
@@ -65,7 +76,8 @@ class Fans:
 
     def trim(self) -> None:
         """Forget the keys that are too many."""
-        fan_kernels.trim(self._tables, self._most_keys)
+        if len(self) > self._most_keys:
+            fan_kernels.trim(self._tables, self._most_keys)
 
     def _make_room(self, news: int) -> None:
         counts = self._tables.counts

@@ -15,11 +15,11 @@ from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
 from detector.lateral.contacts import flow_keys
 from detector.lateral.logon_sessions import (
-    LOGON_SERVICES,
     LogonSessions,
     least_of,
     logon_sessions,
 )
+from detector.logon_services import LOGON_APPS
 from detector.words import Text, Wording
 
 _KRB_UNKNOWN, _KRB_REVOKED, _KRB_PREAUTH_FAILED = 6, 18, 24
@@ -79,7 +79,7 @@ class PasswordGuessing(Detector):
     id = "password_guessing"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1110",)
-    reads = Reads(sightings=(Kerberos, Ldap, Ntlm, Smb), apps=LOGON_SERVICES)
+    reads = Reads(sightings=(Kerberos, Ldap, Ntlm, Smb), apps=LOGON_APPS)
     wordings = {
         "spray": Wording(
             Text(
@@ -204,13 +204,13 @@ class PasswordGuessing(Detector):
 
     def _failing_sessions(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         flows = window.flows
-        for key, at, kept in logon_sessions(window):
+        for key, at, kept, has_short in logon_sessions(window):
             sessions = memory.sessions.setdefault(key, LogonSessions())
             memory.sessions.move_to_end(key)
-            sessions.last.extend(kept)
-            short = [is_short for *_, is_short in kept]
-            if not any(short):
+            sessions.keep(kept)
+            if not has_short:
                 continue
+            short = kept[:, 3] != 0
             source, target, app = window.hosts.ip(key[0]), window.hosts.ip(key[1]), APPS[key[2]]
             starts = sessions.failing(least_of(key[2], self.short_sessions))
             if len(starts):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,21 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
-from detector.detection import Window, app_table
-from detector.window_kernels import OURS, THEIRS
+from detector.detection import Window
+from detector.lateral.logon_kernels import count_recent
+from detector.logon_services import LOGON_APPS, LOGON_SERVICES
+from detector.sift import sift
+from detector.sift_kernels import LOGON
 
-#: (service, most reply bytes of a session in which only a logon failed, how many times as many
-#: sessions it takes as with people's services). Programs log on to the last ones by themselves.
-_SERVICES: Final = (
-    ("ssh", 9000, 1), ("rdp", 12_000, 1), ("vnc", 4000, 1), ("telnet", 3000, 1), ("winrm", 9000, 1),
-    ("ftp", 3000, 3), ("imap", 6000, 3), ("pop3", 3000, 3), ("smtp", 3000, 5),
-    ("mssql", 4000, 10), ("mysql", 2000, 10), ("postgres", 2000, 10),
-)  # fmt: skip
-LOGON_SERVICES: Final = tuple(app for app, _, _ in _SERVICES)
-_IS_LOGON: Final = app_table(LOGON_SERVICES)
 _MOST_BYTES: Final = np.zeros(1 << 16, np.int64)
-_MOST_BYTES[[APP_CODE[app] for app in LOGON_SERVICES]] = [most for _, most, _ in _SERVICES]
-_TIMES: Final = {APP_CODE[app]: times for app, _, times in _SERVICES}
+_MOST_BYTES[[APP_CODE[app] for app in LOGON_APPS]] = [most for _, most, _ in LOGON_SERVICES]
+_TIMES: Final = {APP_CODE[app]: times for app, _, times in LOGON_SERVICES}
 _SSH: Final = APP_CODE["ssh"]
 #: What a client sends that was refused six times (OpenSSH's MaxAuthTries), as IP bytes. OpenSSH 9.2
 #: was measured at 3,213 with curve25519, 3,709 with an older exchange of 4096 bits and 4,545 with
@@ -33,8 +26,6 @@ _SSH: Final = APP_CODE["ssh"]
 #: more has got in. A key that fits and one short command send 3,349 to 5,721: that differs only by
 #: how often it comes.
 _SSH_SENT: Final = 6_000
-#: A session without a key exchange (a check whether the port answers) tries no password.
-_SSH_RECEIVED: Final = 1_200
 _SHORT_NS: Final = 60_000_000_000
 _SPAN_NS: Final = 600_000_000_000
 _DAY_NS: Final = 86_400_000_000_000
@@ -49,29 +40,45 @@ _UNUSUAL: Final = 3
 _MOST_KEPT: Final = 300
 
 
-#: Start, bytes sent, bytes received, and can it have held only logons that failed.
-Session = tuple[int, int, int, bool]
-
-
 @dataclass
 class LogonSessions:
-    """Sessions of one source with one service of one host, of the last ten minutes."""
+    """Sessions of one source with one service of one host, of the last ten minutes.
 
-    last: deque[Session] = field(default_factory=lambda: deque(maxlen=_MOST_KEPT))
+    `last` is a ring of start, bytes sent, bytes received, and 1 where it can have held only logons
+    that failed; it grows as there is need.
+    """
+
+    last: NDArray[np.int64] = field(default_factory=lambda: np.empty((4, 4), np.int64))
+    count: int = 0  # sessions that were ever put into it
     day: int = 0
     most: int = 0  # short ones within ten minutes, today
     usual: int = 0  # the same on the days before
 
+    def keep(self, sessions: NDArray[np.int64]) -> None:
+        """Put in these (n, 4) sessions; of too many the oldest go."""
+        size, more = len(self.last), len(sessions)
+        if self.count + more > size and size < _MOST_KEPT:
+            grown = np.empty((min(_MOST_KEPT, 2 * (size + more)), 4), np.int64)
+            grown[: self.count] = self.last[: self.count]
+            self.last, size = grown, len(grown)
+        if self.count + more <= size:
+            self.last[self.count : self.count + more] = sessions
+        else:
+            sessions = sessions[-size:]
+            ends = self.count + more
+            self.last[np.arange(ends - len(sessions), ends) % size] = sessions
+        self.count += more
+
     def failing(self, least: int) -> NDArray[np.int64]:
         """When the failing ones began, in order, if they are at least so many; else none."""
-        now_ns = max(start for start, *_ in self.last)
-        recent = [one for one in self.last if one[0] > now_ns - _SPAN_NS]
-        short = [one for one in recent if one[3]]
-        self._turn(now_ns // _DAY_NS, len(short))
+        kept = self.last[: min(self.count, len(self.last))]
+        now_ns, recent, failing = count_recent(kept, _SPAN_NS)
+        self._turn(now_ns // _DAY_NS, failing)
         least = max(least, _UNUSUAL * self.usual)
-        if 2 * len(short) < least or len(short) < _FAILING_SHARE * len(recent):
+        if 2 * failing < least or failing < _FAILING_SHARE * recent:
             return np.zeros(0, np.int64)  # mostly so, and left before numpy is asked
-        start, sent, received, _ = np.array(short, np.int64).reshape(-1, 4).T
+        short = kept[(kept[:, 0] > now_ns - _SPAN_NS) & (kept[:, 3] != 0)]
+        start, sent, received, _ = short.T
         starts = np.sort(start)
         if len(starts) + _crowded(starts) < least:
             return starts[:0]
@@ -87,29 +94,33 @@ class LogonSessions:
 
 def logon_sessions(
     window: Window,
-) -> Iterator[tuple[tuple[int, int, int], NDArray[np.intp], list[Session]]]:
+) -> Iterator[tuple[tuple[int, int, int], NDArray[np.intp], NDArray[np.int64], bool]]:
     """The window's ended logon sessions by (source, destination, application).
 
-    Of each group its rows in order of their beginning, and what `LogonSessions` keeps of them.
+    Of each group its rows in order of their beginning, the (n, 4) that `LogonSessions` keeps, and
+    whether any of them can have failed.
     """
     flows = window.flows
-    rows = np.flatnonzero(_IS_LOGON[flows.app] & (flows.reply_packets >= 5) & (flows.part == 0))
-    rows = rows[window.marks[rows] & (OURS | THEIRS) != 0]
-    rows = rows[(flows.app[rows] != _SSH) | (flows.reply_bytes[rows] >= _SSH_RECEIVED)]
+    rows = window.once(sift).rows(LOGON)
     if not len(rows):
         return
     ends = (window.destination[rows], window.source[rows])
     rows = rows[np.lexsort((flows.first_ns[rows], flows.app[rows], *ends))]
-    columns = (flows.first_ns[rows], flows.bytes[rows], flows.reply_bytes[rows])
-    short = _is_short(window, rows).tolist()
-    kept = list(zip(*(column.tolist() for column in columns), short, strict=True))
+    kept = np.empty((len(rows), 4), np.int64)
+    kept[:, 0], kept[:, 1] = flows.first_ns[rows], flows.bytes[rows]
+    kept[:, 2], kept[:, 3] = flows.reply_bytes[rows], _is_short(window, rows)
     columns = (window.source[rows], window.destination[rows], flows.app[rows])
-    keys = list(zip(*(column.tolist() for column in columns), strict=True))
-    start = 0
-    for at in range(1, len(keys) + 1):
-        if at == len(keys) or keys[at] != keys[start]:
-            yield keys[start], rows[start:at], kept[start:at]
-            start = at
+    is_first = np.ones(len(rows), bool)
+    is_first[1:] = columns[0][1:] != columns[0][:-1]
+    for column in columns[1:]:
+        is_first[1:] |= column[1:] != column[:-1]
+    starts = is_first.nonzero()[0]
+    keys = zip(*(column[starts].tolist() for column in columns), strict=True)
+    has_short = np.maximum.reduceat(kept[:, 3], starts).tolist()
+    begun = starts.tolist()
+    until = [*begun[1:], len(rows)]
+    for key, start, end, short in zip(keys, begun, until, has_short, strict=True):
+        yield key, rows[start:end], kept[start:end], bool(short)
 
 
 def _is_short(window: Window, rows: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -13,7 +13,8 @@ from detector.detection import Category, Detector, Finding, Window
 from detector.distinct import distinct
 from detector.lateral.contacts import FAILED, flow_keys, texts
 from detector.lateral.fans import ALL, Fans, sorted_groups
-from detector.window_kernels import OURS, THEIRS, TO_ONE
+from detector.sift import sift
+from detector.sift_kernels import GOES_OUT
 from detector.words import Text, Wording
 
 #: Services that worms and bots look for; nobody tries these on many Internet hosts.
@@ -21,8 +22,6 @@ WORM_PORTS: Final = frozenset(
     {22, 23, 81, 135, 139, 445, 1433, 2222, 2323, 3306, 3389, 5432, 5555, 5900, 5985, 6379, 7547,
      8080, 8081, 8291, 8443, 8728, 9530, 23231, 37215, 49152, 52869, 60023}
 )  # fmt: skip
-#: A closed network blocks these for every browser and updater; their failures mean nothing.
-_BLOCKED_EVERYDAY: Final = (53, 80, 123, 443, 853, 5228)
 _WORM_PORTS: Final = np.array(sorted(WORM_PORTS), np.uint64)
 
 
@@ -101,13 +100,7 @@ class OutsideScan(Detector):
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
         flows, marks = window.flows, window.marks
-        wanted = marks & (OURS | THEIRS | TO_ONE) == OURS | TO_ONE
-        chosen = np.flatnonzero(wanted & (marks & 3 > 0))
-        if not len(chosen):
-            return
-        protocol, ports = flows.protocol[chosen], flows.destination_port[chosen]
-        counts = (protocol == 6) | (protocol == 17)
-        rows = chosen[counts & ~np.isin(ports, _BLOCKED_EVERYDAY)]
+        rows = window.once(sift).rows(GOES_OUT)
         rows = rows[self._may_matter(window, memory, rows)] if len(rows) else rows
         if not len(rows):
             return

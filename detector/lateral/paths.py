@@ -13,19 +13,17 @@ from pydantic import Field
 
 from collector.apps import APP_CODE, APPS, app_name
 from collector.sightings import Ntlm
-from detector.addresses import inside_flags
 from detector.care import care_class
-from detector.detection import Category, Detector, Finding, FlowKey, Window, app_table
+from detector.detection import Category, Detector, Finding, FlowKey, Window
 from detector.lateral.admin_edge import is_contracted
 from detector.lateral.calls import flow_of, requests
 from detector.lateral.path_words import WORDINGS
 from detector.lateral.rpc_rules import RULE_OF
-from detector.window_kernels import TO_ONE
+from detector.sift import CONTROL_APPS, sift
+from detector.sift_kernels import SESSION
 
 _S: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _S
-_SESSION_APPS: Final = ("rdp", "vnc", "ssh", "winrm", "telnet", "radmin")
-_IS_SESSION: Final = app_table(_SESSION_APPS)
 #: Through these a path goes on by design.
 _RELAYS: Final = frozenset({"bastion", "admin", "scanner", "backup"})
 #: Which controls nobody unless somebody came in and made it.
@@ -141,16 +139,10 @@ class Paths(Detector):
         flows = window.flows
         if len(flows) == 0:
             return []
-        chosen = _IS_SESSION[flows.app] & (flows.reply_packets > 0)
-        if not chosen.any():
-            return []
-        chosen &= (flows.last_ns - flows.first_ns >= self.least_session_s * _S) & (
-            flows.one_way == 0
-        )
-        ours, theirs = inside_flags(window)
-        chosen &= theirs & ours & (window.marks & TO_ONE != 0)
+        rows = window.once(sift).rows(SESSION)
+        lasted_ns = flows.last_ns[rows] - flows.first_ns[rows]
         found = []
-        for row in np.flatnonzero(chosen).tolist():
+        for row in rows[lasted_ns >= self.least_session_s * _S].tolist():
             ends = (int(window.source[row]), int(window.destination[row]))
             first, last = int(flows.first_ns[row]), int(flows.last_ns[row])
             ports = (int(flows.source_port[row]), int(flows.destination_port[row]))
@@ -255,7 +247,7 @@ class Paths(Detector):
 
     def _orphan(self, window: Window, memory: _Memory, session: _Session) -> Iterator[Finding]:
         host = window.hosts.get(session.source)
-        if host.role not in _ORPHANS or session.app not in _SESSION_APPS:
+        if host.role not in _ORPHANS or session.app not in CONTROL_APPS:
             return
         since = session.first_ns - _DAY_NS
         if any(s.target == session.source and s.last_ns >= since for s in memory.sessions):

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from collector.flows import FlowBatch
 from detector.detection import Category, Detector, Finding, Window
 from detector.distinct import distinct
 from detector.edges import DAY_NS
 from detector.lateral.contacts import FAILED, flow_keys
 from detector.lateral.fans import ANY, LAST, Fans
-from detector.window_kernels import HALF_OPEN, MOST_PROBES, ODD, OURS, THEIRS, TO_ONE
+from detector.sift import sift
+from detector.sift_kernels import IN_VAIN, TRIES
+from detector.window_kernels import HALF_OPEN, ODD
 from detector.words import Text, Wording
 
 _NEXT_STEP = Text(
@@ -37,11 +38,6 @@ _IS_SERVICE[
     [1433, 1521, 1723, 2049, 3306, 3389, 5000, 5060, 5432, 5900, 5985, 6379, 8000, 8080, 8443, 9200]
 ] = True
 _HAS_PORTS: Final = np.isin(np.arange(256), (6, 17, 132))
-#: Protocols that a hospital may well speak: ICMP, IGMP, tunnels, IPsec, OSPF, PIM, VRRP, …
-_IS_UNSPOKEN: Final = ~np.isin(
-    np.arange(256), (0, 1, 2, 4, 6, 17, 41, 43, 44, 46, 47, 50, 51, 58, 59, 60, 88, 89, 94, 97, 103,
-                     112, 115, 132, 137)
-)  # fmt: skip
 _NEARLY_ALL: Final = 0.8
 _NONE: Final = np.zeros((0, 3), np.int64)
 
@@ -123,14 +119,11 @@ class PortScan(Detector):
         return _Tried()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        flows, marks = window.flows, window.marks
+        flows = window.flows
         if not window.every_mark & FAILED and not len(memory.ports):
             return
         # From outside to outside is none of ours; from outside to inside is, at the border.
-        failed = _failed(flows, marks)
-        chosen = (marks & (OURS | THEIRS) != 0) & (marks & TO_ONE != 0)
-        chosen &= ((flows.protocol == 6) & (marks & 3 > 0)) | failed
-        rows = np.flatnonzero(chosen)
+        rows = window.once(sift).rows(TRIES)
         rows = rows[self._may_matter(window, memory, rows)]
         if not len(rows):
             return
@@ -173,14 +166,15 @@ class PortScan(Detector):
         self, window: Window, memory: _Tried, rows: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Failures; and answers where failures have gathered: most pairs have none."""
-        pairs = _pairs(window, rows)
-        failed = _failed(window.flows, window.marks)[rows]
-        suspects: NDArray[np.bool_] = memory.ports.count(pairs) >= 5
-        if int(failed.sum()) >= 5:
-            failing, counts = np.unique(pairs[failed], return_counts=True)
-            if (counts >= 5).any():
-                suspects |= np.isin(pairs, failing[counts >= 5])
-        return failed | suspects
+        failed = _failed(window, rows)
+        suspects = memory.ports.are_met(window.source, window.destination, rows, 5)
+        vain = rows[failed]
+        if len(vain) >= 5:
+            ordered = np.sort(_pairs(window, vain))
+            failing = ordered[4:][ordered[4:] == ordered[:-4]]  # five of them in a row
+            if len(failing):
+                suspects |= np.isin(_pairs(window, rows), failing)
+        return np.asarray(failed | suspects, bool)
 
     def _note(
         self, window: Window, memory: _Tried, rows: NDArray[np.int64], pairs: NDArray[np.uint64]
@@ -189,7 +183,7 @@ class PortScan(Detector):
         when, protocol = flows.first_ns[rows], flows.protocol[rows].astype(np.uint64)
         port = flows.destination_port[rows].astype(np.uint64)
         port = np.where(_HAS_PORTS[protocol], port, _PROTOCOLS + protocol)
-        failed = _failed(flows, window.marks)[rows].astype(np.uint8)
+        failed = _failed(window, rows).astype(np.uint8)
         memory.ports.note(pairs, port, when, failed)
         half = np.flatnonzero(marks & HALF_OPEN)
         if len(half):
@@ -244,12 +238,9 @@ class PortScan(Detector):
         )
 
 
-def _failed(flows: FlowBatch, marks: NDArray[np.uint32]) -> NDArray[np.bool_]:
+def _failed(window: Window, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Nothing came of it: also of UDP that is never answered, and of protocols nobody speaks."""
-    failed = (marks & 3 == FAILED) & _HAS_PORTS[flows.protocol]
-    lonely = (flows.reply_packets == 0) & (flows.packets <= MOST_PROBES) & (flows.one_way == 0)
-    lonely &= (flows.protocol == 17) | _IS_UNSPOKEN[flows.protocol]
-    return np.asarray(failed | lonely, bool)
+    return np.asarray(window.once(sift).whose[rows] & IN_VAIN != 0, bool)
 
 
 def _pairs(window: Window, rows: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -15,7 +15,8 @@ from detector.detection import Category, Detector, Finding, Window
 from detector.edges import DAY_NS, service_of
 from detector.lateral.contacts import FAILED, flow_keys, texts
 from detector.services import service_name
-from detector.window_kernels import THEIRS, TO_ONE
+from detector.sift import sift
+from detector.sift_kernels import MEETS
 from detector.words import Text, Wording
 
 _S: Final = 1_000_000_000
@@ -107,15 +108,11 @@ class Spread(Detector):
         flows = window.flows
         if len(flows) == 0 or window.edges.active_days < self.cold_days:
             return
-        outcome = window.marks & 3
-        chosen = window.marks & (THEIRS | TO_ONE) == THEIRS | TO_ONE
-        chosen &= (outcome == FAILED) | (flows.reply_packets > 0)
-        rows = np.flatnonzero(chosen)
-        service = service_of(flows)
-        ends = (window.source[rows], window.destination[rows])
-        rows = rows[~window.edges.knows(*ends, service[rows])]
+        rows = window.once(sift).rows(MEETS)
+        rows = rows[~window.edges.knows_flows(window, rows)]
         if not len(rows):
             return
+        service, outcome = service_of(flows), window.marks & 3
         touched: dict[tuple[int, int], list[int]] = {}
         for row in rows.tolist():
             key = (int(window.source[row]), int(service[row]))

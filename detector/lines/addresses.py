@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from detector.addresses import in_networks
 from detector.hospital import Hospital
 from detector.lines.reference import sharing_ranges
+from detector.window_kernels import INSIDE, LOOPBACK, PUBLIC, SHARING, SPECIAL
 
-INSIDE: Final = 1  # the hospital's own (by plan, else private)
-PUBLIC: Final = 2  # globally routable unicast, not the hospital's
-SHARING: Final = 4  # default range of a phone, dongle or PC that shares its line
-SPECIAL: Final = 8  # nobody's: multicast, link-local, unspecified, broadcast
-LOOPBACK: Final = 16
+__all__ = [
+    "INSIDE", "LOOPBACK", "PUBLIC", "SHARING", "SPECIAL", "address_kinds", "is_public",
+]  # fmt: skip
 
 #: Where machines that have no address now stand: RFC 6666's discard prefix, in no traffic.
 AWAY: Final = ip_network("100::/64")

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from collector.sightings import MonitorEvent, Ntlm
 from detector.detection import Window
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
 from detector.lines.signatures import is_in_closed_segment
+from detector.sift import sift
+from detector.sift_kernels import UPDATED
 from detector.words import Text
 
 MAX_HOSTS: Final = 20_000
 _WEEK_NS: Final = 7 * 86_400_000_000_000
-_IS_UPDATE_PORT: Final = np.isin(np.arange(1 << 16), [8530, 8531])
 
 
 @dataclass
@@ -31,8 +30,7 @@ class Builds:
 def find_changes(window: Window, builds: Builds) -> Iterator[Clue]:
     """A newer build in a closed segment without a call on the hospital's update server."""
     flows = window.flows
-    asks = _IS_UPDATE_PORT[flows.destination_port] & (flows.reply_packets > 0)
-    for row in np.flatnonzero(asks)[:500].tolist():
+    for row in window.once(sift).rows(UPDATED)[:500].tolist():
         builds.updated_ns[int(window.source[row])] = int(flows.last_ns[row])
         if len(builds.updated_ns) > MAX_HOSTS:
             builds.updated_ns.pop(next(iter(builds.updated_ns)))

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from collector.sightings import Clock
 from detector.detection import Window
-from detector.lines.addresses import INSIDE
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings
+from detector.sift import sift
+from detector.sift_kernels import TIMED
 from detector.words import Text
 
 MAX_HOSTS: Final = 20_000
@@ -24,7 +23,6 @@ RIGHT_NS: Final = 1_500_000_000
 WRONG_NS: Final = 5_000_000_000
 #: A clock left to itself stays within 100 ppm; more is somebody who sets it.
 _DRIFT: Final = 1e-4
-_NTP: Final = 123
 MIN_TIMES: Final = 3
 _YEAR_NS: Final = 366 * 86_400_000_000_000
 
@@ -52,7 +50,7 @@ def find_clock_steps(window: Window, around: Surroundings, clocks: Clocks) -> It
 
     If it is the sensor's own clock that was set, all hosts step together, and `shared` tells.
     """
-    _note_time_servers(window, around, clocks)
+    _note_time_servers(window, clocks)
     for seen in window.of(Clock):
         off_ns = seen.clock_ns - seen.time_ns
         before = clocks.wrong.get(seen.ip)
@@ -64,14 +62,13 @@ def find_clock_steps(window: Window, around: Surroundings, clocks: Clocks) -> It
                 yield _clue(seen, before)
 
 
-def _note_time_servers(window: Window, around: Surroundings, clocks: Clocks) -> None:
+def _note_time_servers(window: Window, clocks: Clocks) -> None:
     flows = window.flows
-    asks = (flows.destination_port == _NTP) & (flows.reply_packets > 0)
-    asks &= around.bits[window.destination] & INSIDE != 0
-    for row in np.flatnonzero(asks)[:2_000].tolist():
-        number = int(window.source[row])
+    rows = window.once(sift).rows(TIMED)[:2_000]
+    ends = zip(window.source[rows].tolist(), flows.last_ns[rows].tolist(), strict=True)
+    for number, last_ns in ends:
         clocks.timed_ns.pop(number, None)
-        clocks.timed_ns[number] = int(flows.last_ns[row])
+        clocks.timed_ns[number] = last_ns
         if len(clocks.timed_ns) > MAX_HOSTS:
             clocks.timed_ns.pop(next(iter(clocks.timed_ns)))
 

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import mac_text
 from collector.sightings import Arp, Dhcp
 from detector.detection import Window
@@ -14,6 +18,7 @@ from detector.hospital import Hospital
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
 from detector.lines.reference import modem_makers
+from detector.lines.speaker_kernels import hear_macs
 from detector.lines.surroundings import Surroundings, gateway_macs
 from detector.words import Text
 
@@ -30,6 +35,8 @@ class Identities:
     seen: dict[str, None] = field(default_factory=dict)
     #: MACs of flows as numbers, looked at since this was last emptied.
     looked_at: set[int] = field(default_factory=set)
+    #: By host number: the MAC it spoke from last, since then; 0 for none.
+    last_mac: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def is_new(self, key: str) -> bool:
         if key in self.seen:
@@ -73,15 +80,26 @@ def _speaking_macs(window: Window, identities: Identities) -> Iterator[tuple[str
     flows = window.flows
     if len(identities.looked_at) > MAX_MACS:
         identities.looked_at.clear()
-    macs = flows.source_mac.tolist()
-    fresh = set(macs) - identities.looked_at - {0}
-    first_of = dict(zip(reversed(macs), range(len(macs) - 1, -1, -1), strict=True)) if fresh else {}
-    for number in fresh:
-        identities.looked_at.add(number)
-        yield mac_text(number), int(flows.first_ns[first_of[number]])
+        identities.last_mac[:] = 0
+    for row in _of_other_macs(window, identities).tolist():
+        number = int(flows.source_mac[row])
+        if number not in identities.looked_at:
+            identities.looked_at.add(number)
+            yield mac_text(number), int(flows.first_ns[row])
     for arp in window.of(Arp):
         if len(arp.sender_mac) == 17:
             yield arp.sender_mac, arp.time_ns
+
+
+def _of_other_macs(window: Window, identities: Identities) -> NDArray[np.int64]:
+    """Rows whose host spoke from another MAC before, or from none: the only ones with news."""
+    if len(identities.last_mac) < len(window.hosts):
+        grown = np.zeros(2 * len(window.hosts), np.uint64)
+        grown[: len(identities.last_mac)] = identities.last_mac
+        identities.last_mac = grown
+    rows = np.empty(len(window.flows), np.int64)
+    flows = window.flows.rows.view(OUTPUT_DTYPE)
+    return rows[: hear_macs(flows, window.source, identities.last_mac, rows)]
 
 
 def _listed_macs(hospital: Hospital) -> frozenset[str]:

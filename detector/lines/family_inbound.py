@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from collector.apps import APPS
 from collector.flows import mac_text
-from detector.detection import FlowKey, Window, app_table
+from detector.detection import FlowKey, Window
 from detector.distinct import distinct
 from detector.hospital import NEVER_CONTROLLERS
 from detector.landing import line_networks
-from detector.lines.addresses import INSIDE, PUBLIC
+from detector.lines.addresses import PUBLIC
 from detector.lines.attempts import named_uses
 from detector.lines.clues import Clue
 from detector.lines.family_leak import LOOK
@@ -25,6 +25,8 @@ from detector.lines.resolvers import Resolvers
 from detector.lines.sessions import flow_keys
 from detector.lines.surroundings import Surroundings
 from detector.lines.tools import TOOLS
+from detector.sift import sift
+from detector.sift_kernels import CALLED_IN, CONTROLS
 from detector.words import Text
 
 DAY_NS: Final = 86_400_000_000_000
@@ -32,7 +34,6 @@ MIN_SESSION_NS: Final = 30_000_000_000
 SILENCE_NS: Final = 3_600_000_000_000
 MAX_HOSTS: Final = 20_000
 MAX_A_WINDOW: Final = 200
-_CONTROLS: Final = app_table(("rdp", "vnc", "ssh", "winrm", "telnet", "radmin"))
 _REMOTE: Final = frozenset({"remote", "tunnel", "vpn"})
 #: Roles that hold consoles nobody sits at; servers are added by the ledger's own word.
 _ORPHANS: Final = NEVER_CONTROLLERS | {"pacs", "hl7_engine", "database", "emr_server"}
@@ -49,12 +50,9 @@ class Comings:
 
 def find_comings(window: Window, around: Surroundings, comings: Comings) -> Iterator[Clue]:
     """Orphan controllers, carriers that call in, remote tools that fell silent."""
-    flows, bits = window.flows, around.bits
-    controls = _CONTROLS[flows.app] & (flows.reply_packets > 0)
-    to_inside = bits[window.destination] & INSIDE != 0
-    yield from _orphans(window, comings, np.flatnonzero(controls & to_inside))
-    from_outside = (bits[window.source] & PUBLIC != 0) & to_inside & (flows.reply_packets > 0)
-    yield from _carriers(window, comings, np.flatnonzero(from_outside))
+    sifted = window.once(sift)
+    yield from _orphans(window, comings, sifted.rows(CONTROLS))
+    yield from _carriers(window, comings, sifted.rows(CALLED_IN))
     yield from _silenced(window, around, comings)
 
 

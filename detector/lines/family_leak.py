@@ -17,6 +17,8 @@ from detector.lines.reference import is_router_default, is_sharing_gateway, shar
 from detector.lines.sessions import flow_keys
 from detector.lines.signatures import is_in_closed_segment
 from detector.lines.surroundings import Surroundings, is_known_second_nic, network_of
+from detector.sift import sift
+from detector.sift_kernels import FOREIGN
 from detector.words import Text
 
 #: A private address outside the plan that tries to reach the Internet had a way there: newer
@@ -44,19 +46,21 @@ def find_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
 
 def _routed_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
     """From flow exports alone: no MAC tells whose the address is, so it stands for itself."""
+    rows = window.once(sift).rows(FOREIGN)
+    if not len(rows):
+        return
     flows = window.flows
-    foreign = around.bits[window.source] & (INSIDE | SPECIAL | LOOPBACK | PUBLIC) == 0
+    foreign = around.bits[window.source[rows]] & (INSIDE | SPECIAL | LOOPBACK | PUBLIC) == 0
     # Inwards it looks for somebody; outwards the core takes what a lost line leaves behind.
-    goes = around.bits[window.destination] & (INSIDE | PUBLIC)
-    foreign &= (goes != 0) & (flows.source_mac == 0)
-    rows = np.flatnonzero(foreign)
+    foreign &= around.bits[window.destination[rows]] & (INSIDE | PUBLIC) != 0
+    rows = rows[foreign & (flows.source_mac[rows] == 0)]
     _, firsts = np.unique(window.source[rows], return_index=True)
     for row in rows[np.sort(firsts)][:MAX_LEAKS].tolist():
         ip = window.hosts.ip(int(window.source[row]))
         weight = foreign_weight(ip, window.hospital)
         if weight == 0:
             continue
-        is_outward = bool(goes[row] & PUBLIC)
+        is_outward = bool(around.bits[window.destination[row]] & PUBLIC)
         if is_outward and weight == OTHER_PRIVATE:
             weight = OUTWARD
         yield Clue(
@@ -84,11 +88,14 @@ def _routed_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
 
 
 def _flow_leaks(window: Window, around: Surroundings) -> Iterator[Clue]:
-    flows, bits = window.flows, around.bits[window.source]
+    rows = window.once(sift).rows(FOREIGN)
+    if not len(rows):
+        return
+    flows, bits = window.flows, around.bits[window.source[rows]]
     foreign = (bits & SHARING) != 0
     if window.hospital.segments:
         foreign |= (bits & (INSIDE | SPECIAL | LOOPBACK)) == 0
-    rows = np.flatnonzero(foreign & (flows.source_mac != 0))
+    rows = rows[foreign & (flows.source_mac[rows] != 0)]
     if not len(rows):
         return
     _, firsts = np.unique(window.source[rows], return_index=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ from detector.lines.habit_kernels import (
 DAYS: Final = 14
 MAX_HOSTS: Final = 20_000
 DAY_NS: Final = 86_400_000_000_000
+_QUARTER_NS: Final = 900_000_000_000
 
 KINDS: Final = 9
 _HTTP_PROXY: Final = APP_CODE["http_proxy"]
@@ -39,6 +41,12 @@ _PROBES: Final = (
 )  # fmt: skip
 #: A connection follows within 30 s; it is reported after another minute at the latest.
 _CONNECT_NS: Final = 120_000_000_000
+
+
+@lru_cache(maxsize=64)
+def _local_day(quarter: int, timezone: str) -> int:
+    at = datetime.fromtimestamp(quarter * _QUARTER_NS // 1_000_000_000, UTC)
+    return at.astimezone(ZoneInfo(timezone)).toordinal()
 
 
 @dataclass
@@ -71,9 +79,8 @@ class Habits:
 
     def local_day(self, window: Window) -> int:
         """Days since 1970 on the hospital's clock, at the window's start."""
-        zone = ZoneInfo(window.hospital.timezone)
-        local = datetime.fromtimestamp(window.start_ns // 1_000_000_000, UTC).astimezone(zone)
-        return local.toordinal()
+        # Offsets from UTC change at full quarters of an hour, and so does the date.
+        return _local_day(window.start_ns // _QUARTER_NS, window.hospital.timezone)
 
     def _count(self, window: Window, bits: NDArray[np.uint8]) -> None:
         """Add up the window; what begins a new day is counted by the caller after `turn`."""

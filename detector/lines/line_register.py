@@ -56,6 +56,7 @@ class RegisterMemory:
     resolvers: Resolvers = field(default_factory=Resolvers)
     #: By host number: index + 1 of the registered line whose landing pool holds it, 0 = none.
     pool: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    has_pool: bool = False  # does any host stand in one
     pool_of: tuple[RegisteredLine, ...] = ()  # the register that `pool` was made from
     moves: int = 0  # of machines between addresses, at that time
     usage: LineUsage = field(default_factory=LineUsage)
@@ -201,6 +202,8 @@ class LineRegister(Detector):
     def _pool_sessions(self, window: Window, memory: RegisterMemory) -> Iterator[Finding]:
         """Sessions from a vendor's address pool outside the line's hours."""
         self._learn_pools(window, memory)
+        if not memory.has_pool:
+            return
         flows = window.flows
         line_of = memory.pool[window.source]
         chosen = (line_of > 0) & (window.hosts.kinds[window.destination] & INSIDE != 0)
@@ -258,6 +261,7 @@ class LineRegister(Detector):
             if line.windows and _pools(line):
                 pool[in_networks(fresh, _pools(line))] = index + 1
         memory.pool = np.concatenate([memory.pool, pool])
+        memory.has_pool = bool(memory.pool.any())
 
 
 def _pools(line: RegisteredLine) -> tuple[Any, ...]:

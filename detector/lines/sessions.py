@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 
 from collector.apps import APPS
 from collector.flows import FlowBatch, address_text, mac_text
-from detector.addresses import in_networks
+from detector.addresses import Network, in_networks
 from detector.detection import FlowKey, Window
 from detector.distinct import groups_of
 from detector.hospital import RegisteredLine
 from detector.landing import is_endpoint, networks_of
 from detector.lines.addresses import INSIDE, LOOPBACK, SPECIAL
-from detector.lines.tools import IS_SESSION, IS_TOOL, PLAIN, TOOLS, Tool
+from detector.lines.tools import PLAIN, TOOLS, Tool
+from detector.sift import sift
+from detector.sift_kernels import CROSSES, TOOL
 
 #: out = begun inside, in = begun outside, within = both inside, announce = to a multicast group,
 #: beyond = both outside (a mirror port on the outer side of the border).
@@ -61,51 +64,46 @@ class Session:
 
 def tool_sessions(window: Window) -> tuple[Session, ...]:
     """Gather the window's tool flows; sessions of administrators only where they cross over."""
-    flows, kinds = window.flows, window.hosts.kinds
-    chosen = IS_TOOL[flows.app]
-    if not chosen.any():
-        return ()
-    source, destination = kinds[window.source], kinds[window.destination]
-    ours = INSIDE | LOOPBACK
-    stays_inside = ((source & ours) != 0) & ((destination & ours) != 0)
-    chosen &= ~(IS_SESSION[flows.app] & (stays_inside | ((destination & SPECIAL) != 0)))
-    return tuple(_grouped(window, np.flatnonzero(chosen), source, destination))
+    return tuple(_grouped(window, window.once(sift).rows(TOOL)))
 
 
 def plain_sessions(window: Window, lines: tuple[RegisteredLine, ...]) -> Iterator[Session]:
     """Answered traffic of no tool that crosses the border at an end that a line registers."""
-    flows, kinds = window.flows, window.hosts.kinds
-    source, destination = kinds[window.source], kinds[window.destination]
-    crosses = ((source & INSIDE) != 0) != ((destination & INSIDE) != 0)
-    crosses &= ~IS_TOOL[flows.app] & (flows.reply_packets > 0)
-    crosses &= ((source | destination) & (SPECIAL | LOOPBACK)) == 0
-    rows = np.flatnonzero(crosses)
+    rows = window.once(sift).rows(CROSSES)
     if not len(rows):
         return
-    outer = np.where((source[rows] & INSIDE) != 0, window.destination[rows], window.source[rows])
+    is_ours = window.hosts.kinds[window.source[rows]] & INSIDE != 0
+    outer = np.where(is_ours, window.destination[rows], window.source[rows])
+    is_of_line, has_names = _registered(lines)
+    if not has_names:
+        at_end = in_networks(window.hosts.addresses(outer), is_of_line)
+        yield from _grouped(window, rows[at_end])
+        return
     ends, which = np.unique(outer, return_inverse=True)
-    outside = tuple(n for line in lines for n in networks_of(line.outside))
-    is_end = in_networks(window.hosts.addresses(ends), outside)
-    if any(not networks_of((o,)) for line in lines for o in line.outside):
-        for at in np.flatnonzero(~is_end).tolist():
-            name = window.names.of(window.hosts.ip(int(ends[at])))
-            is_end[at] = bool(name) and any(is_endpoint("", name, line) for line in lines)
-    yield from _grouped(window, rows[is_end[which.ravel()]], source, destination)
+    is_end = in_networks(window.hosts.addresses(ends), is_of_line)
+    for at in np.flatnonzero(~is_end).tolist():
+        name = window.names.of(window.hosts.ip(int(ends[at])))
+        is_end[at] = bool(name) and any(is_endpoint("", name, line) for line in lines)
+    yield from _grouped(window, rows[is_end[which.ravel()]])
 
 
-def _grouped(
-    window: Window,
-    rows: NDArray[np.int64],
-    source: NDArray[np.uint8],
-    destination: NDArray[np.uint8],
-) -> Iterator[Session]:
+@lru_cache(maxsize=4)
+def _registered(lines: tuple[RegisteredLine, ...]) -> tuple[tuple[Network, ...], bool]:
+    """The outside ends of a register that are addresses, and whether it has others, by name."""
+    networks = tuple(n for line in lines for n in networks_of(line.outside))
+    return networks, any(not networks_of((o,)) for line in lines for o in line.outside)
+
+
+def _grouped(window: Window, rows: NDArray[np.int64]) -> Iterator[Session]:
     """One session for each pair of hosts and application among these rows."""
     if not len(rows):
         return
     groups = groups_of(window.source[rows], window.destination[rows], window.flows.app[rows])
     sums = _Sums.of(window.flows.take(rows[groups.order]), groups.starts)
     first = rows[groups.first]
-    ends = zip(source[first].tolist(), destination[first].tolist(), strict=True)
+    kinds = window.hosts.kinds
+    of_ends = (kinds[numbers[first]].tolist() for numbers in (window.source, window.destination))
+    ends = zip(*of_ends, strict=True)
     for at, (own, other) in enumerate(ends):
         yield sums.session(at, _direction(own, other))
 

@@ -92,3 +92,27 @@ def see_vlans(rows: Any, is_seen: Any, seen: Any) -> int:  # pragma: no cover - 
             seen[count] = code
             count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def hear_macs(rows: Any, source: Any, macs: Any, others: Any) -> int:  # pragma: no cover - compiled
+    """Write the rows whose host spoke from another MAC than in `macs`, by its number, to `others`.
+
+    `macs` then holds the new one; rows without a MAC are passed over. Returns how many.
+    """
+    count = 0
+    for at in range(len(rows)):
+        mac = rows[at].source_mac
+        if mac != 0 and macs[source[at]] != mac:
+            macs[source[at]] = mac
+            others[count] = at
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def meet_macs(rows: Any, source: Any, macs: Any) -> None:  # pragma: no cover - compiled
+    """Note in `macs`, by host number, the first MAC that a host without one speaks from."""
+    for at in range(len(rows)):
+        if macs[source[at]] == 0:
+            macs[source[at]] = rows[at].source_mac

@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import Arp, Dhcp, RouterAdvertisement
 from detector.detection import Window
 from detector.hospital import Asset, Hospital
 from detector.lines.addresses import INSIDE, SHARING, SPECIAL
 from detector.lines.foreign import CARRIERS, OTHER_PRIVATE, foreign_weight, is_native_v6
 from detector.lines.reference import sharing_range
+from detector.lines.speaker_kernels import meet_macs
 
 MAX_MACS: Final = 100_000
 _ADVERTISED_WITHIN_NS: Final = 1_800_000_000_000  # RFC 4861 §6.2.1: 30 minutes at most
@@ -47,10 +49,8 @@ class Surroundings:
         grown = len(self.bits) - len(self.first_mac)
         if grown > 0:
             self.first_mac = np.concatenate([self.first_mac, np.zeros(grown, np.uint64)])
-        flows = window.flows
-        fresh = (self.first_mac[window.source] == 0) & (flows.source_mac != 0)
-        rows = np.flatnonzero(fresh)[::-1]  # reversed, so that the earliest row is written last
-        self.first_mac[window.source[rows]] = flows.source_mac[rows]
+        if len(window.flows):
+            meet_macs(window.flows.rows.view(OUTPUT_DTYPE), window.source, self.first_mac)
         for arp in window.of(Arp):
             self._learn_home(arp.sender_mac, arp.sender_ip, window.hospital)
         for dhcp in window.of(Dhcp):
