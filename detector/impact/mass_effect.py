@@ -55,8 +55,8 @@ class MassEffect(Detector):
     written by SMB to five servers within ten minutes that it never wrote to. *Rewriting*: an SMB
     conversation reads and writes alike (ratio 0.7-1.4) at more than 5 MB/s for three minutes within
     ten, as encryption does; this is all that flow exports can tell. Slower, from 1 MB/s, it is told
-    as medium after seven minutes, where both ways agree within an eighth. *Backup*: a first session
-    with a backup server's console. Needs three days of memory, but for many servers.
+    once 450 MB went each way in these minutes, where both ways agree within an eighth. *Backup*: a
+    first session with a backup server's console. Needs three days of memory, but for many servers.
 
     Why it matters: at Handa every printer wrote the ransom note; backups are always next.
 
@@ -73,8 +73,10 @@ class MassEffect(Detector):
     least_servers: int = Field(default=5, ge=3, description="servers written to in ten minutes")
     rewrite_mb_s: float = Field(default=5.0, gt=0, description="MB/s each way that tell")
     rewrite_s: int = Field(default=180, ge=30, description="seconds of reading and writing alike")
-    slow_mb_s: float = Field(default=1.0, gt=0, description="MB/s each way that tell when it lasts")
-    slow_s: int = Field(default=420, ge=30, description="seconds, of ten minutes, that are lasting")
+    slow_mb_s: float = Field(default=1.0, gt=0, description="MB/s each way that tell with much")
+    slow_mb: float = Field(
+        default=450.0, gt=0, description="MB each way, in ten minutes, that tell"
+    )
 
     def remember(self) -> _Memory:
         return _Memory()
@@ -188,8 +190,7 @@ class MassEffect(Detector):
             stretches = memory.shares[pair]
             host, server = (window.hosts.get(n) for n in pair)
             is_fast = _covered_s([s for s in stretches if s.is_fast]) >= self.rewrite_s
-            is_lasting = _covered_s(stretches) >= self.slow_s
-            if host.role in _WRITERS or not (is_fast or is_lasting):
+            if host.role in _WRITERS or not (is_fast or self._is_much(stretches)):
                 continue
             first, last = stretches[0].first_ns, max(s.last_ns for s in stretches)
             yield Finding(
@@ -208,6 +209,12 @@ class MassEffect(Detector):
                 app="smb",
                 flows=flow_keys(flows, [row]),
             )
+
+    def _is_much(self, stretches: Sequence[_Stretch]) -> bool:
+        """Not fast, but both ways agree closely, it lasts, and sums up."""
+        close = [s for s in stretches if 0.875 <= s.read / max(s.sent, 1) <= 1.125]
+        is_lasting = _covered_s(close) >= self.rewrite_s
+        return is_lasting and sum(s.sent for s in close) >= self.slow_mb * 1e6
 
     def _backups(
         self, window: Window, rows: np.ndarray[Any, np.dtype[np.int64]]

@@ -76,13 +76,14 @@ def test_the_parts_of_a_connection_count_together() -> None:
     assert find(warm(), parts(5)) == told[4]  # whatever the windows
 
 
-def test_slow_encryption_is_told_when_it_lasts_and_both_ways_agree() -> None:
+def test_slow_encryption_is_told_when_much_goes_both_ways_alike() -> None:
     world, slow = warm(), {"sent": 81_000_000, "read": 80_000_000}
     told = [find(world, [part]) for part in parts(10, **slow)]
-    assert [len(found) for found in told] == [0] * 7 + [1] * 3
-    assert told[7][0].score == 68.0 and find(warm(), parts(10))[0].score == 70.0
+    assert [len(found) for found in told] == [0] * 5 + [1] * 5
+    assert told[5][0].score == 68.0 and find(warm(), parts(10))[0].score == 70.0
     assert find(warm(), parts(10, sent=81_000_000, read=60_000_000)) == []  # they do not agree
-    assert find(warm(), parts(10, every_s=120, **slow)) == []  # half of the time
+    assert find(warm(), parts(10, every_s=120, **slow)) == []  # half as much
+    assert find(warm(), parts(2, sent=280_000_000, read=280_000_000)) == []  # too soon to say
 
 
 def test_minutes_apart_one_sided_or_at_once_are_no_rewriting() -> None:
