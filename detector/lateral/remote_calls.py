@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -55,6 +55,9 @@ _ACTIVATION: Final = _DCOM._replace(interface=ACTIVATOR, operations=frozenset({3
 _UNNAMED_DCOM: Final = _DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
 _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T1068"))
 _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T1499.004"))
+#: Operations of SVCCTL (MS-SCMR §3.1.4): create in all its forms; control and delete.
+_MAKE_SERVICE: Final = frozenset({12, 24, 44, 45, 60})
+_END_SERVICE: Final = frozenset({1, 2, 50, 51})
 #: Clients that ask one host to be told of printer changes, and make it a print server.
 _PRINT_CLIENTS: Final = 5
 _RELAY_NS: Final = 60_000_000_000
@@ -68,6 +71,25 @@ _NAMES: Final = {
 
 
 @dataclass
+class _Services:
+    """Services that a client made on a host, and how many it stopped or deleted there."""
+
+    made: int = 0
+    ended: Counter[int] = field(default_factory=Counter)
+
+    def tidies(self, operation: int) -> bool:
+        """Does this call end a service that the client made itself, as PsExec does when it goes?
+
+        Whose the service is stands in no call; they are counted.
+        """
+        self.made += operation in _MAKE_SERVICE
+        if operation not in _END_SERVICE:
+            return False
+        self.ended[operation] += 1
+        return self.ended[operation] <= self.made
+
+
+@dataclass
 class _Past:
     """What a pair did in the last minutes."""
 
@@ -77,6 +99,7 @@ class _Past:
     unnamed: set[int] = field(default_factory=set)  # operations of unknown interfaces
     handshakes: Handshakes = field(default_factory=Handshakes)
     has_cleared: bool = False  # an event log
+    services: _Services = field(default_factory=_Services)
     asked: Asked = field(default_factory=Asked)  # who and what exists
     last_ns: int = 0
 
@@ -97,7 +120,8 @@ class RemoteCalls(Detector):
     encrypted by RPC privacy): services, scheduled tasks, WMI, DCOM, DCSync, DCShadow, registry
     hives, LSA secrets, forced authentication, Zerologon (many handshakes, few before a password is
     set, or a challenge of one repeated byte), PrintNightmare, cleared logs, accounts and groups
-    changed, enumeration. When the same client also wrote to an administrative share within ten
+    changed, enumeration. Who stops or deletes no more services than it made there tidies up after
+    itself, which is not told. When the same client also wrote to an administrative share within ten
     minutes, an execution counts 20 points more. After MITRE BZAR; numbers from Microsoft's protocol
     documents.
 
@@ -234,6 +258,8 @@ class RemoteCalls(Detector):
             yield _DCOM
         if (interface, operation) in _ACTIVATIONS and not is_wmi:
             yield _ACTIVATION
+        if interface == SVCCTL and past.services.tidies(operation):
+            return
         past.has_cleared |= interface == EVENTLOG and operation == 0
         rule = RULE_OF.get((interface, operation))
         if rule is not None:

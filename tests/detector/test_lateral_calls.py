@@ -114,6 +114,18 @@ def test_a_write_to_admin_share_makes_an_execution_graver() -> None:
     assert found([call(rpc.SVCCTL, 12)])["service"] == 70
 
 
+def test_who_ends_the_service_it_made_stops_nobody_elses() -> None:
+    """As PsExec does when it goes; whoever ends more than it made is told."""
+    made = [call(rpc.SVCCTL, 12), call(rpc.SVCCTL, 19, 1)]
+    own = [call(rpc.SVCCTL, 1, 2), call(rpc.SVCCTL, 2, 3)]
+    assert set(found([*made, *own])) == {"service"}
+    assert "service_stop" in found([*made, *own, call(rpc.SVCCTL, 1, 4)])
+    assert "service_stop" in found(own)
+    elsewhere = [call(rpc.SVCCTL, 2, 3, peer_ip="10.0.2.77")]
+    assert "service_stop" in found([*made, *elsewhere])
+    assert "service_stop" in found([*made, call(rpc.SVCCTL, 2, 3 + 700)])
+
+
 def test_what_a_person_approved_counts_less_but_dcsync_never() -> None:
     world = World()
     world.age(1, flow(CLIENT, SERVER, 445, app="smb"))
