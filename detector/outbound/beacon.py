@@ -189,17 +189,18 @@ class Beacon(Detector):
         end = window.end_ns // _S
         groups, numbers = _survey(every, span_start, end, bars)
         start, counts, filled = numbers.T
-        wanted = np.isin(groups, touched) & (counts >= least)
+        wanted = _are_among(groups, touched) & (counts >= least)
         wanted &= filled * BARS >= 6 * bars  # few bars cannot score
         is_full = end - span_start >= _FULL_S
         is_ours = window.hosts.inside((groups >> np.uint64(32)).astype(np.uint32))
         # From outside, a guesser of passwords is as regular while it lasts; a day tells them apart.
-        wanted &= is_full | is_ours | self._may_be_ours(window, groups, every["target"][start])
+        if not is_full and (wanted & ~is_ours).any():
+            wanted &= is_ours | self._may_be_ours(window, groups, every["target"][start])
         wanted |= counts >= _DAY_S
         if not wanted.any():
             return
-        used_by = sources_by_place(groups[is_ours])
-        sources = len(distinct(groups[is_ours] >> np.uint64(32)))
+        used_by: dict[int, int] | None = None  # counted once something is regular enough
+        sources = 0
         least_told = min(self.least_score, self.rare_new_score) - _ROUNDING
         for at in np.flatnonzero(wanted).tolist():
             group, count = int(groups[at]), int(counts[at])
@@ -212,6 +213,9 @@ class Beacon(Detector):
             bare = score_calls(mine["second"], mine["bytes"], span_start, end, bars)
             if bare >= least_told:
                 # How usual a place is can be told of inside sources only, and of enough of them.
+                if used_by is None:
+                    used_by = sources_by_place(groups[is_ours])
+                    sources = len(distinct(groups[is_ours] >> np.uint64(32)))
                 users = used_by.get(group & 0xFFFF_FFFF, 0) if sources >= 20 else 0
                 share = users / sources if users else _UNTOLD
                 extra, is_rare_new = self._context(window, memory, mine, share)
@@ -321,6 +325,15 @@ def _techniques(
     if app in ("unknown", "http", "tls") and len(ports) and (ports >= 1024).all():
         told += [] if np.isin(ports, _USUAL_PORTS).any() else ["T1571"]
     return tuple(told)
+
+
+def _are_among(groups: NDArray[np.uint64], some: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of the ordered groups are among some others."""
+    among = np.zeros(len(groups), bool)
+    at = np.searchsorted(groups, some)
+    at = at[at < len(groups)]  # both are in order: only the last can lie beyond
+    among[at[groups[at] == some[: len(at)]]] = True
+    return among
 
 
 def _survey(
