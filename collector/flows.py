@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.rows import join_rows, take_rows
+
 #: Connection states as Zeek's conn.log names them; a flow stores the index.
 STATES: Final = (
     "OTH", "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR",
@@ -77,8 +79,6 @@ FLOW_DTYPE: Final = np.dtype(
 )
 
 _COLUMN_NAMES: Final = frozenset(FLOW_DTYPE.names or ())
-#: A row as mere bytes: numpy copies rows of columns one column at a time, eight times as slowly.
-_ROW_BYTES: Final = np.dtype((np.void, FLOW_DTYPE.itemsize))
 _V4_MAPPED: Final = 0xFFFF_0000_0000
 
 
@@ -132,19 +132,6 @@ class FlowBatch:
             rows["sensor"][at : at + len(batch)] = numbers[batch.sensor]
             at += len(batch)
         return FlowBatch(rows, sensors)
-
-
-def join_rows(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """One array of `FLOW_DTYPE` of several; always a new one."""
-    if not pieces:
-        return np.zeros(0, FLOW_DTYPE)
-    return np.concatenate([rows.view(_ROW_BYTES) for rows in pieces]).view(FLOW_DTYPE)
-
-
-def take_rows(rows: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
-    """The rows of `FLOW_DTYPE` that a boolean mask or an index array chooses; always new ones."""
-    taken: NDArray[Any] = rows.view(_ROW_BYTES)[chosen].view(FLOW_DTYPE)
-    return taken
 
 
 def address_text(high: int, low: int) -> str:

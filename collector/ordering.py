@@ -8,6 +8,7 @@ import numpy as np
 
 from collector.flows import FlowBatch
 from collector.observations import Observations
+from collector.rows import copy_rows, take_rows
 from collector.sightings import Sighting
 
 
@@ -47,12 +48,12 @@ class Order:
             until_ns = max(until_ns, int(reported.max()))
         # Rows are wide: they are only touched where something came late or out of order.
         if len(rows) and int(reported.min()) < self._given_ns:
-            rows = rows.copy()
+            rows = copy_rows(rows)
             np.maximum(rows["reported_ns"], self._given_ns, out=rows["reported_ns"])
         if (np.diff(rows["reported_ns"]) < 0).any():
-            rows = rows[np.argsort(rows["reported_ns"], kind="stable")]
+            rows = take_rows(rows, np.argsort(rows["reported_ns"], kind="stable"))
         cut = len(rows) if is_last else int(np.searchsorted(rows["reported_ns"], until_ns, "right"))
-        self._rows = FlowBatch(rows[cut:].copy(), flows.sensors)
+        self._rows = FlowBatch(copy_rows(rows[cut:]), flows.sensors)
         sightings = sorted([*self._sightings, *seen.sightings], key=_time)
         here = len(sightings) if is_last else sum(s.time_ns <= until_ns for s in sightings)
         self._sightings = sightings[here:]

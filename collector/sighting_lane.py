@@ -16,6 +16,7 @@ from collector.decoders.alike_kernels import alike
 from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.flights import Flights
 from collector.packet import Packet, Pick
+from collector.rows import copy_rows, take_rows
 from collector.sightings import Sighting
 from collector.told import Ends, Sayings, Telling, Told, ends_of
 
@@ -47,14 +48,14 @@ class SightingLane:
 
         Picks of other lanes (DEEP, EXPORT) are left out.
         """
-        mine = picks[_IS_MINE[picks["kind"]]]
+        mine = take_rows(picks, _IS_MINE[picks["kind"]])
         if not len(mine):
             return Told()
         view = np.frombuffer(buffer, np.uint8) if isinstance(buffer, bytes) else buffer
         hashes = alike(view, mine.view(PICK_ROW_DTYPE), self._seed).tolist()
         said = [self._sayings.get(one) for one in hashes]
         is_new = np.array([known is None for known in said], bool)
-        packets = packets_of(buffer, mine[is_new], self._sensor)
+        packets = packets_of(buffer, take_rows(mine, is_new), self._sensor)
         ends: list[Ends] = []
         for row, (kind, said_hash, known) in enumerate(
             zip(mine["kind"].tolist(), hashes, said, strict=True)
@@ -106,7 +107,7 @@ def packets_of(
 ) -> Iterator[Packet]:
     """Make a packet of each pick."""
     is_icmp = picks["kind"] == Pick.ND
-    picks = picks.copy()
+    picks = copy_rows(picks)
     picks["payload_offset"][is_icmp] -= _ICMP_HEADER
     picks["payload_length"][is_icmp] += _ICMP_HEADER
     view = memoryview(buffer)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol

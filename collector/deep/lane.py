@@ -39,6 +39,7 @@ from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.fastlane.settings import FastLaneSettings
 from collector.packet import Packet, Pick
 from collector.recent import Recent
+from collector.rows import take_rows
 from collector.sighting_lane import Payload, packet_of
 from collector.sightings import Sighting
 from collector.told import Ends, Said, Sayings, Telling, Told, ends_of
@@ -95,7 +96,7 @@ class DeepLane:
 
     def feed(self, buffer: bytes | NDArray[np.uint8], picks: NDArray[Any]) -> None:
         """Hand over the picks of kind DEEP (PICK_DTYPE), whose offsets are into `buffer`."""
-        mine = picks[picks["kind"] == Pick.DEEP]
+        mine = take_rows(picks, picks["kind"] == Pick.DEEP)
         if not len(mine):
             return
         bytes_of = np.frombuffer(buffer, np.uint8) if isinstance(buffer, bytes) else buffer

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.capture.windows import Pool
 from collector.exports.exporters import ExporterCounts, Exporters
 from collector.fastlane.layout import OUTPUT_DTYPE
-from collector.flows import FlowBatch, address_text, join_rows
+from collector.flows import FLOW_DTYPE, FlowBatch, address_text
+from collector.rows import join_rows
 
 if TYPE_CHECKING:
     from collector.exports.batch import Datagrams
@@ -91,4 +92,5 @@ class ExportDecoder:
             part = datagrams.take(slice(start, start + _TOGETHER))
             scales = self._settings.scale_sampled
             rows += Batch(self._exporters, buffer, part, scales, self._outs).decode()
-        return FlowBatch(rows[0] if len(rows) == 1 else join_rows(rows), sensors)
+        joined = rows[0] if len(rows) == 1 else join_rows(rows or [np.zeros(0, FLOW_DTYPE)])
+        return FlowBatch(joined, sensors)

@@ -13,6 +13,7 @@ from collector.exports.decoder import ExportDecoder, ExportSettings
 from collector.exports.stitcher import Stitcher
 from collector.flows import FlowBatch
 from collector.packet import Pick
+from collector.rows import take_rows
 
 
 class ExportLane:
@@ -27,7 +28,7 @@ class ExportLane:
         self, buffer: NDArray[np.uint8], picks: NDArray[Any], flows: FlowBatch, watermark_ns: int
     ) -> FlowBatch:
         """`flows` and those that the picked export datagrams complete, by `reported_ns`."""
-        mine = picks[picks["kind"] == Pick.EXPORT]
+        mine = take_rows(picks, picks["kind"] == Pick.EXPORT)
         exported = FlowBatch.empty()
         if len(mine):
             datagrams = Datagrams(

@@ -18,6 +18,7 @@ from collector.fastlane.settings import FastLaneSettings
 from collector.fastlane.starting import start_numba
 from collector.flows import FLOW_DTYPE, FlowBatch
 from collector.packet import PICK_DTYPE, Pick
+from collector.rows import copy_rows
 
 #: Flow records and picks that one header row can cause.
 _RECORDS_PER_ROW, _PICKS_PER_ROW = 3, 2
@@ -95,7 +96,7 @@ class FastLane:
         out = self._room_for(self.live_flows + _RECORDS_PER_ROW * rows)
         self._picks = _room(self._picks, _PICKS_PER_ROW * rows)
         flows, picked = track.feed(self._lane, chunk.buffer, chunk.index, out, self._picks)
-        return self._output(_told(out, flows), _copied(self._picks[:picked]))
+        return self._output(_told(out, flows), copy_rows(self._picks[:picked]))
 
     def advance(self, now_ns: int) -> FastLaneOutput:
         """Bring event time forward where no packet does, so that silent flows end (live input)."""
@@ -177,12 +178,7 @@ class FastLane:
 
 def _told(out: NDArray[Any], count: int) -> NDArray[Any]:
     """The records written; few are copied, so that who keeps them does not keep all the room."""
-    return _copied(out[:count]) if count < _MANY else out[:count]
-
-
-def _copied(rows: NDArray[Any]) -> NDArray[Any]:
-    """A copy, made of bytes: numpy copies rows of columns one column at a time."""
-    return rows.view(np.uint8).copy().view(rows.dtype)
+    return copy_rows(out[:count]) if count < _MANY else out[:count]
 
 
 def _room(rows: NDArray[Any], count: int) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from collector.capture.chunk import INDEX_DTYPE, Chunk
 from collector.live import kernels
 from collector.packet import PICK_DTYPE
+from collector.rows import copy_rows
 
 _SOL_PACKET: Final = 263
 _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _RESERVE, _FANOUT = 1, 5, 6, 10, 12, 18
@@ -197,7 +198,7 @@ def has_carrier(interface: str) -> bool:
 
 def gathered(buffer: NDArray[np.uint8], picks: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The picked frames alone, copied out of the ring, and the picks with offsets into them."""
-    picks = picks.copy()
+    picks = copy_rows(picks)
     room = np.empty(int(picks["frame_length"].sum(dtype=np.int64)), np.uint8)
     used = kernels.gather(buffer, picks, room)
     return room[:used], picks

@@ -10,8 +10,9 @@ import numpy as np
 
 from collector.capture.chunk import INDEX_DTYPE, Chunk
 from collector.fastlane.lane import FastLane, FastLaneOutput
-from collector.flows import FlowBatch, join_rows
+from collector.flows import FlowBatch
 from collector.live.ring import Ring, gathered, warm_up
+from collector.rows import copy_rows
 
 if TYPE_CHECKING:
     from collector.live.open_flows import OpenFlows
@@ -86,7 +87,7 @@ class RingWorker(threading.Thread):
         self._count_directions(out.flows)
         flows = out.flows
         if self.open_flows is not None:  # the room is used again for the next block
-            flows = FlowBatch(join_rows([flows.rows]), flows.sensors)
+            flows = FlowBatch(copy_rows(flows.rows), flows.sensors)
         if buffer is None:
             parcel = Parcel(self.name, out.watermark_ns, flows, is_last=is_last)
         else:

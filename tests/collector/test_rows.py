@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from collector.flows import FLOW_DTYPE, FlowBatch, join_rows, take_rows
+from collector.flows import FLOW_DTYPE, FlowBatch
+from collector.rows import copy_rows, join_rows, take_rows
 
 
 def some_rows(count: int, seed: int) -> np.ndarray:
@@ -13,7 +14,7 @@ def some_rows(count: int, seed: int) -> np.ndarray:
     return raw.view(FLOW_DTYPE)
 
 
-@pytest.mark.parametrize("sizes", [(), (0,), (3,), (5, 0, 7)])
+@pytest.mark.parametrize("sizes", [(0,), (3,), (5, 0, 7)])
 def test_joins_rows_as_numpy_does(sizes: tuple[int, ...]) -> None:
     pieces = [some_rows(size, seed) for seed, size in enumerate(sizes)]
     joined = join_rows(pieces)
@@ -35,4 +36,5 @@ def test_joined_rows_are_new_ones() -> None:
     before = rows.tobytes()
     join_rows([rows])["vlan"] += 1
     take_rows(rows, np.arange(2))["vlan"] += 1
+    copy_rows(rows)["vlan"] += 1
     assert rows.tobytes() == before
