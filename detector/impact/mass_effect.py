@@ -24,6 +24,8 @@ _S: Final = 1_000_000_000
 _WRITERS: Final = frozenset(
     {"backup", "wsus", "scanner", "file_server", "domain_controller", "admin"}
 )
+#: Who reads and writes alike by trade; from a controller it is an intruder's hand.
+_COPIERS: Final = frozenset({"backup", "file_server"})
 _MOST: Final = 20_000
 #: Reading and writing alike is summed over so long, and over so many flows of a pair.
 _REWRITING_S: Final = 600
@@ -190,7 +192,7 @@ class MassEffect(Detector):
             stretches = memory.shares[pair]
             host, server = (window.hosts.get(n) for n in pair)
             is_fast = _covered_s([s for s in stretches if s.is_fast]) >= self.rewrite_s
-            if host.role in _WRITERS or not (is_fast or self._is_much(stretches)):
+            if host.role in _COPIERS or not (is_fast or self._is_much(stretches)):
                 continue
             first, last = stretches[0].first_ns, max(s.last_ns for s in stretches)
             yield Finding(

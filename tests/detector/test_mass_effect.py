@@ -86,6 +86,12 @@ def test_slow_encryption_is_told_when_much_goes_both_ways_alike() -> None:
     assert find(warm(), parts(2, sent=280_000_000, read=280_000_000)) == []  # too soon to say
 
 
+def test_a_controller_that_rewrites_is_told_a_backup_server_is_not() -> None:
+    for role, told in (("domain_controller", 1), ("backup", 0), ("file_server", 0)):
+        world = World(Hospital(assets=(Asset(ip=PC, role=role),)))
+        assert len(find(world, parts(5))) == told
+
+
 def test_minutes_apart_one_sided_or_at_once_are_no_rewriting() -> None:
     assert find(warm(), parts(8, every_s=300)) == []  # a minute in five
     assert find(warm(), parts(8, read=90_000_000)) == []  # a folder is written
