@@ -37,7 +37,7 @@ class LakeDependencies:
         self._read: dict[tuple[str, int], list[Any]] = {}
 
     def read_ahead(self, asked: Iterable[tuple[str, int]]) -> None:
-        """Read the flows of hosts (address, time) at once; one by one took ten times as long."""
+        """Read the flows of several hosts (address, time) at once instead of one by one."""
         several = [(ip, at_ns) for ip, at_ns in dict.fromkeys(asked) if ip]
         spans = [(ip, at_ns - _LOOK_BACK_NS, at_ns) for ip, at_ns in several]
         self._read = dict(zip(several, self._lake.tallies(spans), strict=True))
