@@ -28,6 +28,7 @@ from api.web.body import BodyLimit
 from api.web.frame import RequestFrame
 from api.web.origin import OriginGuard
 from api.web.problems import add_problems
+from detector.hospital import Segment
 from detector.store import Store
 
 
@@ -39,6 +40,7 @@ def create_app(
     planner: Planner | None = None,
     coverage: Coverage | None = None,
     now_ns: Callable[[], int] = time.time_ns,
+    segments: tuple[Segment, ...] = (),
 ) -> FastAPI:
     """The API over an open store; its own database opens when the app starts.
 
@@ -46,7 +48,7 @@ def create_app(
     `app.state.problem_page` to show errors as pages.
     """
     database = people_database(settings.state_dir / "api.db")
-    sources = Sources(store, lake, planner, coverage, now_ns)
+    sources = Sources(store, lake, planner, coverage, now_ns, segments)
 
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:

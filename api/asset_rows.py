@@ -31,6 +31,11 @@ class AssetRow:
     listed: Asset | None = None
     differs: tuple[str, ...] = field(default=())  # e.g. ("mac", "role")
 
+    @property
+    def name(self) -> str:
+        """The ledger's name, else the one the machine gives itself; may be empty."""
+        return (self.listed.name if self.listed else "") or str((self.seen or {}).get("name", ""))
+
 
 def compare_assets(store: Store) -> list[AssetRow]:
     """Every address that was seen or is listed, with the difference, by address."""

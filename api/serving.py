@@ -57,5 +57,6 @@ def make_app(configuration: Configuration, settings: ApiSettings, store: Store) 
     if not store.register() and hospital.lines:
         store.replace_register(hospital.lines)
     return create_app(
-        settings, store, lake=lake, planner=plan, coverage=partial(coverage, store, lake, hospital)
-    )
+        settings, store, lake=lake, planner=plan, coverage=partial(coverage, store, lake, hospital),
+        segments=hospital.segments,
+    )  # fmt: skip

@@ -100,7 +100,7 @@ def known_asset(row: AssetRow) -> Known:
     role = listed.role if listed and listed.role != "unknown" else seen_role
     return Known(
         ip=row.ip,
-        name=(listed.name if listed else "") or str(seen.get("name", "")),
+        name=row.name,
         mac=str(seen.get("mac", "")) or (listed.mac if listed else ""),
         role=role,
         role_reason=str(seen.get("role_reason", "")),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from api.asset_rows import compare_assets
 from api.people import Language
+from collector.shedding import why_shed
 from detector.alerts import Alert
 from detector.store import Store
 from detector.words import Text
@@ -149,14 +150,16 @@ def _told(alerts: list[Alert]) -> Section:
 
 def _lines(store: Store) -> Section:
     observed = store.observed_lines()
+    names = {row.ip: row.name for row in compare_assets(store)}
     counts = Counter(str(line["verdict"]) for line in observed)
     rows = [
-        Text(f"{_VERDICTS[v].ja}: {n} 回線", f"{_VERDICTS[v].en}: {n}")
+        Text(f"{_VERDICTS[v].ja}：{n} 回線", f"{_VERDICTS[v].en}: {n}")
         for v, n in counts.most_common() if v in _VERDICTS
     ]  # fmt: skip
     for line in [o for o in observed if o["verdict"] == "unregistered"][:_MOST_ROWS]:
-        told = f"{line['device_ip']} – {line['outside']} ({line['label']})"
-        rows.append(Text(f"台帳にない：{told}", f"not registered: {told}"))
+        device, label = str(line["device_ip"]), line["label"]
+        ends = f"{names.get(device) or device} → {line['outside']}"
+        rows.append(Text(f"台帳にない：{ends}（{label}）", f"not registered: {ends} ({label})"))
     return Section(
         Text("外部接続", "Outside lines"),
         tuple(rows) or (Text("院外への回線は見えていません", "no outside line was seen"),),
@@ -183,7 +186,7 @@ def _maintenance(store: Store, since_ns: int, until_ns: int, zone: ZoneInfo) -> 
         )
         at = datetime.fromtimestamp(slip.first_ns / 1e9, zone).strftime("%m-%d %H:%M")
         rows.append(
-            Text(f"{why.ja}: {at} {slip.vendor}({slip.line})",
+            Text(f"{why.ja}：{at} {slip.vendor}（{slip.line}）",
                  f"{why.en}: {at} {slip.vendor} ({slip.line})")
         )  # fmt: skip
     end = datetime.fromtimestamp(until_ns / 1e9, zone)
@@ -215,10 +218,15 @@ def _unseen(store: Store) -> Section:
     """What the sensor could not see; this section is never empty."""
     health = store.note("collector_health")
     rows = [
-        Text(f"{lane}: {why}", f"{lane}: {why}") for lane, why in health.get("blind", {}).items()
+        Text(f"{lane}：{why}", f"{lane}: {why}") for lane, why in health.get("blind", {}).items()
     ]
-    shed = {k: v for k, v in health.get("shed", {}).items() if v}
-    rows += [Text(f"取りこぼし {k}: {v} 件", f"shed, {k}: {v}") for k, v in shed.items()]
+    for cause, count in health.get("shed", {}).items():
+        if count:
+            why = why_shed(cause)
+            rows.append(
+                Text(f"取りこぼし {count:,} 件（{cause}）。{why.ja}",
+                     f"{count:,} shed ({cause}). {why.en}")
+            )  # fmt: skip
     rows.append(
         Text(
             "機器自身の外部回線（テザリングなど）を流れる通信そのものは、どこに置いても見えません",

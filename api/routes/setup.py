@@ -7,13 +7,16 @@ from pydantic import Field
 from api.routes.bodies import Asked, Count, Told
 from api.routes.router import make_router
 from api.web.sessions import Asker, UseCases
+from detector.hospital import Segment
 
 router = make_router("setup")
 
 
 class SetupBody(Told):
-    """The plan in use and the proposal, both TOML; empty where there is none."""
+    """The plan in use; the confirmed one and the proposal are TOML, empty where there is none."""
 
+    segments: list[Segment] = Field(description="in use since the service started")
+    is_from_settings: bool = Field(description="the settings file holds the plan; change it there")
     confirmed: str
     proposed: str
     doubts: list[str]

@@ -29,6 +29,7 @@ from api.services.setup import SetupService
 from api.services.suppressions import SuppressionService
 from api.settings import ApiSettings
 from detector.database import Database
+from detector.hospital import Segment
 from detector.store import Store
 
 
@@ -64,6 +65,7 @@ class Sources:
     planner: Planner | None = None
     coverage: Coverage | None = None
     now_ns: Callable[[], int] = time.time_ns
+    segments: tuple[Segment, ...] = ()
 
 
 def build_services(settings: ApiSettings, database: Database, sources: Sources) -> Services:
@@ -83,7 +85,7 @@ def build_services(settings: ApiSettings, database: Database, sources: Sources) 
         lines=LineService(store, gate),
         coverage=CoverageService(sources.coverage, gate),
         maintenance=MaintenanceService(store, gate, now_ns),
-        setup=SetupService(store, gate, settings.state_dir),
+        setup=SetupService(store, gate, settings.state_dir, sources.segments),
         reports=ReportService(store, gate),
         flows=FlowService(sources.lake, gate),
         evidence=EvidenceService(store, gate, settings),

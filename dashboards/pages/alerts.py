@@ -20,6 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 _PAGE = 50
 _MOST_PARTIES = 12
+_NAMED_AT_MOST = 50  # of many targets, detectors name the first; the facts tell how many
 
 
 @router.get("/alerts")
@@ -92,6 +93,7 @@ def _show(view: View, alert: Alert, evidence: Evidence | None = None) -> Respons
         "alert.html",
         alert=alert,
         parties=parties,
+        names_some=len(alert.targets) >= _NAMED_AT_MOST,
         contacts=contacts_of([alert], view.directory),
         facts=shown_facts(alert.facts, view.t, view.clock),
         confidence_word=_band(alert.confidence, 0.85, 0.5, ("high", "medium", "low")),

@@ -7,16 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 
 from api.faults import Unacceptable
+from api.services.alerts import AlertFilter
+from dashboards.review_rows import review_rows
 from dashboards.view import KnownView
 
 router = APIRouter(include_in_schema=False)
 
 _MOST_PICKED = 300
+_MOST_ALERTS = 500
 
 
 @router.get("/baseline")
 def baseline(view: KnownView) -> Response:
-    return view.show("baseline.html", told=view.services.baseline.report(view.person))
+    told = view.services.baseline.report(view.person)
+    waiting = view.services.alerts.find(view.person, AlertFilter(state="new"), limit=_MOST_ALERTS)
+    return view.show("baseline.html", told=told, rows=review_rows(told["groups"], waiting.items))
 
 
 @router.post("/baseline/accept")
@@ -26,7 +31,7 @@ def accept(
 ) -> Response:
     if not group:
         raise Unacceptable(view.t("problem.nothing_picked"))
-    for key in group[:_MOST_PICKED]:
+    for key in [key for row in group for key in row.split()][:_MOST_PICKED]:  # a row holds several
         view.services.baseline.accept(view.person, key)
     return view.go("/baseline", "decided")
 

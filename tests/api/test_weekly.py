@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +33,13 @@ def test_a_week_in_japanese(tmp_path: Path) -> None:
     text = digest_text(store)
     assert text.startswith("第一病院 見回り 週次報告 2025-06-09 – 2025-06-16")
     for words in (
-        "台帳にない：10.1.0.6 – relay.example (AnyDesk)", "遠隔保守 1 件、うち病院の確認待ち 1 件",
-        "範囲外: 06-16 00:06 保守会社(L-1)", "台帳にない 1 台、見えない 1 台、相違 1 台",
-        "どこに置いても見えません", "取りこぼし queue: 3 件",
+        "台帳にない：ward-pc → relay.example（AnyDesk）", "遠隔保守 1 件、うち病院の確認待ち 1 件",
+        "範囲外：06-16 00:06 保守会社（L-1）", "台帳にない 1 台、見えない 1 台、相違 1 台",
+        "どこに置いても見えません", "取りこぼし 3 件（queue）",
     ):  # fmt: skip
         assert words in text
-    assert "not registered: 10.1.0.6" in digest_text(store, "en")
+    assert "not registered: ward-pc" in digest_text(store, "en")
+    assert not re.search(r"[ぁ-んァ-ヶ一-龠々] ?[(:;]", text)  # Latin marks beside Japanese words
     store.close()
 
 
