@@ -7,7 +7,6 @@ landing host wait for a person. Surprise follows B3: familiarity smoothed by wha
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.flows import FlowBatch
 from collector.numbering import NO_NUMBER
 from detector.distinct import distinct
+from detector.edge_keeping import SavedEdges, worth_keeping
 from detector.edge_kernels import (
     fill_indexes,
     find_all,
@@ -64,7 +64,6 @@ EDGE_DTYPE: Final = np.dtype(
 )
 #: By service: is it one of them.
 _IS_ADMIN: Final[NDArray[np.bool_]] = np.array([app in ADMIN_APPS for app in APPS])
-_VERSION: Final = 1
 _MAX_HOST: Final = 1 << 24
 
 
@@ -303,39 +302,20 @@ class EdgeMemory:
             addresses = self._hosts.addresses(
                 np.concatenate([source, target]).astype(np.uint32)
             ).reshape(2, -1, 2)
-        head: dict[str, Any] = {
-            "version": _VERSION,
-            "days": sorted(self._days),
-            "now_ns": self._now_ns,
-        }
-        head["frozen_ns"] = self.frozen_ns
-        part = path.with_suffix(path.suffix + ".part")
-        with part.open("wb") as file:
-            np.savez_compressed(
-                file,
-                head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                edges=edges,
-                addresses=addresses,
-            )
-        part.replace(path)
+        saved = SavedEdges(self._days, self._now_ns, self.frozen_ns, edges, addresses)
+        saved.write(path)
 
     @classmethod
     def load(cls, path: Path, hosts: HostTable, capacity: int = 1_000_000) -> EdgeMemory:
         """Read a saved memory into this run's host numbers; ValueError if the file is not one."""
-        with np.load(path, allow_pickle=False) as saved:
-            head = json.loads(saved["head"].tobytes())
-            if head["version"] != _VERSION:
-                raise ValueError(
-                    f"{path}: edge memory of version {head['version']}, this program reads "
-                    f"{_VERSION}; move the file away to start learning again"
-                )
-            edges, addresses = saved["edges"].copy(), saved["addresses"]
+        saved = SavedEdges.read(path)
         memory = cls(capacity)
-        memory._hosts, memory._days, memory._now_ns = hosts, set(head["days"]), head["now_ns"]
-        memory.frozen_ns = head.get("frozen_ns", 0)
+        memory._hosts, memory._days, memory._now_ns = hosts, set(saved.days), saved.now_ns
+        memory.frozen_ns = saved.frozen_ns
+        edges = saved.edges
         if len(edges):
             service = (edges["key"] & np.uint64(0xFFFF)).astype(np.uint16)
-            source, target = hosts.number(addresses[0]), hosts.number(addresses[1])
+            source, target = (hosts.number(of) for of in saved.addresses)
             edges["key"] = _pack(source, target, service)
             fits = (source != NO_NUMBER) & (target != NO_NUMBER)
             memory.forgotten = int((~fits).sum())
@@ -392,14 +372,9 @@ class EdgeMemory:
 
     def _forget(self, room: int) -> None:
         """Drop what is too old or too much, and make room for further edges."""
-        kept = self._edges[self._now_ns - self._edges["last_ns"] <= 400 * DAY_NS]
-        if len(kept) > self._capacity:  # people's approvals go last, then what is most familiar
-            # A sixteenth more goes than must, so that a full memory is not sorted every window.
-            least = self._capacity - self._capacity // 16
-            order = np.lexsort((kept["last_ns"], kept["active_days"], kept["approved"]))
-            self.forgotten += len(kept) - least
-            kept = kept[np.sort(order[-least:])]
-        self._fill(kept.copy(), max(room, 1024))
+        kept, gone = worth_keeping(self._edges, self._now_ns, self._capacity)
+        self.forgotten += gone
+        self._fill(kept, max(room, 1024))
 
 
 def service_of(flows: FlowBatch) -> NDArray[np.uint16]:

@@ -1,4 +1,6 @@
-"""The engine: cuts event time into windows, asks every detector, and keeps alerts and incidents.
+"""The engine: cuts event time into windows, asks every detector, and fills the alert book.
+
+A window goes `take_in` → `_run` (cut) → `_look` (numbered, shown to all) → `book.add`.
 
 Windows are cut by the time packets carry, never by the clock, so that the same input gives the
 same alerts whether it is live or replayed and however it is cut into batches.
@@ -8,9 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,37 +20,30 @@ from collector.flows import FlowBatch
 from collector.numbering import NO_NUMBER
 from collector.observations import Observations
 from collector.sightings import Sighting
+from detector.alert_book import AlertBook
 from detector.alerts import Alert, make_alert
 from detector.assets import AssetLog
-from detector.budget import Budget, BudgetSettings
-from detector.care import care_impact
-from detector.comparison import compared
+from detector.budget import BudgetSettings
 from detector.detection import Detector, Window
 from detector.edges import EdgeMemory
 from detector.gathering import Gathering
-from detector.hard_rules import is_hard
 from detector.hospital import Hospital
 from detector.host_numbers import NOBODY
 from detector.hosts import HostTable
 from detector.identity import TELLING, Identities
-from detector.incidents import Incident, Joiner
+from detector.incidents import Incident
 from detector.losses import failure_of, losses
 from detector.memories import Kept
 from detector.roles import RoleInference
 from detector.setup.learner import SetupLearner
 from detector.slips import SlipLog
-from detector.suppression import MARK, Suppression, covered
 from detector.urgent import EVERY_NS, Urgent
-from detector.words import Text
 
 _DAY_NS = 86_400_000_000_000
-_HOUR_NS = 3_600_000_000_000
 _ROLES = "roles"
 _IDENTITIES = "identities"
 _GATHERED = "gathered"
 _NAMES = "outside_names"
-#: Comparisons with the past that are kept, by alert.
-_MOST_PASTS = 50_000
 
 
 class EngineSettings(BaseModel):
@@ -90,7 +83,6 @@ class Engine:
         self.slips = SlipLog()
         self.setup = None if hospital.segments else SetupLearner()  # until a plan is confirmed
         self.edges = edges
-        self.alerts: dict[str, Alert] = {}
         self.shed: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._detectors = [(d, d.remember()) for d in detectors]
@@ -103,26 +95,15 @@ class Engine:
         self._gathered = {every_s: Gathering(every_s) for every_s in every if every_s}
         self._settings = settings
         self.roles = RoleInference()
-        self._raised: Counter[tuple[str, int]] = Counter()
         self._flows: list[FlowBatch] = []
         self._sightings: list[tuple[int, Sighting]] = []
         self._sighted_ns = 0
         self._next_ns = 0  # start of the first window that has not been cut
         self.remembered_until_ns = 0  # what an earlier run's memories have seen
-        self._changed: dict[str, Alert] = {}
-        self._joiner = Joiner()
-        self._joined: list[Incident] | None = None  # None: alerts changed since they were joined
-        self._forgot_ns = 0
-        self.budget = Budget(settings.budget)
-        self.suppressions: tuple[Suppression, ...] = ()
-        self._pasts: dict[str, Text] = {}  # by alert: what it was compared with when it began
-        self._watched: dict[int, int] = {}  # host → until when it teaches nobody
-        self._zone = ZoneInfo(hospital.timezone)
-
-    def remember_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Take over what an earlier run had stored, so that work goes on where it was."""
-        self.alerts.update({a.id: a for a in alerts})
-        self._joined = None
+        self.book = AlertBook(
+            hospital, hosts, self.assets, settings.budget,
+            remember_days=settings.remember_days, most_alerts=settings.most_alerts,
+        )  # fmt: skip
 
     def memories(self) -> dict[str, Any]:
         """What is to outlive a restart, by name (`detector.memories`)."""
@@ -146,33 +127,18 @@ class Engine:
         self.remembered_until_ns = kept.until_ns
 
     @property
+    def alerts(self) -> dict[str, Alert]:
+        """All that are remembered, by id."""
+        return self.book.alerts
+
+    def incidents(self) -> list[Incident]:
+        """All remembered alerts, joined; most urgent first."""
+        return self.book.incidents()
+
+    @property
     def looked_until_ns(self) -> int:
         """Everything before this event time has been in a window."""
         return self._next_ns
-
-    def silence(self, suppressions: Sequence[Suppression]) -> None:
-        """People changed what is to be quiet: it holds at once and for what is remembered."""
-        self.suppressions = tuple(suppressions)
-        self._joined = None
-        for alert in list(self.alerts.values()):
-            told = covered(alert, self.suppressions, self._zone)
-            if told != alert:
-                self.alerts[told.id] = self._changed[told.id] = told
-
-    def take_verdicts(self, judged: Sequence[Alert]) -> None:
-        """People judged alerts: incidents and the budget follow."""
-        self._joined = None
-        for verdict in judged:
-            known = self.alerts.get(verdict.id)
-            if known is None or (known.state, known.state_by) == (verdict.state, verdict.state_by):
-                continue
-            self.budget.learn(known, verdict.state)
-            self.alerts[known.id] = self._changed[known.id] = replace(
-                known,
-                state=verdict.state,
-                state_reason=verdict.state_reason,
-                state_by=verdict.state_by,
-            )
 
     def observed_lines(self) -> list[dict[str, Any]]:
         """Outside lines that changed since the last call."""
@@ -180,7 +146,9 @@ class Engine:
 
     def shedding(self) -> Counter[str]:
         """All that was shed or not believed, by cause."""
-        return losses(self.shed, self.hosts, self.assets, self.edges, self._detectors)
+        return losses(
+            self.shed + self.book.shed, self.hosts, self.assets, self.edges, self._detectors
+        )
 
     def notes(self, now_ns: int) -> dict[str, Mapping[str, Any]]:
         """What detectors have to show besides findings, by name."""
@@ -211,23 +179,12 @@ class Engine:
         nothing = self._window(self._next_ns, self._next_ns, FlowBatch.empty(), none, none, {})
         for gathering in self._gathered.values():
             self._show(gathering.rest(nothing), gathering.every_s)
-        self._joined = None  # roles may have been learnt since
+        self.book.join_anew()  # roles may have been learnt since
         return self.take_changed()
 
-    def incidents(self) -> list[Incident]:
-        """All remembered alerts, joined; most urgent first."""
-        if self._joined is None:
-            self._joined = self._join()
-        return list(self._joined)
-
-    def _join(self) -> list[Incident]:
-        told = {p.ip for a in self.alerts.values() for p in (a.source, *a.targets[:5])}
-        impact = {
-            h: care_impact(self.hosts.at(h).role, self.hospital.asset_by_ip.get(h))
-            for h in told
-            if h and self.hospital.is_inside(h)
-        }
-        return self._joiner.join(list(self.alerts.values()), impact, self.budget.weight)
+    def take_changed(self) -> list[Alert]:
+        """Alerts that are new or changed since the last call, each with its incident."""
+        return self.book.take_changed()
 
     def _run(self, watermark_ns: int | None) -> None:
         """Cut all windows that end at or before the watermark (None: all that is left)."""
@@ -277,8 +234,8 @@ class Engine:
         for _, sighting in sighted:
             kinds.setdefault(type(sighting), []).append(sighting)
         if self.hosts.turn(start // _DAY_NS) and self.hosts.is_crowded:
-            watched = np.fromiter(self._watched, np.uint32, len(self._watched))
-            self.hosts.give_back(np.concatenate([self.edges.hosts(), watched]))
+            known = [self.edges.hosts(), self.book.every_watched()]
+            self.hosts.give_back(np.concatenate(known))
         self._follow(kinds)
         source = self.hosts.number(flows.source)
         destination = self.hosts.number(flows.destination)
@@ -298,12 +255,8 @@ class Engine:
         self._show(window, 0)
         for gathering in self._gathered.values():
             self._show(gathering.add(window), gathering.every_s)
-        self.edges.observe(window, self._watch(end))
-        if self.budget.is_due(end):
-            pushed = [i.first_ns for i in self.incidents() if i.push != "digest"]
-            self.budget.turn(end, pushed, len(self.assets))
-            self._joined = None
-        self._forget(end)
+        self.edges.observe(window, self.book.watched(end))
+        self.book.turn(end)
 
     def _follow(self, kinds: Mapping[type[Sighting], list[Any]]) -> None:
         """Machines that came to other addresses bring their numbers along, and all behind them."""
@@ -337,7 +290,7 @@ class Engine:
         for detector, memory in (self._detectors[n] for n in places):
             if detector.reads is None or detector.reads.any_of(window):
                 for alert in self._ask(detector, memory, window):
-                    self._raise(alert)
+                    self.book.add(alert)
 
     def _ask(self, detector: Detector, memory: Any, window: Window) -> Iterator[Alert]:
         """One detector on one window; a fault in it is counted and never stops the others."""
@@ -346,82 +299,6 @@ class Engine:
                 if finding.source == NOBODY:
                     self.shed["findings about hosts without a number"] += 1
                     continue
-                yield self._compared(make_alert(detector, finding, self.hosts))
+                yield self.book.with_past(make_alert(detector, finding, self.hosts), self.edges)
         except Exception as fault:
             self.failures[failure_of(detector, fault, self.failures)] += 1
-
-    def _compared(self, alert: Alert) -> Alert:
-        """The alert with the numbers of the past behind its reason, as they were at its start."""
-        past = self._pasts.get(alert.id)
-        if past is None:
-            past = compared(alert, self.edges, self.assets.number_of) or Text("", "")
-            self._pasts[alert.id] = past
-            if len(self._pasts) > _MOST_PASTS:
-                del self._pasts[next(iter(self._pasts))]
-        why = Text(f"{alert.why.ja}{past.ja}", f"{alert.why.en} {past.en}".rstrip())
-        return replace(alert, why=why)
-
-    def _raise(self, alert: Alert) -> None:
-        known = self.alerts.get(alert.id)
-        if known is not None:
-            alert = known.merge(alert)
-            if alert == known:
-                return
-            if self.suppressions:
-                alert = covered(alert, self.suppressions, self._zone)
-        else:
-            day = (alert.detector, alert.first_ns // _DAY_NS)
-            self._raised[day] += 1
-            if self._raised[day] > self._settings.most_alerts:
-                self.shed[f"alerts of {alert.detector}"] += 1
-                return
-            if self.suppressions:
-                alert = self._hushed(alert)
-        if alert.source.ip and alert.state != "suppressed" and is_hard(alert):
-            number = self.assets.number_of(alert.source)
-            self._watched[number] = alert.last_ns + 3 * _DAY_NS
-        self.alerts[alert.id] = alert
-        self._changed[alert.id] = alert
-        self._joined = None
-
-    def _watch(self, now_ns: int) -> NDArray[np.uint32] | None:
-        """Hosts that a grave alert named in the last three days: they teach nobody (B5)."""
-        if not self._watched:
-            return None
-        self._watched = {n: until for n, until in self._watched.items() if until > now_ns}
-        return np.fromiter(self._watched, np.uint32, len(self._watched))
-
-    def _hushed(self, alert: Alert) -> Alert:
-        """The new alert, marked where a suppression covers it; the hit is counted."""
-        told = covered(alert, self.suppressions, self._zone)
-        if told.state == "suppressed":
-            self.suppressions = tuple(
-                s.hit(told) if told.state_by == MARK + s.id else s for s in self.suppressions
-            )
-        return told
-
-    def _forget(self, now_ns: int) -> None:
-        """Once an hour of event time: what is older than an incident can be."""
-        if len(self.alerts) > 100 and now_ns // _HOUR_NS > self._forgot_ns // _HOUR_NS:
-            self._forgot_ns = now_ns
-            oldest = now_ns - self._settings.remember_days * _DAY_NS
-            kept = {i: a for i, a in self.alerts.items() if a.last_ns >= oldest}
-            if len(kept) < len(self.alerts):
-                self.alerts, self._joined = kept, None
-            self._raised = Counter(
-                {k: n for k, n in self._raised.items() if k[1] >= oldest // _DAY_NS}
-            )
-
-    def take_changed(self) -> list[Alert]:
-        """Alerts that are new or changed since the last call, each with its incident."""
-        if not self._changed:
-            return []
-        changed, self._changed = self._changed, {}
-        of_alert = {a: i.id for i in self.incidents() for a in i.alert_ids}
-        moved = [
-            replace(a, incident=of_alert.get(i, ""))
-            for i, a in self.alerts.items()
-            if i in changed or a.incident != of_alert.get(i, "")
-        ]
-        self.alerts.update({a.id: a for a in moved})
-        return moved

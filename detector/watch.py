@@ -42,8 +42,8 @@ class Round:
         self._decided = 0
         self._reviewed_ns = 0
         if store is not None:
-            engine.remember_alerts(store.alerts(limit=100_000))
-            engine.budget.restore(store.note("budget"))
+            engine.book.remember(store.alerts(limit=100_000))
+            engine.book.budget.restore(store.note("budget"))
             self._change = store.last_change()
             self._decided = int(store.note("baseline_decided").get("number", 0))
             self._listen(store)
@@ -152,13 +152,13 @@ class Round:
         """Take over what people did since: verdicts on alerts, and what is to be quiet."""
         change = store.last_change()
         if change > self._change:
-            self._engine.take_verdicts(store.verdicts_since(self._change))
+            self._engine.book.take_verdicts(store.verdicts_since(self._change))
             self._change = change
         version = store.suppression_version()
         self._apply_decisions(store)
         if version != self._silenced:
             self._silenced = version
-            self._engine.silence([s for s in store.suppressions() if not s.ended_ns])
+            self._engine.book.silence([s for s in store.suppressions() if not s.ended_ns])
 
     def _apply_decisions(self, store: Store) -> None:
         """What people decided about the baseline holds from here on."""
@@ -192,8 +192,8 @@ class Round:
             self._store.remove_incidents(sorted(self._incident_ids - ids))
             self._incident_ids = ids
             self._change = self._store.last_change()
-            self._store.count_hits(self._engine.suppressions)
-            self._store.save_note("budget", self._engine.budget.to_json())
+            self._store.count_hits(self._engine.book.suppressions)
+            self._store.save_note("budget", self._engine.book.budget.to_json())
         assets = self._engine.assets.take_changed()
         if assets:
             self._store.save_seen_assets(assets)

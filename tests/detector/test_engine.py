@@ -144,7 +144,7 @@ def test_an_alert_names_its_incident_and_repeats_do_not_count() -> None:
     assert alert.incident
     assert alert.severity == "high"
     again = engine_with(BusyWindow())
-    again.remember_alerts([alert])
+    again.book.remember([alert])
     assert again.feed(seen) == []
     assert again.alerts[alert.id].count == 1
 
@@ -155,7 +155,7 @@ def test_one_detector_cannot_flood() -> None:
     engine.feed(observe(FlowBatch.empty(), names_at(times), 60))
     engine.finish()
     assert len(found(engine)) == 10
-    assert engine.shed["alerts of busy"] == 40
+    assert engine.book.shed["alerts of busy"] == 40
 
 
 class UrgentNames(Detector):

@@ -65,7 +65,7 @@ def test_it_expires_and_never_covers_hard_rules() -> None:
 def test_people_are_heard_between_two_stretches_of_event_time(tmp_path: Path) -> None:
     store = Store(tmp_path / "m.db").open()
     engine = engine_with(BusyWindow(), window_s=10)
-    engine.budget.began_ns = NOON
+    engine.book.budget.began_ns = NOON
 
     def stretches():
         yield Observations(flows_at([0, 0, 3, 3]), (), NOON + 30 * SECOND, CollectorHealth())
