@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from detector.alerts import Alert, Party, Severity, severity_of
 from detector.detection import Category
@@ -24,6 +24,7 @@ _HUB_SOURCES = 4  # sources told against one target that make it a hub
 
 #: How soon a person must look.
 Push = Literal["immediate", "same_day", "digest"]
+PUSHES: Final[tuple[Push, ...]] = ("immediate", "same_day", "digest")
 #: Verdicts that take an alert out of its incident's priority.
 SETTLED = frozenset({"suppressed", "false", "benign_explained"})
 
@@ -128,7 +129,7 @@ class Joiner:
                 known = _Made(group, weights, impacts, _incident(group, impact_of, weights))
             made[group[0].id] = known
         self._made = made
-        return sorted((m.incident for m in made.values()), key=lambda i: -i.priority)
+        return sorted((m.incident for m in made.values()), key=urgency)
 
 
 def _groups(alerts: Sequence[Alert]) -> list[list[Alert]]:
@@ -256,6 +257,11 @@ def _echoes(alerts: Sequence[Alert]) -> dict[str, str]:
 
 def _pairs(alert: Alert) -> set[frozenset[str]]:
     return {frozenset((_source_of(alert), _host(target))) for target in alert.targets}
+
+
+def urgency(incident: Incident) -> tuple[int, float]:
+    """What comes first: how soon a person must look, then the priority."""
+    return PUSHES.index(incident.push), -incident.priority
 
 
 def push_of(priority: float, gravest: float, alerts: Sequence[Alert]) -> Push:

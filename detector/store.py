@@ -252,9 +252,11 @@ class Store:
         return Incident.from_json(json.loads(rows[0][0])) if rows else None
 
     def incidents(self, *, state: str = "", limit: int = 200) -> list[Incident]:
-        """Incidents, most urgent first."""
+        """Incidents, most urgent first (`detector.incidents.urgency`)."""
         rows = self._read(
-            "SELECT told FROM incident WHERE ? IN ('', state) ORDER BY priority DESC, id LIMIT ?",
+            "SELECT told FROM incident WHERE ? IN ('', state) ORDER BY"
+            " CASE json_extract(told, '$.push') WHEN 'immediate' THEN 0 WHEN 'same_day' THEN 1"
+            " ELSE 2 END, priority DESC, id LIMIT ?",
             (state, limit),
         )
         return [Incident.from_json(json.loads(told)) for (told,) in rows]

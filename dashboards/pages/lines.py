@@ -16,7 +16,9 @@ from dashboards.line_table import LineRow, line_rows, line_title, verdict_badge
 from dashboards.view import KnownView, View, file_response
 from detector.alerts import Alert
 from detector.hospital import RegisteredLine
+from detector.lines.maintenance_window import windows_text
 from detector.register_templates import register_templates
+from detector.words import Text
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,7 +31,7 @@ class RegisterRow:
     vendor: str
     system: str
     line_type: str
-    windows: tuple[str, ...]
+    windows: Text
     contract_end: str
     badge: Markup
 
@@ -98,7 +100,7 @@ def _register_row(view: View, line: RegisteredLine, rows: list[LineRow]) -> Regi
         vendor=line.vendor,
         system=line.system,
         line_type=line.line_type,
-        windows=line.windows,
+        windows=windows_text(line.windows),
         contract_end=line.contract_end.isoformat() if line.contract_end else "",
         badge=verdict_badge(view, verdicts[0] if verdicts else "unseen"),
     )
@@ -137,7 +139,7 @@ def _listed(view: View, line: RegisteredLine) -> list[tuple[str, Any]]:
         ("circuit", line.circuit), ("firmware", line.firmware_date), ("mds_sds", line.mds_sds),
         ("outside", ", ".join(line.outside)), ("protocols", ", ".join(line.protocols)),
         ("landing", ", ".join(line.landing)), ("allowed", ", ".join(line.allowed_targets)),
-        ("window", ", ".join(line.windows) or t("line.always")),
+        ("window", t.of(windows_text(line.windows)) or t("line.always")),
         ("initiator", t(f"initiator.{line.initiator}") if line.initiator else ""),
         ("mfa", yes_no[line.mfa]), ("approver", line.approver), ("contact", line.contact),
         ("review", line.last_review), ("note", line.note),

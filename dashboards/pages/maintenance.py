@@ -13,6 +13,7 @@ from api.services.maintenance import target_text
 from dashboards.clock import size
 from dashboards.view import KnownView, View, file_response
 from detector.hospital import Booking
+from detector.lines.maintenance_window import windows_text
 from detector.slips import SlipTarget
 
 router = APIRouter(include_in_schema=False)
@@ -77,11 +78,13 @@ def slip(view: KnownView, slip_id: str) -> Response:
         (b for b in view.services.maintenance.bookings(view.person) if b.id == found.slip.booking),
         None,
     )
+    line = view.services.maintenance.line_of(found.slip)
     return view.show(
         "slip.html",
         found=found,
         slip=found.slip,
-        line=view.services.maintenance.line_of(found.slip),
+        line=line,
+        windows=windows_text(line.windows if line else ()),
         booking=booking,
         sent=size(found.slip.bytes_out),
         received=size(found.slip.bytes_in),

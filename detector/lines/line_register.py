@@ -19,6 +19,7 @@ from detector.lines.addresses import INSIDE
 from detector.lines.attempts import is_told_by_name, named_uses
 from detector.lines.line_register_words import WORDINGS
 from detector.lines.line_usage import LineUsage, Misuse, usage_finding
+from detector.lines.maintenance_window import windows_text
 from detector.lines.observed import ObservedLine, ObservedLines, Verdict
 from detector.lines.register_match import (
     MATCHED,
@@ -237,7 +238,8 @@ class LineRegister(Detector):
                 "peer": peer,
                 "device": line.device_ip or key.source,
                 "when": local.strftime("%Y-%m-%d %H:%M"),
-                "hours": "; ".join(line.windows),
+                "hours": windows_text(line.windows).en,
+                "hours_ja": windows_text(line.windows).ja,
                 "landed_as": key.source,
                 "landed_on": f"{key.destination}:{key.destination_port}",
             },
@@ -298,6 +300,7 @@ def _finding(
     if is_vendors:
         source, targets = session.peer, (session.device,)
     registered = match.line if match else None
+    hours = windows_text(registered.windows if registered else ())
     facts = session_facts(session) | {
         "weakness": old_tls.get(session.peer, session.tool.label),
         "line": registered.id if registered else line.id,
@@ -306,7 +309,8 @@ def _finding(
         "outside": line.outside,
         "differs": list(match.differs) if match else [],
         "contract_end": str(registered.contract_end or "-") if registered else "-",
-        "hours": "; ".join(registered.windows) if registered else "-",
+        "hours": hours.en or "-",
+        "hours_ja": hours.ja or "-",
         "when": "-",
         "match": line.match,
         "observed_line": line.id,

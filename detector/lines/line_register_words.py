@@ -61,7 +61,7 @@ WORDINGS: Final[dict[str, Wording]] = {
     ),
     "out_of_window": Wording(
         title=Text(
-            ja="外部接続 {line}（{vendor}）が利用時間外に使われています（登録 {hours}）",
+            ja="外部接続 {line}（{vendor}）が利用時間外に使われています（登録 {hours_ja}）",
             en="Line {line} ({vendor}) is used outside its hours ({hours})",
         ),
         why=Text(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
 from unicodedata import normalize
+
+from detector.words import Text
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_NUMBER: Final = {
@@ -80,6 +83,13 @@ def read_window(text: str) -> MaintenanceWindow | None:
     days_text = plain[: found.start()].strip() if found else plain
     start, end = _read_hours(found.group()) if found else (time(0), time(0))
     return MaintenanceWindow(_read_days(days_text), start, end)
+
+
+def windows_text(windows: Iterable[str]) -> Text:
+    """Windows of a register's row as people read them; empty where a line is always allowed."""
+    en = "; ".join(windows)
+    ja = re.sub("|".join(_DAYS), lambda day: "月火水木金土日"[_DAYS.index(day[0])], en)
+    return Text(ja.replace("; ", "、").replace(BOOKING, "予約したときだけ"), en)
 
 
 def is_on_request(text: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.api.house import SECOND_NS, START_NS, House, make_alert
 
 
@@ -81,6 +83,17 @@ async def test_closing_needs_words_and_happens_once(house: House) -> None:
         assert (await client.post(path, json={"note": "again"})).status_code == 409
         page = (await client.get("/api/v1/incidents?state=open")).json()
         assert page["items"] == []
+
+
+async def test_what_is_urgent_stands_before_what_is_grave(house: House) -> None:
+    first = house.store.incidents()[0]
+    waits = replace(first, id="waits", push="digest", priority=99.0)
+    pressing = replace(first, id="pressing", push="immediate", priority=40.0)
+    house.store.save_incidents([waits, pressing])
+    async with house.client("viewer1") as client:
+        page = (await client.get("/api/v1/incidents")).json()
+    ids = [i["id"] for i in page["items"]]
+    assert ids.index("pressing") < ids.index("waits")
 
 
 async def test_incidents_page_through(house: House) -> None:

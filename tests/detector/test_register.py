@@ -14,7 +14,7 @@ from openpyxl import Workbook
 from detector.cells import read_date, read_mac, read_protocols, read_targets, read_windows
 from detector.hospital import RegisteredLine
 from detector.ledger import read_ledger
-from detector.lines.maintenance_window import read_window
+from detector.lines.maintenance_window import read_window, windows_text
 from detector.register import read_register, write_register
 
 JAPANESE = """外部接続台帳,,,,,,,,
@@ -212,3 +212,11 @@ def test_reads_the_sample_hospital_whole() -> None:
     assets, faults = read_ledger(folder / "assets.csv")
     assert faults == []
     assert all(asset.note == "" for asset in assets)
+
+
+def test_windows_are_read_in_both_languages() -> None:
+    told = windows_text(("Mon-Fri 09:00-18:00", "Sat,Sun 10:00-24:00"))
+    assert told.ja == "月-金 09:00-18:00、土,日 10:00-24:00"
+    assert told.en == "Mon-Fri 09:00-18:00; Sat,Sun 10:00-24:00"
+    assert windows_text(("booking",)).ja == "予約したときだけ"
+    assert windows_text(()).ja == ""
