@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from collector.apps import APP_CODE
-from collector.flows import mac_text
-from collector.sightings import Arp, Dhcp, NameAnnouncement, Ntlm
+from collector.sightings import Arp
 from detector.detection import Detector, Finding, Window
 from detector.distinct import distinct
-from detector.edges import ADMIN_APPS
 from detector.hospital import Asset, Hospital, Segment
 from detector.landing import is_one_of
 from detector.ledger_check import (
@@ -26,52 +20,12 @@ from detector.ledger_check import (
     is_remotely_maintained,
 )
 from detector.lines.asset_ledger_words import WORDINGS
+from detector.lines.ledger_memory import HOUR_NS, LedgerMemory, SeenHost
 from detector.lines.sessions import tool_sessions
-from detector.lines.surroundings import Surroundings, gateway_macs
-from detector.window_kernels import IN_PLAN, ONE_HOST
+from detector.lines.surroundings import gateway_macs
 
-S: Final = 1_000_000_000
-DAY_NS: Final = 86_400 * S
-SETTLE_NS: Final = 120 * S  # by then it is known which MACs are routers'
-HOUR_NS: Final = 3600 * S
-MAX_HOSTS: Final = 50_000
-_ADMIN: Final = np.array([APP_CODE[a] for a in ADMIN_APPS])
+DAY_NS: Final = 24 * HOUR_NS
 _SCORES: Final = {"mac": 50.0, "vlan": 50.0, "name": 35.0, "os": 30.0, "moved": 30.0}
-
-
-@dataclass
-class SeenHost:
-    """One inside address since its first packet."""
-
-    ip: str
-    first_ns: int
-    vlan: int = 0
-    macs: dict[str, int] = field(default_factory=dict)  # MAC → times it answered for the address
-    names: dict[str, None] = field(default_factory=dict)
-    build: str = ""
-    peers: set[int] = field(default_factory=set)  # of its first hour
-    is_admin: bool = False
-    told: set[str] = field(default_factory=set)
-    arps: list[tuple[int, str]] = field(default_factory=list)  # when and from which MAC, lately
-
-
-@dataclass
-class LedgerMemory:
-    """Hosts seen, and when each number last spoke."""
-
-    hosts: dict[int, SeenHost] = field(default_factory=dict)
-    last_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    unsettled: dict[int, None] = field(default_factory=dict)
-    around: Surroundings = field(default_factory=Surroundings)
-    since_ns: int = 0
-    checked_day: int = 0
-    told_missing_ns: int = 0
-    listed_from: tuple[Asset, ...] = ()
-    by_mac: dict[str, Asset] = field(default_factory=dict)
-
-    def settled(self, now_ns: int) -> list[int]:
-        """Hosts whose judgement is due."""
-        return [n for n in self.unsettled if now_ns - self.hosts[n].first_ns >= SETTLE_NS]
 
 
 class AssetLedger(Detector):
@@ -113,7 +67,7 @@ class AssetLedger(Detector):
             memory.by_mac = {a.mac.lower(): a for a in hospital.assets if a.mac}
         memory.around.observe(window)
         memory.since_ns = memory.since_ns or window.start_ns
-        self._see(window, memory)
+        memory.see(window)
         yield from _duplicates(window, memory)
         for number in memory.settled(window.end_ns):
             del memory.unsettled[number]
@@ -124,55 +78,6 @@ class AssetLedger(Detector):
         if day != memory.checked_day:
             memory.checked_day = day
             yield from self._missing(window, memory)
-
-    def _see(self, window: Window, memory: LedgerMemory) -> None:
-        grown = len(window.hosts) - len(memory.last_ns)
-        if grown > 0:
-            memory.last_ns = np.concatenate([memory.last_ns, np.zeros(grown, np.int64)])
-        flows = window.flows
-        traits = window.hosts.traits[window.source]
-        speaks = traits & (IN_PLAN | ONE_HOST) == IN_PLAN | ONE_HOST
-        rows = np.flatnonzero(speaks)
-        np.maximum.at(memory.last_ns, window.source[rows], flows.last_ns[rows])
-        numbers, macs = window.source[rows], flows.source_mac[rows]
-        order = np.lexsort((macs, numbers))
-        is_first = np.ones(len(rows), bool)
-        is_first[1:] = np.diff(numbers[order]) != 0
-        is_first[1:] |= np.diff(macs[order]) != 0
-        for row in rows[order[is_first]].tolist():
-            mac = mac_text(flows.source_mac[row])
-            host = _host(memory, window, int(window.source[row]), int(flows.first_ns[row]))
-            if host is not None:
-                host.vlan = int(flows.vlan[row]) or host.vlan
-                if mac and (mac in host.macs or len(host.macs) < 8):
-                    host.macs[mac] = host.macs.get(mac, 0) + 1
-        self._meet(window, memory, rows)
-        for arp in window.of(Arp):
-            _hear(memory, window, arp.sender_ip, arp.time_ns, mac=arp.sender_mac, vlan=arp.vlan)
-        for dhcp in window.of(Dhcp):
-            if dhcp.message == "ack" and dhcp.your_ip:
-                _hear(memory, window, dhcp.your_ip, dhcp.time_ns, name=dhcp.host_name)
-        for said in window.of(NameAnnouncement):
-            if said.operation.endswith("registration") and said.names and not said.group:
-                _hear(memory, window, said.ip, said.time_ns, name=said.names[0], vlan=said.vlan)
-        for login in window.of(Ntlm):
-            if login.message == "challenge" and login.build:
-                _hear(memory, window, login.ip, login.time_ns, build=login.build)
-
-    def _meet(self, window: Window, memory: LedgerMemory, rows: NDArray[np.int64]) -> None:
-        """Peers and administration of hosts within their first hour."""
-        flows = window.flows
-        answered = rows[(flows.reply_packets[rows] > 0) & (flows.part[rows] == 0)]
-        ends = window.source[answered].astype(np.uint64) << np.uint64(32)
-        ends |= window.destination[answered]
-        pairs = ends << np.uint64(1) | np.isin(flows.app[answered], _ADMIN)  # numbers have 31 bits
-        for pair in distinct(pairs).tolist():
-            source, target, is_admin = pair >> 33, pair >> 1 & 0xFFFF_FFFF, pair & 1
-            host = memory.hosts.get(source)
-            if host is None or window.start_ns - host.first_ns > HOUR_NS or len(host.peers) > 64:
-                continue
-            host.peers.add(target)
-            host.is_admin |= bool(is_admin)
 
     def _judge(self, host: SeenHost, window: Window, memory: LedgerMemory) -> Iterator[Finding]:
         """A host's first judgement, once routers are known."""
@@ -257,42 +162,6 @@ class AssetLedger(Detector):
                 yield _segment_finding("missing", segment, window, told, 20, self.missing_days)
 
 
-def _host(memory: LedgerMemory, window: Window, number: int, time_ns: int) -> SeenHost | None:
-    host = memory.hosts.get(number)
-    if host is not None and host.ip != window.hosts.ip(number):
-        # The machine has moved; the ledger lists addresses, so it is judged anew.
-        host = memory.hosts[number] = SeenHost(window.hosts.ip(number), time_ns, told=host.told)
-        memory.unsettled[number] = None
-    if host is None and len(memory.hosts) < MAX_HOSTS:
-        host = memory.hosts[number] = SeenHost(window.hosts.ip(number), time_ns)
-        memory.unsettled[number] = None
-    return host
-
-
-def _hear(
-    memory: LedgerMemory,
-    window: Window,
-    ip: str,
-    time_ns: int,
-    mac: str = "",
-    name: str = "",
-    build: str = "",
-    vlan: int = 0,
-) -> None:
-    """What a sighting tells of an inside address."""
-    if not ip or not window.hospital.is_inside(ip):
-        return
-    host = _host(memory, window, window.hosts.number_of(ip), time_ns)
-    if host is None:
-        return
-    host.vlan, host.build = vlan or host.vlan, build or host.build
-    if name and len(host.names) < 8:
-        host.names[name] = None
-    if mac and (mac in host.macs or len(host.macs) < 8):
-        host.macs[mac] = host.macs.get(mac, 0) + 1
-        host.arps = [*host.arps[-7:], (time_ns, mac)]
-
-
 def _duplicates(window: Window, memory: LedgerMemory) -> Iterator[Finding]:
     """Two MACs that take turns for one address within the hour; routers and clusters do so too."""
     for ip in {arp.sender_ip for arp in window.of(Arp)}:
@@ -319,7 +188,7 @@ def _contradictions(window: Window, memory: LedgerMemory) -> Iterator[Finding]:
         listed = window.hospital.asset_by_ip.get(session.device)
         if listed is None or session.direction not in ("in", "out") or not session.is_answered:
             continue
-        host = _host(memory, window, window.hosts.number_of(session.device), session.first_ns)
+        host = memory.host(window, window.hosts.number_of(session.device), session.first_ns)
         if host is None or is_remotely_maintained(listed) is not False:
             continue
         if session.tool.tool_class == "quiet" or "maintenance" in host.told:
