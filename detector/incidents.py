@@ -18,6 +18,7 @@ _LINE_LINK_NS = 30 * 24 * _HOUR_NS  # alerts on one outside line
 _FADE_NS = 72 * _HOUR_NS  # what an alert adds to the risk fades with this time constant
 _SPAN_NS = 14 * 24 * _HOUR_NS  # an incident that no line joins
 _BRIDGES = 50.0  # score from which an alert joins others
+_STAGE_NS = 7 * 24 * _HOUR_NS  # how long a stage counts as one that an intrusion came from
 _OTHER_MONITORS = "ids_alert"
 _ECHO_NS = 24 * _HOUR_NS
 _HUB_SOURCES = 4  # sources told against one target that make it a hub
@@ -87,6 +88,8 @@ def join_alerts(
     host: they join their source's own incident and bridge nothing. A target joins only where few
     sources are told against it (a server that many tools reach would chain the whole hospital), and
     an incident without a line spans two weeks at most. The id is that of the earliest alert.
+    What is low of one source in one stage is one doubt, however many detectors share it, and only
+    what joins others makes another stage of an intrusion.
     Suppressed alerts join nothing; what people called false or explained stays in the story and
     adds nothing to the priority.
     """
@@ -278,17 +281,23 @@ def _incident(
     counted = [a for a in alerts if a.state not in SETTLED]
     echoes = _echoes(counted)
     weight = {a.id: weight for a, weight in zip(alerts, weights, strict=True)}
-    strongest: dict[str, float] = {}
+    strongest: dict[str | tuple[str, str], float] = {}
     for alert in counted:
         score = weight[alert.id] * math.exp((alert.last_ns - last_ns) / _FADE_NS)
-        voice = echoes.get(alert.id, alert.detector)
+        voice: str | tuple[str, str] = echoes.get(alert.id, alert.detector)
+        if alert.score < _BRIDGES:  # a file placed, a call, a new edge: one deed seen thrice
+            voice = (_source_of(alert), alert.category)
         strongest[voice] = max(strongest.get(voice, 0.0), score)
     gravest = max(strongest.values(), default=0.0)
     calm = 1.0
     for score in strongest.values():
         calm *= 1 - min(score, 99.9) / 100
     stages = tuple(s for s in STAGES if any(a.category == s for a in alerts))
-    told = {a.category for a in counted if a.id not in echoes}
+    told = {
+        a.category
+        for a in counted
+        if a.id not in echoes and a.score >= _BRIDGES and last_ns - a.last_ns <= _STAGE_NS
+    }
     grave = [s for s in stages if s in told and STAGES.index(s) >= STAGES.index("external_line")]
     hosts = tuple(
         dict.fromkeys(

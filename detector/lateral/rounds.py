@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +11,10 @@ _DAY_NS: Final = 86_400_000_000_000
 _WEEK_NS: Final = 7 * _DAY_NS
 _MOST_ROUNDS: Final = 20_000
 _MOST_TARGETS: Final = 2_000
+_MOST_DEEDS: Final = 500
+#: Days on which a deed was done, and told, before it is taken for the source's work.
+_SETTLED_DAYS: Final = 3
+_SETTLED_WEIGHT: Final = 0.5
 
 
 @dataclass
@@ -22,8 +27,12 @@ class Round:
     day: int = 0
     today: set[str] = field(default_factory=set)
     busiest: int = 0  # targets on its busiest day before today
+    deeds: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
+    # what was done → its last day, how many days before that
+    is_known: bool = False  # all that was just done was done on three days before
+    settled_ns: int = 0  # since when it is known
 
-    def note(self, target: str, now_ns: int) -> None:
+    def note(self, target: str, now_ns: int, deeds: Iterable[str] = ("",)) -> None:
         self.last_ns = now_ns
         self.targets.pop(target, None)
         self.targets[target] = now_ns
@@ -36,6 +45,18 @@ class Round:
             self.day, self.today = now_ns // _DAY_NS, set()
         if len(self.today) < _MOST_TARGETS:
             self.today.add(target)
+        self.is_known = min([self._days(deed) for deed in deeds], default=0) >= _SETTLED_DAYS
+        if self.is_settled and not self.settled_ns:
+            self.settled_ns = now_ns
+
+    def _days(self, deed: str) -> int:
+        """On how many days before today the deed was done; it is being done now."""
+        last, before = self.deeds.pop(deed, (self.day, 0))
+        before += last != self.day
+        self.deeds[deed] = (self.day, before)
+        while len(self.deeds) > _MOST_DEEDS:
+            self.deeds.popitem(last=False)
+        return before
 
     @property
     def reached(self) -> list[str]:
@@ -47,6 +68,30 @@ class Round:
         """Today reaches thrice as many as ever before: no longer the round that people know."""
         return self.busiest > 0 and len(self.today) >= max(12, 3 * self.busiest)
 
+    @property
+    def is_settled(self) -> bool:
+        """A management tool at its daily work, of which people were told for three days."""
+        return self.is_known and not self.is_burst
+
+    @property
+    def weight(self) -> float:
+        """What it still weighs of its first alert."""
+        return _SETTLED_WEIGHT if self.is_settled else 1.0
+
+    def key(self, source: str) -> str:
+        """Names the alert: the round, its quiet going on, a burst, something new amid the known."""
+        if self.is_burst:
+            return f"{source} burst"
+        if self.is_known:
+            return f"{source} settled"
+        return f"{source} new deed" if self.settled_ns else source
+
+    def since_ns(self, first_ns: int) -> int:
+        """Since when what the alert tells goes on; `first_ns` is of what was just done."""
+        if self.is_settled:
+            return min(first_ns, self.settled_ns)
+        return first_ns if self.is_burst or self.settled_ns else min(first_ns, self.began_ns)
+
 
 class Rounds:
     """Rounds by source and means, the longest quiet forgotten first."""
@@ -54,12 +99,17 @@ class Rounds:
     def __init__(self) -> None:
         self._rounds: OrderedDict[tuple[str, str], Round] = OrderedDict()
 
-    def note(self, source: str, means: str, target: str, now_ns: int) -> Round:
-        """Count a deed; returns the round that it belongs to."""
+    def note(
+        self, source: str, means: str, target: str, now_ns: int, deeds: Iterable[str] = ("",)
+    ) -> Round:
+        """Count what was done; returns the round that it belongs to.
+
+        `deeds` tell apart what is done by the same means, as names of programs do.
+        """
         known = self._rounds.get((source, means))
         if known is None or now_ns - known.last_ns > _WEEK_NS:
             known = self._rounds[source, means] = Round(now_ns)
-        known.note(target, now_ns)
+        known.note(target, now_ns, deeds)
         self._rounds.move_to_end((source, means))
         while len(self._rounds) > _MOST_ROUNDS:
             self._rounds.popitem(last=False)

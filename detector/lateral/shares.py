@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -23,6 +24,9 @@ from detector.lateral.calls import (
 )
 from detector.lateral.rounds import Rounds
 from detector.words import Text, Wording
+
+#: Versions and times in files' names.
+_NUMBERS: Final = re.compile(r"\d+")
 
 _NEXT_STEP = Text(
     ja="情報システム担当に、{source} から {target} へソフトを配布する作業があるか確認してください。"
@@ -112,7 +116,8 @@ class AdminShares(Detector):
     Why it matters: this is how tools and ransomware reach the next machine.
 
     False alarms: software distribution (SCCM, SKYSEA, LANSCOPE), backup agents, administrators at
-    work; give them the roles `admin`, `wsus` or `backup`, or approve the edge.
+    work; give them the roles `admin`, `wsus` or `backup`, or approve the edge. What one host places
+    on four others and more is one alert; after three days of the same files it goes on as low.
     """
 
     id = "admin_shares"
@@ -140,20 +145,21 @@ class AdminShares(Detector):
             if is_tree_connect(smb) and is_admin_share(smb):
                 yield from self._opened(window, memory, smb)
         for (source, target, variant, share, tool), calls in seen.items():
-            turn = memory.rounds.note(source, variant, target, calls.last_ns)
+            files = [_NUMBERS.sub("#", name.lower()) for name in calls.names]
+            turn = memory.rounds.note(source, variant, target, calls.last_ns, files)
             is_round = len(turn.targets) >= self.round_targets
-            is_old = is_round and not turn.is_burst
+            score = self._score(window, source, target, variant, calls)
             techniques = {"write": ("T1021.002",), "tool": ("T1021.002", "T1569.002", "T1570")}
             yield Finding(
                 source=source,
                 targets=tuple(turn.reached[:100]) if is_round else (target,),
-                score=self._score(window, source, target, variant, calls),
+                score=score * turn.weight if is_round else score,
                 confidence=0.95,
-                first_ns=min(calls.first_ns, turn.began_ns) if is_old else calls.first_ns,
+                first_ns=turn.since_ns(calls.first_ns) if is_round else calls.first_ns,
                 last_ns=calls.last_ns,
                 facts={"share": share, "files": list(calls.names), "tool": tool},
                 variant=variant,
-                key=(source if is_old else f"{source} burst") if is_round else "",
+                key=turn.key(source) if is_round else "",
                 techniques=techniques.get(variant, ("T1570", "T1021.002")),
                 app="smb",
                 flows=calls.flows(),
@@ -186,16 +192,17 @@ class AdminShares(Detector):
             return
         calls = Calls()
         calls.add(smb, "")
+        score = min(85.0, 65 + 3 * (len(recent) - self.many_hosts))
         yield Finding(
             source=smb.ip,
             targets=tuple(recent),
-            score=min(85.0, 65 + 3 * (len(recent) - self.many_hosts)),
+            score=score * turn.weight,
             confidence=0.8,
-            first_ns=min(recent.values()) if turn.is_burst else turn.began_ns,
+            first_ns=turn.since_ns(min(recent.values())),
             last_ns=smb.time_ns,
             facts={"count": len(recent)},
             variant="many",
-            key=f"{smb.ip} burst" if turn.is_burst else smb.ip,
+            key=turn.key(smb.ip),
             techniques=("T1021.002", "T1570"),
             app="smb",
             flows=calls.flows(),

@@ -111,3 +111,29 @@ def test_joining_again_and_again_gives_what_joining_anew_gives(
 
         joined = joiner.join(list(known.values()), impact_of, weigh)
         assert joined == join_alerts(list(known.values()), impact_of, weigh)
+
+
+def test_low_views_of_one_deed_are_one_doubt() -> None:
+    """A tool's round: the file it places, the service it makes and the edge are told apart."""
+    views = [
+        alert(name, "10.0.0.1", f"10.0.1.{n}", category="lateral_movement", score=45)
+        for n, name in enumerate(("admin_edge", "admin_shares", "remote_calls"))
+    ]
+    (incident,) = join_alerts(views, {"10.0.0.1": 1.0})
+    assert (incident.priority, incident.push) == (45.0, "digest")
+
+
+def test_what_is_low_or_long_ago_is_no_stage_of_an_intrusion() -> None:
+    def priority(*alerts: Alert) -> float:
+        (incident,) = join_alerts(alerts, {"10.0.0.1": 1.0})
+        return incident.priority
+
+    pivot = alert("rdp", "10.0.0.1", hour=240, category="lateral_movement")
+    call_home = alert("nx", "10.0.0.1", hour=240, category="command_and_control")
+    low = replace(call_home, score=30)
+    assert priority(pivot, call_home) == 84 + 15
+    assert priority(pivot, low) == 72
+    bridge = [alert("rdp", "10.0.0.1", hour=h, category="lateral_movement") for h in (60, 120, 180)]
+    bridge = [replace(b, id=f"rdp{n}") for n, b in enumerate(bridge)]
+    ten_days_ago = replace(call_home, first_ns=0, last_ns=0)
+    assert priority(ten_days_ago, *bridge, pivot) < 65
