@@ -9,7 +9,7 @@ CLASS_OF_ROLE: dict[str, CareClass] = {
     "monitor": "C4", "medical_device": "C4",
     "emr_server": "C3", "database": "C3", "domain_controller": "C3", "dns": "C3", "dhcp": "C3",
     "pacs": "C3", "hl7_engine": "C3", "pharmacy": "C3", "backup": "C3", "gateway": "C3",
-    "network_device": "C3",
+    "network_device": "C3", "directory_sync": "C3",
     "modality": "C2", "server": "C2", "file_server": "C2", "analyser": "C2", "viewer": "C2",
     "bastion": "C2", "scanner": "C2", "wsus": "C2", "vendor_landing": "C2", "admin": "C1",
     "terminal": "C1", "printer": "C1", "camera": "C1", "vendor_router": "C0", "unknown": "C1",

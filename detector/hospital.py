@@ -18,7 +18,7 @@ Role = Literal[
     "unknown", "terminal", "server", "emr_server", "database", "domain_controller", "dns", "dhcp",
     "file_server", "pacs", "modality", "viewer", "hl7_engine", "analyser", "pharmacy", "printer",
     "camera", "monitor", "network_device", "gateway", "bastion", "scanner", "backup", "admin",
-    "vendor_landing", "vendor_router", "wsus", "medical_device",
+    "vendor_landing", "vendor_router", "wsus", "medical_device", "directory_sync",
 ]  # fmt: skip
 
 NEVER_CONTROLLERS: frozenset[str] = frozenset(
@@ -27,6 +27,10 @@ NEVER_CONTROLLERS: frozenset[str] = frozenset(
 
 #: C4 life-critical · C3 core · C2 department · C1 terminal, printer · C0 outside line, unlisted.
 CareClass = Literal["C0", "C1", "C2", "C3", "C4"]
+
+#: Roles that fetch the directory with all its secrets from a domain controller. Traffic alone tells
+#: only controllers; a directory synchroniser is one where a person entered it.
+REPLICATORS: frozenset[str] = frozenset({"domain_controller", "directory_sync"})
 
 LineType = Literal[
     "専用線", "IP-VPN", "拠点間VPN", "リモートアクセスVPN", "SSL-VPN", "SASE/SSE", "LTE/5G",

@@ -39,7 +39,10 @@ _ROLES: Final[dict[str, Role]] = {
     "バックアップ": "backup", "バックアップサーバ": "backup", "管理端末": "admin",
     "保守端末": "vendor_landing", "リモート保守端末": "vendor_landing",
     "保守ルータ": "vendor_router", "保守用ルータ": "vendor_router", "vpnルータ": "vendor_router",
-    "医療機器": "medical_device", "不明": "unknown",
+    "医療機器": "medical_device", "不明": "unknown", "ディレクトリ同期": "directory_sync",
+    "ディレクトリ同期サーバ": "directory_sync", "ad同期": "directory_sync",
+    "ad同期サーバ": "directory_sync", "entra connect": "directory_sync",
+    "azure ad connect": "directory_sync",
 }  # fmt: skip
 
 

@@ -28,6 +28,20 @@ ASK_DIRECTORY: Final = Text(
     "the domain administrators' passwords and krbtgt's (twice, with a pause), and secure the event "
     "log of {target} and the traffic of this alert.",
 )
+ASK_SYNCHRONISER: Final = Text(
+    ja="直ちに情報システム責任者へ電話し、まず {source} がディレクトリ同期サーバ（Entra Connect、"
+    "AD 監査・移行製品など）や新設のドメインコントローラかを確かめてください。"
+    "そうなら台帳の役割を「ディレクトリ同期」か「ドメインコントローラ」にすれば、次から出ません。"
+    "どちらでもなければ {source} を LAN から外し、ドメインの管理者アカウントと krbtgt の"
+    "パスワードを（間隔を空けて 2 回）変更する準備をし、"
+    "{target} のイベントログを保全してください。",
+    en="Phone the head of IT at once, and first find out whether {source} is a directory "
+    "synchroniser (Entra Connect, a product that audits or migrates the directory) or a new domain "
+    "controller. If so, give it the role directory synchroniser or domain controller in the ledger "
+    "and it is not told again. If neither, take {source} off the LAN, prepare to change the domain "
+    "administrators' passwords and krbtgt's (twice, with a pause), and secure the event log of "
+    "{target}.",
+)
 CHECK: Final = Text(
     ja="情報システム担当に、{source} から {target} への管理作業の予定があるか確認してください。"
     "予定がなければ {source} の利用者に状況を聞き、"
@@ -49,13 +63,14 @@ ACCOUNT_WORDINGS: Final[dict[str, Wording]] = {
             "{source} is copying password data from domain controller {target} (DCSync)",
         ),
         (
-            "この複製はドメインコントローラ同士でしか行いません。成功していれば、全職員と管理者の"
-            "パスワードが盗まれ、病院のどのシステムにも入られるおそれがあります。",
-            "Only domain controllers replicate among themselves. If it succeeded, every password "
-            "of "
-            "staff and administrators is stolen and any system of the hospital is open.",
+            "この複製を行うのは、ドメインコントローラと、台帳にあるべき同期サーバだけです。"
+            "攻撃なら、全職員と管理者のパスワードが盗まれ、"
+            "病院のどのシステムにも入られるおそれがあります。",
+            "Only domain controllers do this, and synchronisers that belong into the ledger. If it "
+            "is an attack, every password of staff and administrators is stolen and any system of "
+            "the hospital is open.",
         ),
-        ASK_DIRECTORY,
+        ASK_SYNCHRONISER,
     ),
     "zerologon": says(
         (

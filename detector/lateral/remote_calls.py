@@ -12,6 +12,7 @@ from pydantic import Field
 from collector.apps import APP_CODE
 from collector.sightings import Dcerpc, Ntlm, Smb
 from detector.detection import Category, Detector, Finding, Reads, Window
+from detector.hospital import REPLICATORS
 from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
 from detector.lateral.enumeration import Asked
@@ -43,6 +44,8 @@ Pair = tuple[str, str]
 
 #: Domain controllers do these among themselves.
 _BETWEEN_CONTROLLERS: Final = frozenset({"dcsync", "dcshadow", "netsync"})
+#: A controller tells its partner that there is news to fetch: DRSReplicaSync (MS-DRSR §4.1.23).
+_REPLICA_SYNC: Final = 2
 #: What nobody's familiarity excuses.
 _NEVER_EXCUSED: Final = frozenset(
     {"dcsync", "dcshadow", "zerologon", "coercion", "print_nightmare", "hive", "lsa_secret"}
@@ -111,6 +114,7 @@ class _Memory:
     managers: dict[str, dict[str, int]] = field(default_factory=dict)  # source → target → when
     notified: dict[str, set[str]] = field(default_factory=dict)  # print server → its clients
     rounds: Rounds = field(default_factory=Rounds)
+    partners: OrderedDict[Pair, int] = field(default_factory=OrderedDict)  # who is to fetch → when
 
 
 class RemoteCalls(Detector):
@@ -129,11 +133,13 @@ class RemoteCalls(Detector):
     encryption; most of these calls have no everyday use between a hospital's clients.
 
     False alarms: asset management and software distribution (what one host does to four others
-    and more is one alert for as long as it goes on; judge it once, and only a day that reaches
-    thrice as many is told anew), backup agents, print servers (change notices), domain controllers
-    among themselves (known by role). An edge that a person approved counts three tenths, except for
-    what is never right. SMB3 encryption hides the calls; then only
-    the connections remain (see `admin_edge`).
+    and more is one alert for as long as it goes on; judge it once: after three days it goes on as
+    low, and only a day that reaches thrice as many is told anew), backup agents, print servers
+    (change notices), domain controllers among themselves (known by role, or because a controller
+    called them to fetch), directory synchronisers such as Entra Connect (give them the role
+    `directory_sync`; unlisted they are told as DCSync, for so they look). An edge that a person
+    approved counts three tenths, except for what is never right. SMB3 encryption hides the calls;
+    then only the connections remain (see `admin_edge`).
     """
 
     id = "remote_calls"
@@ -164,6 +170,8 @@ class RemoteCalls(Detector):
         for call, interface, operation in requests(window):
             pair = (call.ip, call.peer_ip)
             past = self._past(memory, pair, call.time_ns)
+            if interface == DRSUAPI and operation == _REPLICA_SYNC:
+                memory.partners[call.peer_ip, call.ip] = call.time_ns
             for rule in self._rules_of(past, interface, operation, call):
                 name = f"{_NAMES.get(interface, rule.variant)}:{operation}"
                 ruled.setdefault((pair, rule), Calls()).add(call, name)
@@ -181,6 +189,8 @@ class RemoteCalls(Detector):
             yield from self._enumeration(window, memory, pair, calls)
         while len(memory.pairs) > 20_000:
             memory.pairs.popitem(last=False)
+        while len(memory.partners) > 10_000:
+            memory.partners.popitem(last=False)
 
     def _note_users_and_writes(self, window: Window, memory: _Memory) -> None:
         for logon in window.of(Ntlm):
@@ -270,8 +280,9 @@ class RemoteCalls(Detector):
     ) -> Iterator[Finding]:
         for (pair, rule), calls in ruled.items():
             source, target = pair
-            host = window.hosts.at(source)
-            if rule.variant in _BETWEEN_CONTROLLERS and host.role == "domain_controller":
+            if rule.variant in _BETWEEN_CONTROLLERS and self._replicates(
+                window, memory, pair, rule.variant
+            ):
                 continue
             if rule.variant == "printer_bug" and self._is_print_server(window, memory, target):
                 continue
@@ -286,11 +297,8 @@ class RemoteCalls(Detector):
             if rule.executes or rule.variant in ("registry", "service_stop"):
                 turn = memory.rounds.note(source, rule.variant, target, calls.last_ns)
                 if len(turn.targets) >= self.round_targets:  # one tool on its round is one alert
-                    key, targets = source, tuple(turn.reached[:100])
-                    if turn.is_burst:
-                        key += " burst"
-                    else:
-                        first_ns = min(first_ns, turn.began_ns)
+                    key, targets = turn.key(source), tuple(turn.reached[:100])
+                    first_ns, score = turn.since_ns(first_ns), score * turn.weight
             yield Finding(
                 source=source,
                 targets=targets,
@@ -313,6 +321,16 @@ class RemoteCalls(Detector):
                 app="dcerpc",
                 flows=calls.flows(),
             )
+
+    def _replicates(self, window: Window, memory: _Memory, pair: Pair, variant: str) -> bool:
+        """A controller, one that a controller itself called to fetch, or a listed synchroniser.
+
+        Nobody but a controller calls its partners: an intruder's machine is called by none.
+        """
+        role = window.hosts.at(pair[0]).role
+        if variant == "dcsync" and (role in REPLICATORS or pair in memory.partners):
+            return True
+        return role == "domain_controller"
 
     def _score(self, window: Window, pair: Pair, rule: Rule, past: _Past) -> float:
         score = float(rule.base)

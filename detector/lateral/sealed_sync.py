@@ -12,6 +12,7 @@ from pydantic import Field
 from collector.apps import APP_CODE
 from collector.sightings import Dcerpc
 from detector.detection import Category, Detector, Finding, Reads, Window
+from detector.hospital import REPLICATORS
 from detector.lateral.calls import requests
 from detector.lateral.contacts import flow_keys
 from detector.lateral.rpc_rules import DRSUAPI
@@ -30,7 +31,7 @@ class SealedSync(Detector):
     Why it matters: DCSync hands the whole domain to the intruder.
 
     False alarms: a new domain controller before its role is known; directory synchronisation to a
-    cloud (put it into the ledger as domain controller).
+    cloud such as Entra Connect (give it the role `directory_sync` in the ledger).
     """
 
     id = "sealed_sync"
@@ -50,11 +51,14 @@ class SealedSync(Detector):
                 "and got much back. The content is sealed, but DCSync looks like this.",
             ),
             Text(
-                "直ちに情報システム責任者に電話し、{source} を LAN から外してください。{source} "
-                "が新しい"
-                "ドメインコントローラーやクラウド同期サーバーなら、台帳に登録します。",
-                "Phone the head of IT at once and take {source} off the LAN. If it is a new domain "
-                "controller or a cloud synchroniser, put it into the ledger.",
+                "まず情報システム責任者に電話し、{source} がクラウド同期サーバ（Entra Connect "
+                "など）や新設のドメインコントローラかを確かめてください。"
+                "そうなら台帳の役割を「ディレクトリ同期」か「ドメインコントローラ」にします。"
+                "どちらでもなければ、直ちに {source} を LAN から外してください。",
+                "First phone the head of IT and ask whether {source} is a synchroniser to a cloud "
+                "(Entra Connect or the like) or a new domain controller. If so, give it the role "
+                "directory synchroniser or domain controller in the ledger. If neither, take "
+                "{source} off the LAN at once.",
             ),
         )
     }
@@ -79,7 +83,7 @@ class SealedSync(Detector):
             target = window.hosts.ip(int(window.destination[row]))
             ports = (int(flows.source_port[row]), int(flows.destination_port[row]))
             bind = memory.pop((source, ports[0], target, ports[1]), None)
-            if bind is None or window.hosts.at(source).role == "domain_controller":
+            if bind is None or window.hosts.at(source).role in REPLICATORS:
                 continue
             yield Finding(
                 source=source,

@@ -16,6 +16,8 @@ from collector.sightings import Arp, Dhcp, RouterAdvertisement
 from detector.addresses import in_networks, is_one_host
 from detector.detection import Window
 from detector.distinct import distinct_rows, groups_of
+from detector.lateral.calls import requests
+from detector.lateral.rpc_rules import DRSUAPI
 from detector.lines.addresses import PUBLIC
 from detector.lines.register_match import local_time
 
@@ -27,6 +29,7 @@ HOUR_NS: Final = 3_600_000_000_000
 _CONTROL: Final = np.array([APP_CODE[a] for a in ("rdp", "vnc", "ssh", "winrm", "telnet")])
 _FAILED: Final = np.array([STATE_CODE[s] for s in ("S0", "REJ", "RSTOS0", "SH", "RSTRH")])
 OUTSIDE: Final = -1  # in place of a block
+FETCH: Final = 3  # DRSGetNCChanges (MS-DRSR §4.1.10)
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Doings:
     tried: set[int] = field(default_factory=set)
     failed: int = 0
     night_bytes: Counter[int] = field(default_factory=Counter)  # by peer
+    replicated: set[int] = field(default_factory=set)  # hours in which it fetched the directory
 
 
 class SetupLearner:
@@ -89,6 +93,11 @@ class SetupLearner:
         for dhcp in window.of(Dhcp):
             if dhcp.message in ("offer", "ack"):
                 self._observe_lease(dhcp)
+        for call, interface, operation in requests(window):
+            if (interface, operation) == (DRSUAPI, FETCH) and window.hospital.is_inside(call.ip):
+                hours = self._doings(window.hosts.number_of(call.ip)).replicated
+                if len(hours) < MAX_PEERS:
+                    hours.add(call.time_ns // HOUR_NS)
         for said in window.of(RouterAdvertisement):
             if said.lifetime_s > 0 and len(self.advertisers) < MAX_BLOCKS:
                 prefixes = self.advertisers.setdefault((said.vlan, said.router_mac), set())

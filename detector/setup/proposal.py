@@ -22,6 +22,7 @@ MIN_GATEWAY_SHARE: Final = 0.1
 SCANNED: Final = 100
 BACKED_UP: Final = 5
 BACKUP_BYTES: Final = 100_000_000
+REPLICATED_HOURS: Final = 6
 
 #: What kind of line a tunnel's protocol speaks for.
 _LINE_TYPES: Final[dict[str, LineType]] = {
@@ -242,6 +243,11 @@ def _assets(
 
 def _role(doings: Doings, inferred: str, reason: str) -> tuple[Role, str]:
     """The role that services told, or scanner, backup and bastion by what a host does."""
+    if inferred != "domain_controller" and len(doings.replicated) >= REPLICATED_HOURS:
+        return "directory_sync", (
+            f"{len(doings.replicated)} つの時間帯にドメインコントローラから全パスワード情報を複製。"
+            "Entra Connect などの同期サーバと確かめられなければ、直ちに調べること"
+        )
     takes = [peer for peer, size in doings.night_bytes.items() if size >= BACKUP_BYTES]
     if inferred == "unknown" and len(takes) >= BACKED_UP:
         return "backup", f"夜間に {len(takes)} 台から各 100 MB 以上を受け取る"

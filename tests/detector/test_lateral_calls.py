@@ -6,6 +6,7 @@ import pytest
 
 from collector.apps import APP_CODE
 from collector.sightings import Dcerpc, Ntlm, Smb
+from detector.detection import Finding
 from detector.hospital import Asset, Hospital
 from detector.lateral import rpc_rules as rpc
 from detector.lateral.remote_calls import RemoteCalls
@@ -287,3 +288,39 @@ def test_a_sealed_replication_by_a_host_that_is_no_controller() -> None:
         assert world.run(SealedSync(), world.window(flows, seen)) == []
     world = World(Hospital(assets=(Asset(ip=CLIENT, role="domain_controller"),)))
     assert world.run(SealedSync(), world.window([answer(600)], [bind])) == []
+
+
+def test_a_tool_that_everybody_was_told_of_is_no_intrusion_a_week_later() -> None:
+    world = World()
+
+    def day(number: int, targets: int) -> list[Finding]:
+        at = number * 86_400
+        calls = [call(rpc.SVCCTL, 12, at + n, peer_ip=f"10.0.3.{n}") for n in range(targets)]
+        return world.run(RemoteCalls(), world.window([], calls))
+
+    first = day(0, 6)
+    for number in range(1, 7):
+        later = day(number, 6)
+    assert {f.score for f in first} == {70.0}
+    assert {(f.key, f.score) for f in later} == {(f"{CLIENT} settled", 35.0)}
+    burst = day(7, 30)
+    assert (burst[-1].key, burst[-1].score) == (f"{CLIENT} burst", 70.0)
+
+
+def replication(rpc_calls: tuple[int, ...] = (3,), **ends: object) -> list[Dcerpc]:
+    return [call(rpc.DRSUAPI, n, at, peer_port=49667, **ends) for at, n in enumerate(rpc_calls)]
+
+
+def test_a_listed_synchroniser_fetches_the_directory_and_an_unlisted_host_does_not() -> None:
+    listed = World(Hospital(assets=(Asset(ip=CLIENT, role="directory_sync"),)))
+    assert found(replication(), listed) == {}
+    assert found(replication()) == {"dcsync": 98.0}
+    # It may fetch; it may not pose as a controller.
+    assert set(found(replication((3, 5)), listed)) == {"dcshadow"}
+
+
+def test_a_partner_that_a_controller_called_to_fetch_is_a_controller() -> None:
+    called = call(rpc.DRSUAPI, 2, ip=SERVER, port=50001, peer_ip=CLIENT, peer_port=49667)
+    assert found([called, *replication()]) == {}
+    # That the client calls the controller is worth nothing.
+    assert found(replication((2, 3))) == {"dcsync": 98.0}

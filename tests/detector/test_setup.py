@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from api.configuration import ConfigurationError, read_configuration
-from collector.sightings import Arp, Dhcp
+from collector.sightings import Arp, Dcerpc, Dhcp
 from detector.hospital import Hospital
 from detector.hosts import HostTable
+from detector.lateral.rpc_rules import DRSUAPI
 from detector.ledger import read_ledger
 from detector.setup.confirm import PlanFault, confirm_plan, confirmed_plan, read_plan
 from detector.setup.learner import SetupLearner
@@ -159,3 +160,19 @@ def test_evidence_stands_beside_each_segment() -> None:
     text = proposed(*hospital_day()).plan_toml()
     assert tomllib.loads(text)["segments"][0]["vlan"] in (20, 80)
     assert text.count("# ゲートウェイ") == 2
+
+
+def test_who_fetches_the_directory_hour_by_hour_is_proposed_and_to_be_confirmed() -> None:
+    def roles(hours: int) -> dict[str, tuple[str, str]]:
+        fetched = [
+            Dcerpc(time_ns=START + hour * 3600 * 1_000_000_000, ip="10.1.1.60", peer_ip="10.1.1.10",
+                   packet="request", interface=DRSUAPI, operation=3)
+            for hour in range(hours)
+        ]  # fmt: skip
+        flows = [flow("10.1.1.60", "10.1.1.10", 49667, app="dcerpc")]
+        return {a.ip: (a.role, a.note) for a in proposed(flows, fetched).assets}
+
+    role, why = roles(7)["10.1.1.60"]
+    assert role == "directory_sync"
+    assert "7 つの時間帯" in why and "確かめ" in why
+    assert roles(2)["10.1.1.60"][0] == "unknown"
