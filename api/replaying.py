@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: console plans for any incident when asked.
 _PLANNED = ("critical", "high", "medium")
 _MOST_PLANS = 25
+_ROWS_A_FILE = 500_000
+#: A lake that is not kept is written while reading is what takes time, not at the end.
+_ROWS_A_FILE_FOR_NOW = 32_768
 
 
 class ReplayRun:
@@ -72,7 +75,7 @@ class ReplayRun:
         hospital: Hospital = self._configuration.hospital
         if store is not None:  # what people have imported and booked since
             hospital = store.hospital(hospital)
-        lake = Lake(folder / "lake")
+        lake = Lake(folder / "lake", _ROWS_A_FILE if self._keep else _ROWS_A_FILE_FOR_NOW)
         collecting = self._configuration.collecting()
         if self._reader is None:
             from collector.replay import Replay
@@ -87,7 +90,8 @@ class ReplayRun:
             telemetry = self._telemetry()
             reading = self._replay.read(files)
             observed: Iterator[Observations] = self._paced(reading, telemetry)
-            first = next(observed, None)
+            # Where memories are to fit the input its beginning is read before all else.
+            first = next(observed, None) if self._keep else None
             self._engine = engine = open_engine(
                 hospital,
                 self._configuration.detectors(),
@@ -95,6 +99,8 @@ class ReplayRun:
                 folder if self._keep else None,
                 _begins_ns(first) if first is not None else None,
             )
+            if self._reader is not None:  # it loads what reads meanwhile
+                lake.warm_up()
             observed = chain([first] if first is not None else [], observed)
             edges_file = folder / EDGES_FILE if self._keep else None
             for alerts in Round(engine, store, lake, edges_file).walk(observed):

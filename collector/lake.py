@@ -48,6 +48,14 @@ class Lake:
         if self._count >= self._rows_a_file:
             self.flush()
 
+    def warm_up(self) -> None:
+        """Load what writing and searching need, while there is nothing else to do."""
+        import pyarrow.parquet
+
+        import collector.arrow  # noqa: F401
+
+        self._database()
+
     def flush(self) -> None:
         """Write what waits."""
         with self._lock:
