@@ -50,7 +50,6 @@ class Lake:
 
     def warm_up(self) -> None:
         """Load what writing and searching need, while there is nothing else to do."""
-        import pyarrow.parquet
 
         import collector.arrow  # noqa: F401
 

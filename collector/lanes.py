@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.data import read_reference
-from collector.deep.lane import DeepLane
+from collector.deep.lane import Cut, DeepLane
 from collector.exports.lane import ExportLane
 from collector.fastlane.lane import FastLane, FastLaneCounters
 from collector.flows import FlowBatch
@@ -29,6 +30,17 @@ def new_fast_lane(settings: CollectorSettings) -> FastLane:
     """A fast lane that knows the remote tools' names."""
     names = name_table(read_reference(settings.data_dir).name_suffixes())
     return FastLane(settings.fast_lane, settings.sensor, names)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What the lanes took in a stretch of event time; only tshark may still have words to add."""
+
+    flows: FlowBatch
+    told: list[Told]
+    deep: Cut
+    watermark_ns: int
+    counters: Sequence[FastLaneCounters]
 
 
 class Lanes:
@@ -64,10 +76,21 @@ class Lanes:
 
     def give(self, counters: Sequence[FastLaneCounters]) -> Observations:
         """What was taken since the last time; `counters` are those of all fast lanes."""
-        flows = FlowBatch.join(self._flows)
-        sightings = Told.join([*self._sightings, self._deep.drain(), self._others.take()])
+        return self.complete(self.cut(counters))
+
+    def cut(self, counters: Sequence[FastLaneCounters]) -> Stretch:
+        """What was taken since the last time, for `complete`; tshark goes on with it meanwhile."""
+        told = [*self._sightings, self._others.take()]
+        stretch = Stretch(
+            FlowBatch.join(self._flows), told, self._deep.cut(), self._watermark_ns, counters
+        )
         self._flows, self._sightings = [], []
-        return self._observe(flows, sightings, counters)
+        return stretch
+
+    def complete(self, stretch: Stretch) -> Observations:
+        """Wait for tshark, and tell the stretch; stretches are completed in the order of cuts."""
+        sightings = Told.join([*stretch.told, self._deep.drain(stretch.deep)])
+        return self._observe(stretch, sightings)
 
     def finish(self, flows: FlowBatch, counters: Sequence[FastLaneCounters]) -> Observations:
         """The last of it: `flows` are those that were still open."""
@@ -82,10 +105,8 @@ class Lanes:
     def close(self) -> None:
         self._deep.close()
 
-    def _observe(
-        self, flows: FlowBatch, sightings: Told, counters: Sequence[FastLaneCounters]
-    ) -> Observations:
-        health = self._health
+    def _observe(self, stretch: Stretch, sightings: Told) -> Observations:
+        health, flows, counters = self._health, stretch.flows, stretch.counters
         health.packets = sum(c.packets for c in counters)
         health.bytes = sum(c.wire_bytes for c in counters)
         health.flows += len(flows)
@@ -101,4 +122,4 @@ class Lanes:
         for lane in (*(d.malformed for d in decoders), self._sighting.failed):
             health.malformed += lane
         health.blind.update(self._deep.blind)
-        return Observations(flows, sightings, self._watermark_ns, health)
+        return Observations(flows, sightings, stretch.watermark_ns, health)

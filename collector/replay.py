@@ -12,7 +12,7 @@ from collector.capture.ahead import read_ahead
 from collector.capture.chunk import Chunk
 from collector.fastlane.lane import FastLane, FastLaneCounters, FastLaneOutput
 from collector.foreign.opening import is_log
-from collector.lanes import Lanes, new_fast_lane
+from collector.lanes import Lanes, Stretch, new_fast_lane
 from collector.observations import CollectorHealth, Observations
 from collector.settings import CollectorSettings
 
@@ -56,6 +56,7 @@ class Replay:
         sys.setswitchinterval(0.001)  # so that the fast lane seldom waits for Python's lock
         fast, lanes = new_fast_lane(self.settings), Lanes(self.settings, self.health)
         packets = 0
+        held: Stretch | None = None  # tshark works on it while the next one is read
         try:
             logs = [path for path in paths if is_log(path)]
             if logs:
@@ -70,11 +71,16 @@ class Replay:
                             packets += len(chunk)
                             if packets >= _PACKETS_A_ROUND:
                                 packets = 0
-                                yield lanes.give([counters])
-                                self._tell(path, capture)
+                                cut = lanes.cut([counters])
+                                if held is not None:
+                                    yield lanes.complete(held)
+                                    self._tell(path, capture)
+                                held = cut
                         self.health.notes += capture.notes
                 except CaptureError as fault:
                     self.faults.append(fault)
+            if held is not None:
+                yield lanes.complete(held)
             yield lanes.finish(fast.finish().flows, [fast.counters])
         finally:
             lanes.close()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.flows import address_text, mac_text
+from collector.rows import take_rows
 from collector.sightings import SIGHTINGS, Sighting
 
 _NUMBER: Final = {kind: number for number, kind in enumerate(SIGHTINGS)}
@@ -200,7 +201,7 @@ class Telling:
     def end_picks(self, picks: NDArray[Any]) -> None:
         """The picks (PICK_DTYPE) to which `again` referred; others follow."""
         for number, (rows, places, told) in self._again.items():
-            ends = dict(zip(_ENDS, _ends_by_column(picks[rows]), strict=True))
+            ends = dict(zip(_ENDS, _ends_by_column(take_rows(picks, np.array(rows))), strict=True))
             words = dict(zip(_WORDS[number], map(list, zip(*told, strict=True)), strict=True))
             by_name = ends | words
             values = [by_name[name] for name in _FIELDS[number]]

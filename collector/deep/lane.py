@@ -7,6 +7,7 @@ import shutil
 import struct
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -62,6 +63,14 @@ _CONNECTIONS: Final = 4096
 _LINES_WAITING: Final = 4096
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A stretch of what was fed: who tells it, and how many packets tshark had been given."""
+
+    telling: Telling
+    sent: int
+
+
 class DeepLane:
     """Feeds one tshark and reads what it says.
 
@@ -81,7 +90,8 @@ class DeepLane:
         self._bulk_bytes = bulk_bytes
         self._sensor = sensor
         self._tshark: Tshark | None = None
-        self._waiting: deque[tuple[int, Ends, str]] = deque()  # turn, ends, magic
+        self._waiting: deque[tuple[Telling, int, Ends, str]] = deque()  # turn, ends, magic
+        self._sent = 0  # packets that were ever given to a tshark
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         self._telling = Telling(_BEHIND)
         self._sayings = Sayings()
@@ -105,7 +115,7 @@ class DeepLane:
         look_at(bytes_of, mine.view(PICK_ROW_DTYPE), self._bulk_bytes, self._seed, looks, *keys)
         connections, ways, hashes = keys.tolist()
         said = [self._sayings.get(one) for one in hashes]
-        new = _frames(mine[np.array([known is None for known in said], bool)])
+        new = _frames(take_rows(mine, np.array([known is None for known in said], bool)))
         view = memoryview(bytes_of)  # type: ignore[arg-type]  # numpy's stubs lack the buffer protocol
         rows = zip(looks.tolist(), said, hashes, connections, ways, strict=True)
         for row, (look, known, said_hash, connection, way) in enumerate(rows):
@@ -121,14 +131,26 @@ class DeepLane:
             self._dissect(view, frame, look, ends, turn)
         self._telling.end_picks(mine)
 
-    def drain(self) -> Told:
-        """Wait until all that was fed is dissected; return its sightings in time order."""
+    def cut(self) -> Cut:
+        """End a stretch: what was fed since the last one, to be drained in its turn."""
         if self._tshark is not None:
             try:
-                self._read_lines(self._tshark.lines())
+                self._tshark.send()
             except TsharkFailed as failure:
                 self._lose(failure)
-        return self._telling.take()
+        cut, self._telling = Cut(self._telling, self._sent), Telling(_BEHIND)
+        return cut
+
+    def drain(self, cut: Cut | None = None) -> Told:
+        """Wait until the stretch (None: all) is dissected; return its sightings in time order."""
+        cut = cut or self.cut()
+        behind = self._sent - cut.sent  # fed since; a tshark that is younger than that has no more
+        if self._tshark is not None and self._tshark.fed > behind:
+            try:
+                self._read_lines(self._tshark.lines(behind))
+            except TsharkFailed as failure:
+                self._lose(failure)
+        return cut.telling.take()
 
     def close(self) -> None:
         """End tshark; what was not drained is lost."""
@@ -191,7 +213,8 @@ class DeepLane:
             # One byte less than the wire had makes tshark read the head and not wait for the rest.
             wire_length = max(wire_length, length)
             length -= 1
-        self._waiting.append((turn, ends, "MZ" if look & PROGRAM else ""))
+        self._waiting.append((self._telling, turn, ends, "MZ" if look & PROGRAM else ""))
+        self._sent += 1
         try:
             tshark.feed(link_type, time_ns, view[at : at + length], wire_length)
             if tshark.fed >= self._settings.rotate_after:
@@ -233,11 +256,11 @@ class DeepLane:
             if not self._waiting:
                 self.malformed["tshark"] += 1
                 raise TsharkFailed("tshark wrote more lines than it was fed frames")
-            turn, ends, magic = self._waiting.popleft()
+            telling, turn, ends, magic = self._waiting.popleft()
             if text.rstrip("\t").isdigit():
                 continue  # a packet with nothing to tell, e.g. the middle of a PDU
             line, fed = Line(text), Fed.of(self._sensor, ends, magic)
-            self._telling.tell(turn, list(self._sightings(line, fed)))
+            telling.tell(turn, list(self._sightings(line, fed)))
 
     def _sightings(self, line: Line, fed: Fed) -> Iterator[Sighting]:
         carriers: list[Carrier] = []

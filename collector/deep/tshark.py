@@ -83,11 +83,20 @@ class Tshark:
         if len(self._pending) >= _WRITE_BYTES:
             self._flush()
 
-    def lines(self) -> list[str]:
-        """Wait until all that was fed is dissected; return the lines that were not yet taken."""
-        self._flush()
+    def send(self) -> None:
+        """Let all that was fed leave."""
+        if self._pending:
+            self._flush()
+
+    def lines(self, but: int = 0) -> list[str]:
+        """Wait until all that was fed is dissected; return the lines that were not yet taken.
+
+        The last `but` frames are not waited for; all others must have been sent then.
+        """
+        if not but:
+            self.send()
         with self._news:
-            self._awaited = self.fed
+            self._awaited = self.fed - but
             while self._answered < self._awaited and not self._has_ended:
                 before = self._answered
                 if not self._news.wait(self._timeout_s) and self._answered == before:

@@ -88,6 +88,26 @@ def test_a_killed_tshark_is_replaced_and_its_packets_are_counted(captures) -> No
 
 
 @needs_tshark
+@pytest.mark.parametrize("rotate_after", [200_000, 150])
+def test_a_stretch_drained_behind_the_next_tells_the_same(captures, rotate_after) -> None:
+    buffer, picks = picks_of(frames_of(captures / PSEXEC), Pick.DEEP)
+    settings = DeepSettings().model_copy(update={"rotate_after": rotate_after})
+    at_once, behind, cuts = DeepLane(settings), DeepLane(settings), []
+    expected, told = [], []
+    for start in range(0, len(picks), 100):
+        at_once.feed(buffer, picks[start : start + 100])
+        expected.append(list(at_once.drain()))
+        behind.feed(buffer, picks[start : start + 100])
+        cuts.append(behind.cut())
+        told += [list(behind.drain(cut)) for cut in cuts[-2:-1]]
+    told.append(list(behind.drain(cuts[-1])))
+    at_once.close(), behind.close()
+    assert sum(map(len, expected)) > 100
+    assert told == expected
+    assert not behind.shed
+
+
+@needs_tshark
 def test_real_packets_with_broken_bytes(captures) -> None:
     dice = random.Random(11)
     lane, told = DeepLane(), 0
