@@ -96,8 +96,12 @@ def print_alerts(
     console.print(f"{counted} in {summary['wall_s']:.1f} s")
     for name in ("shed", "malformed", "detector_failures", "blind"):
         if summary[name]:
-            told = ", ".join(f"{k} {v}" for k, v in sorted(summary[name].items()))
+            told = ", ".join(f"{k} {_plain(v)}" for k, v in sorted(summary[name].items()))
             console.print(f"{name.replace('_', ' ')}: {told}")
+
+
+def _plain(told: Any) -> str:
+    return str(told["en"] if isinstance(told, Mapping) else told)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], nothing: str) -> None:

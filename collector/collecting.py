@@ -21,6 +21,7 @@ from collector.settings import CollectorSettings
 from collector.sources.interface import InterfaceSource
 from collector.sources.source import Parcel, Post, Source, SourceHealth
 from collector.spool import SpoolWriter
+from collector.words import Text
 
 #: What waits no longer for a round of the detectors: so many seconds, or flows.
 _ROUND_S: Final = 1.0
@@ -62,7 +63,10 @@ class Collector:
         try:
             memory = LastingMemory(state_dir, needed)
         except OSError as fault:
-            why = f"flows of the last second and open ones are lost if it is killed: {fault}"
+            why = Text(
+                f"強制終了すると、最後の 1 秒と継続中の通信の記録が失われます（{fault}）。",
+                f"flows of the last second and open ones are lost if it is killed: {fault}",
+            )
             self._health.blind["restart"] = why
             return None, None
         journal = Journal(memory.folder / "journal", _JOURNAL_BYTES, self._spool.stored)
@@ -112,7 +116,9 @@ class Collector:
             except Exception as fault:
                 if source.name not in self._post.health:
                     self._post.health[source.name] = SourceHealth(source.kind)
-                self._post.tell(source.name, "down", f"{type(fault).__name__}: {fault}")
+                said = f"{type(fault).__name__}: {fault}"
+                why = Text(f"停止し、再開を試みています（{said}）。", f"{said}; trying again")
+                self._post.tell(source.name, "down", why)
                 self._ending.wait(_AGAIN_S)
 
     def _take(self, parcel: Parcel) -> None:
@@ -148,7 +154,10 @@ class Collector:
         health.notes = self._post.notes
         health.blind.pop("spool", None)
         if self._spool.fault:
-            health.blind["spool"] = f"the disk refuses what was found: {self._spool.fault}"
+            health.blind["spool"] = Text(
+                f"観測結果をディスクに書けません（{self._spool.fault}）。空き容量を確認してください。",
+                f"the disk refuses what was found ({self._spool.fault}): look at its free space",
+            )
         self._unsaved += self._stored
         self._stored = []
         journal = self._post.journal

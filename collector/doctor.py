@@ -269,7 +269,7 @@ def what_sources_said(health: Mapping[str, Any]) -> Iterator[Finding]:
         if told["state"] == "up":
             yield Finding("ok", name, f"受信 / 取りこぼし：{counts}", f"received / lost: {counts}")
         else:
-            yield Finding("blind", name, f"{told['state']}: {told['why']}", told["why"])
+            yield Finding("blind", name, told["why"]["ja"], f"{told['state']}: {told['why']['en']}")
         for exporter, counted in (told.get("exporters") or {}).items():
             tone: Tone = "look" if counted["lost"] or counted["malformed"] else "ok"
             yield Finding(
@@ -280,7 +280,7 @@ def what_sources_said(health: Mapping[str, Any]) -> Iterator[Finding]:
                 "malformed",
             )  # fmt: skip
     for lane, why in (health.get("blind") or {}).items():
-        yield Finding("blind", lane, why, why)
+        yield Finding("blind", lane, why["ja"], why["en"])
     for counter in ("shed", "detector_shed"):
         for cause, count in sorted((health.get(counter) or {}).items()):
             reason = why_shed(cause)

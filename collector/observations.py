@@ -9,6 +9,7 @@ from typing import Any
 
 from collector.flows import FlowBatch
 from collector.sightings import Sighting
+from collector.words import Text
 
 
 @dataclass
@@ -22,7 +23,7 @@ class CollectorHealth:
     live_flows: int = 0
     shed: Counter[str] = field(default_factory=Counter)
     malformed: Counter[str] = field(default_factory=Counter)
-    blind: dict[str, str] = field(default_factory=dict)  # lane → what it cannot see, and why
+    blind: dict[str, Text] = field(default_factory=dict)  # lane → what it cannot see, and why
     notes: list[str] = field(default_factory=list)  # e.g. "x.pcap: cut off at byte 1234"
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)  # live source → its counts
     is_live: bool = False
@@ -37,7 +38,7 @@ class CollectorHealth:
             "live_flows": self.live_flows,
             "shed": {k: v for k, v in self.shed.items() if v},
             "malformed": {k: v for k, v in self.malformed.items() if v},
-            "blind": dict(self.blind),
+            "blind": {lane: why.to_json() for lane, why in self.blind.items()},
             "notes": list(self.notes),
         }
         if self.is_live:
@@ -48,7 +49,10 @@ class CollectorHealth:
     def from_json(told: Mapping[str, Any]) -> CollectorHealth:
         """Read what `to_json` wrote."""
         counters = {name: Counter(told[name]) for name in ("shed", "malformed")}
-        return CollectorHealth(**{"is_live": False, "sources": {}, **told, **counters})
+        blind = {lane: Text(**why) for lane, why in told["blind"].items()}
+        return CollectorHealth(
+            **{"is_live": False, "sources": {}, **told, **counters, "blind": blind}
+        )
 
 
 @dataclass(frozen=True)

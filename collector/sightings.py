@@ -398,6 +398,7 @@ class SourceState(Sighting):
     source: str
     state: str  # up, down, silent, one_way, losing, refused
     why: str = ""
+    why_ja: str = ""
     lost: int = 0  # packets, where it is losing
 
 

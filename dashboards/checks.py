@@ -56,7 +56,7 @@ def _checks(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Ite
         yield Check("ok", t("check.no_malformed"))
     blind = told.get("blind") or {}
     for lane, why in blind.items():
-        yield Check("medium", t("check.blind", lane=t.name("lane", lane), why=why))
+        yield Check("medium", t("check.blind", lane=t.name("lane", lane), why=why[t.lang]))
     if "deep" not in blind:
         yield Check("ok", t("check.deep_ok"))
     failures = _total(told, "detector_failures")
@@ -84,7 +84,7 @@ def _sources(told: Mapping[str, Any], t: Words) -> Iterator[Check]:
         tone, key = _SOURCES[str(source["state"])]
         count, dropped = f"{int(source['packets']):,}", f"{int(source['dropped']):,}"
         words = t(key, name=name, count=count, dropped=dropped)
-        yield Check(tone, words, str(source["why"]))
+        yield Check(tone, words, str(source["why"][t.lang]))
 
 
 def _last_traffic(told: Mapping[str, Any], now_ns: int, t: Words, clock: Clock) -> Iterator[Check]:

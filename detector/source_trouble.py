@@ -34,7 +34,7 @@ class SourceTrouble(Detector):
         "down": Wording(
             title=Text(ja="{input} から受信できません", en="{input} cannot be read"),
             why=Text(
-                ja="この間の通信は見えていません。アラートが出ないことは安全を意味しません。（{reason}）",
+                ja="この間の通信は見えていません。アラートが出ないことは安全を意味しません。（{reason_ja}）",
                 en="Nothing is seen there meanwhile; no alert does not mean no trouble. ({reason})",
             ),
             next_step=Text(
@@ -83,7 +83,7 @@ class SourceTrouble(Detector):
             ),
             why=Text(
                 ja="許可していない機器からのデータは捨てています。"
-                "設定漏れの機器か、偽のデータを送る者がいます。（{reason}）",
+                "設定漏れの機器か、偽のデータを送る者がいます。（{reason_ja}）",
                 en="Data from senders that are not allowed is thrown away: a device is missing in "
                 "the settings, or somebody forges data. ({reason})",
             ),
@@ -106,6 +106,11 @@ class SourceTrouble(Detector):
                 confidence=1.0,
                 first_ns=seen.time_ns,
                 last_ns=seen.time_ns,
-                facts={"input": seen.source, "reason": seen.why, "lost": seen.lost},
+                facts={
+                    "input": seen.source,
+                    "reason": seen.why,
+                    "reason_ja": seen.why_ja or seen.why,
+                    "lost": seen.lost,
+                },
                 variant=seen.state,
             )

@@ -1,26 +1,12 @@
-"""Text in Japanese and English; placeholders are filled from a finding's facts."""
+"""What an alert says, in Japanese and English; placeholders are filled from a finding's facts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from collector.words import Text
 
-@dataclass(frozen=True)
-class Text:
-    """One sentence or two, in both languages, with the same {placeholders}."""
-
-    ja: str
-    en: str
-
-    def fill(self, facts: Mapping[str, Any]) -> Text:
-        """Put the facts in; a missing one raises KeyError, because a half sentence misleads."""
-        shown = {k: _shown(v) for k, v in facts.items()}
-        return Text(self.ja.format(**shown), self.en.format(**shown))
-
-    def to_json(self) -> dict[str, str]:
-        return {"ja": self.ja, "en": self.en}
+__all__ = ["Text", "Wording"]
 
 
 @dataclass(frozen=True)
@@ -30,9 +16,3 @@ class Wording:
     title: Text
     why: Text
     next_step: Text
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(v) for v in value[:5]) + (" …" if len(value) > 5 else "")
-    return str(value)

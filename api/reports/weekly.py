@@ -218,7 +218,8 @@ def _unseen(store: Store) -> Section:
     """What the sensor could not see; this section is never empty."""
     health = store.note("collector_health")
     rows = [
-        Text(f"{lane}：{why}", f"{lane}: {why}") for lane, why in health.get("blind", {}).items()
+        Text(f"{lane}：{why['ja']}", f"{lane}: {why['en']}")
+        for lane, why in health.get("blind", {}).items()
     ]
     for cause, count in health.get("shed", {}).items():
         if count:

@@ -44,6 +44,7 @@ from collector.rows import take_rows
 from collector.sighting_lane import Payload, packet_of
 from collector.sightings import Sighting
 from collector.told import Ends, Said, Sayings, Telling, Told, ends_of
+from collector.words import Text
 
 #: What is read here, without tshark: the kernels' look, a quick look of its own, then the reader.
 _OWN: Final[
@@ -102,7 +103,7 @@ class DeepLane:
         self.shed: Counter[str] = Counter()
         self.malformed: Counter[str] = Counter()
         self.rotations = 0
-        self.blind: dict[str, str] = {}
+        self.blind: dict[str, Text] = {}
 
     def feed(self, buffer: bytes | NDArray[np.uint8], picks: NDArray[Any]) -> None:
         """Hand over the picks of kind DEEP (PICK_DTYPE), whose offsets are into `buffer`."""
@@ -228,21 +229,29 @@ class DeepLane:
         if self._tshark is not None:
             return self._tshark
         if not self._settings.enabled:
-            self.blind["deep"] = (
-                "SMB, DCE/RPC, NTLM and Kerberos are not seen: deep.enabled is false"
+            self.blind["deep"] = Text(
+                "SMB、DCE/RPC、NTLM、Kerberos を見ていません（設定 deep.enabled が false）。",
+                "SMB, DCE/RPC, NTLM and Kerberos are not seen: deep.enabled is false",
             )
         if self.blind:
             return None
         if shutil.which(self._settings.program) is None:
-            self.blind["deep"] = (
+            self.blind["deep"] = Text(
+                f"{self._settings.program} がないため、SMB、DCE/RPC、NTLM、Kerberos を"
+                "見ていません。"
+                "tshark をインストールしてください。",
                 f"{self._settings.program} is not installed: SMB, DCE/RPC, NTLM and Kerberos are "
-                "not seen; install the package tshark"
+                "not seen; install the package tshark",
             )
             return None
         try:
             self._tshark = Tshark(self._settings)
         except (OSError, KeyError) as fault:
-            self.blind["deep"] = f"{self._settings.program} could not be started: {fault}"
+            program = self._settings.program
+            self.blind["deep"] = Text(
+                f"{program} を起動できません（{fault}）。",
+                f"{program} could not be started: {fault}",
+            )
         return self._tshark
 
     def _rotate(self, tshark: Tshark) -> None:
@@ -292,7 +301,10 @@ class DeepLane:
         self._waiting.clear()
         self._failures = 0 if tshark.answered else self._failures + 1
         if self._failures >= self._settings.max_failures:
-            self.blind["deep"] = f"{failure}; started {self._failures} times without an answer"
+            self.blind["deep"] = Text(
+                f"tshark を {self._failures} 回起動しましたが応答がありません（{failure}）。",
+                f"{failure}; started {self._failures} times without an answer",
+            )
 
 
 #: Link type, time, offset, captured and wire length of a frame.

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from collector.flows import FlowBatch, address_number, address_text
 from collector.sources.source import Parcel, Post, Source, SourceHealth
+from collector.words import Text
 
 if TYPE_CHECKING:
     from collector.live.receiving import Received
@@ -141,7 +142,10 @@ class _Listening:
             self._decoder.malformed,
         )
         if self._refused and now_ns - self._refused_ns < _MINUTE_NS:
-            why = f"{self._refused} sends flow records and is not in allow"
+            why = Text(
+                f"{self._refused} がフローを送っていますが、設定の allow にありません。",
+                f"{self._refused} sends flow records and is not in allow",
+            )
             self._post.tell(self._source.name, "refused", why)
         else:
             self._post.tell(self._source.name, "up")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from collector.sources.source import Parcel, Post, Source, SourceHealth
+from collector.words import Text
 
 if TYPE_CHECKING:
     from collector.fastlane.lane import FastLane, FastLaneOutput
@@ -46,7 +47,11 @@ class FolderSource(Source):
         reading = _Reading(self, post, lane, health)
         while not post.ending.wait(_LOOK_S):
             if not self.folder.is_dir():
-                post.tell(self.name, "down", f"{self.folder}: there is no such folder")
+                why = Text(
+                    f"フォルダ {self.folder} がありません。設定の folder を確認してください。",
+                    f"{self.folder}: there is no such folder; see folder in the settings",
+                )
+                post.tell(self.name, "down", why)
                 continue
             post.tell(self.name, "up")
             for path in find_captures([self.folder]):

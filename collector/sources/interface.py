@@ -11,6 +11,7 @@ from zlib import crc32
 from pydantic import Field
 
 from collector.sources.source import Parcel, Post, Source, SourceHealth
+from collector.words import SILENCE, Text
 
 if TYPE_CHECKING:
     from collector.fastlane.lane import FastLane
@@ -159,28 +160,44 @@ class _Watch:
         for ring in self._rings:
             ring.close()
 
-    def _judge(self) -> tuple[str, str, int]:
+    def _judge(self) -> tuple[str, Text, int]:
         """(state, why, packets lost) over the last minute; the gravest first."""
         from collector.live.ring import has_carrier
 
         source = self._source
         try:
             if not has_carrier(source.interface):
-                return "down", "no link: look at the cable and the port at its other end", 0
+                why = Text(
+                    "リンクが切れています。ケーブルと相手側のポートを確認してください。",
+                    "no link: look at the cable and the port at its other end",
+                )
+                return "down", why, 0
         except OSError as fault:
             return "down", _advice(source.interface, fault), 0
         last_ns = max(self._since, *(ring.last_ns for ring in self._rings))
         if time.time_ns() - last_ns > source.silent_after_s * 1_000_000_000:
-            why = f"no packet for {source.silent_after_s} s; look at the mirror session and cable"
+            why = Text(
+                f"{source.silent_after_s} 秒間パケットが届いていません。ミラー設定とケーブルを"
+                "確認してください。",
+                f"no packet for {source.silent_after_s} s; look at the mirror session and cable",
+            )
             return "silent", why, 0
         (dropped, lonely, established), now = self._history[0], self._history[-1]
         lost = now[0] - dropped
         if lost:
-            return "losing", "raise ring_mib or workers: the ring was full", lost
+            why = Text(
+                "受信バッファがあふれました。設定の ring_mib か workers を増やしてください。",
+                "raise ring_mib or workers: the ring was full",
+            )
+            return "losing", why, lost
         lonely, established = now[1] - lonely, now[2] - established
         if established >= source.one_way_least and lonely >= source.one_way_share * established:
-            return "one_way", "only one direction is mirrored; set the mirror session to both", 0
-        return "up", "", 0
+            why = Text(
+                "片方向しかミラーされていません。ミラー設定を両方向（both）にしてください。",
+                "only one direction is mirrored; set the mirror session to both",
+            )
+            return "one_way", why, 0
+        return "up", SILENCE, 0
 
     def _count(self) -> int:
         health = self._post.health[self._source.name]
@@ -206,9 +223,15 @@ class _Watch:
         self._post.tell(self._source.name, "down", _advice(self._source.interface, fault))
 
 
-def _advice(interface: str, fault: Any) -> str:
+def _advice(interface: str, fault: Any) -> Text:
     if isinstance(fault, PermissionError):
-        return "no right to capture: give the service CAP_NET_RAW (deploy/mimawari.service)"
-    return (
-        f"{interface}: {getattr(fault, 'strerror', None) or fault}; is the interface there and up?"
+        return Text(
+            "取り込む権限がありません。サービスに CAP_NET_RAW を与えてください"
+            "（deploy/mimawari.service）。",
+            "no right to capture: give the service CAP_NET_RAW (deploy/mimawari.service)",
+        )
+    said = getattr(fault, "strerror", None) or fault
+    return Text(
+        f"{interface} を読めません（{said}）。インターフェースがあり、有効か確認してください。",
+        f"{interface}: {said}; is the interface there and up?",
     )

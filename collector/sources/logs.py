@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from collector.sources.source import Parcel, Post, Source, SourceHealth
+from collector.words import Text
 
 if TYPE_CHECKING:
     from collector.foreign.log_lines import LogLines
@@ -140,7 +141,11 @@ class _Following:
         self._post.add_counts(self._name, Counter({gone: counts["missed"]}), malformed)
         if all(one is None for one in came):
             first = next(iter(self._tails))
-            why = f"{first}: is it written there, and may we read it?"
+            why = Text(
+                f"{first} を読めません。その場所に書かれているか、読む権限があるか"
+                "確認してください。",
+                f"{first}: is it written there, and may we read it?",
+            )
             self._post.tell(self._name, "down", why)
         else:
             self._post.tell(self._name, "up")

@@ -20,6 +20,7 @@ from collector.flows import FlowBatch
 from collector.packet import PICK_DTYPE
 from collector.sightings import Sighting, SourceState
 from collector.sources.notebook import Notebook
+from collector.words import SILENCE, Text
 
 if TYPE_CHECKING:
     from collector.fastlane import FastLaneCounters
@@ -38,7 +39,7 @@ class SourceHealth:
 
     kind: str
     state: str = "starting"
-    why: str = ""  # what is wrong, in words
+    why: Text = SILENCE  # what is wrong, and what to do about it
     packets: int = 0
     bytes: int = 0
     dropped: int = 0  # lost before we could read them
@@ -50,7 +51,7 @@ class SourceHealth:
         return {
             "kind": self.kind,
             "state": self.state,
-            "why": self.why,
+            "why": self.why.to_json(),
             "packets": self.packets,
             "bytes": self.bytes,
             "dropped": self.dropped,
@@ -152,7 +153,7 @@ class Post:
         except queue.Empty:
             return None
 
-    def tell(self, name: str, state: str, why: str = "", lost: int = 0) -> None:
+    def tell(self, name: str, state: str, why: Text = SILENCE, lost: int = 0) -> None:
         """Note a source's state; a change becomes a sighting, so that it can become an alert."""
         health = self.health[name]
         if (health.state, health.why) == (state, why):
@@ -166,7 +167,8 @@ class Post:
             sensor=self.settings.sensor,
             source=name,
             state=state,
-            why=why,
+            why=why.en,
+            why_ja=why.ja,
             lost=lost,
         )
         self._parcels.put(Parcel(f"state of {name}", 0, sightings=(seen,), is_last=True))

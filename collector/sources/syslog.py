@@ -17,6 +17,7 @@ from pydantic import Field
 from collector.flows import FlowBatch, address_text
 from collector.sightings import Sighting
 from collector.sources.source import Parcel, Post, Source, SourceHealth
+from collector.words import Text
 
 if TYPE_CHECKING:
     from collector.monitors.records import Record
@@ -95,7 +96,11 @@ class EventFile(Source):
                     file.seek(at)
                     lines = file.read(1 << 20)
             except OSError as fault:
-                post.tell(self.name, "down", f"{self.path}: {fault.strerror}")
+                why = Text(
+                    f"{self.path} を読めません（{fault.strerror}）。",
+                    f"{self.path}: {fault.strerror}",
+                )
+                post.tell(self.name, "down", why)
                 continue
             post.tell(self.name, "up")
             whole = lines[: lines.rfind(b"\n") + 1]
@@ -136,7 +141,10 @@ class _Taking:
         health, now_ns = self._post.health[self._name], time.time_ns()
         if self._allow and not _is_in(sender, self._allow):
             self._add("refused")
-            why = f"{sender} sends records and is not in allow"
+            why = Text(
+                f"{sender} がログを送っていますが、設定の allow にありません。",
+                f"{sender} sends records and is not in allow",
+            )
             self._post.tell(self._name, "refused", why)
             return
         if now_ns // 1_000_000_000 != self._second:

@@ -34,7 +34,7 @@ def test_absent_tshark_is_told_and_medical_protocols_are_still_read() -> None:
     lane.feed(*packet_rows(hl7, b"\0\0\0\x10\xfeSMB", kind=Pick.DEEP, protocol=6))
     [order] = lane.drain()
     assert (order.sending_application, order.message_type) == ("HIS", "ORM^O01")
-    assert "install" in lane.blind["deep"]
+    assert "install" in lane.blind["deep"].en
     assert lane.shed == {"deep_tshark": 1}
 
 
@@ -57,7 +57,7 @@ def test_a_tshark_that_never_answers_is_given_up(tmp_path) -> None:
         lane.feed(*rows)
         assert lane.drain() == []
     assert lane.shed == {"deep_tshark": 3}
-    assert "did not answer" in lane.blind["deep"]
+    assert "did not answer" in lane.blind["deep"].en
 
 
 def test_a_tshark_that_dies_at_once_says_why(tmp_path) -> None:
@@ -65,7 +65,7 @@ def test_a_tshark_that_dies_at_once_says_why(tmp_path) -> None:
     lane = DeepLane(DeepSettings(program=program, max_failures=1))
     lane.feed(*packet_rows(b"\0\0\0\x10\xfeSMB", kind=Pick.DEEP, protocol=6))
     assert lane.drain() == []
-    assert "no such field" in lane.blind["deep"]
+    assert "no such field" in lane.blind["deep"].en
 
 
 @needs_tshark

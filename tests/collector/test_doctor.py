@@ -76,10 +76,14 @@ def test_a_tshark_that_is_missing_is_told() -> None:
 
 
 def test_what_the_running_collector_said_is_repeated() -> None:
-    up = {"state": "up", "why": "", "packets": 7, "dropped": 0}
+    up = {"state": "up", "why": {"ja": "", "en": ""}, "packets": 7, "dropped": 0}
     exporter = {"datagrams": 3, "flows": 9, "lost": 2, "malformed": 0}
     sources = {
-        "interface eth1": {**up, "state": "silent", "why": "no packet"},
+        "interface eth1": {
+            **up,
+            "state": "silent",
+            "why": {"ja": "届いていません", "en": "no packet"},
+        },
         "flow_listener": {**up, "exporters": {"10.1.0.1": exporter}},
     }
     told = {f.topic: f.tone for f in what_sources_said({"sources": sources})}

@@ -137,7 +137,7 @@ def test_strangers_are_refused_and_told(tmp_path: Path) -> None:
     with listening(tmp_path, allow=["192.0.2.0/24"]) as until:
         send(until()["port"], v5(v5_record(), 1))
         told = until("refused", refused=1)
-        assert "127.0.0.1" in told["why"]
+        assert "127.0.0.1" in told["why"]["ja"]
     assert len(flows_in(tmp_path)) == 0
 
 

@@ -130,7 +130,7 @@ def test_an_interface_that_goes_is_told_and_taken_up_again(cable: Wire, tmp_path
     try:
         running.until("up")
         cable.run(cable.far, "ip", "link", "set", "far0", "down")
-        assert "far0" in running.until("down")["why"]
+        assert "far0" in running.until("down")["why"]["en"]
         cable.run(cable.far, "ip", "link", "set", "far0", "up")
         running.until("up")
         cable.send(capture_of(tmp_path / "sent.pcap", connection(2000)), "-t")
@@ -149,11 +149,11 @@ def test_silence_and_one_direction_only_are_told(cable: Wire, tmp_path: Path) ->
     rest = "[collector.fast_lane]\ntcp_idle_s = 1\n"
     running = Running(cable, tmp_path, rest, silent_after_s=3, one_way_least=5)
     try:
-        assert "mirror" in running.until("silent")["why"]
+        assert "mirror" in running.until("silent")["why"]["en"]
         halves = [f for n in range(20) for f in connection(2000 + n)[::2]]
         for _ in range(4):  # so that it does not fall silent before the flows end
             cable.send(capture_of(tmp_path / "sent.pcap", halves), "-p", "60")
-        assert "both" in running.until("one_way")["why"]
+        assert "both" in running.until("one_way")["why"]["en"]
     finally:
         running.kill()
 
@@ -193,7 +193,7 @@ def test_without_the_right_to_capture_it_says_what_to_do(cable: Wire, tmp_path: 
         why = ""
         while not why and time.monotonic() < deadline:
             seen = spooled(state)
-            why = seen[-1].health.sources["interface far0"]["why"] if seen else ""
+            why = seen[-1].health.sources["interface far0"]["why"]["en"] if seen else ""
             time.sleep(0.1)
         assert "CAP_NET_RAW" in why
     finally:
