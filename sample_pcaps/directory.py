@@ -14,6 +14,7 @@ from sample_pcaps.wire import Span
 REALM = DOMAIN.upper()
 AES256, AES128, RC4 = 18, 17, 23
 PREAUTH_REQUIRED = 25
+PREAUTH_FAILED = 24
 
 
 def _clock(at_ns: int) -> bytes:
@@ -111,6 +112,25 @@ def log_on(span: Span, at: int, client: Host, user: str, services: tuple[str, ..
     for service in services:
         at = _ticket_for(span, at, client, user, tuple(service.split("/")))
     return at
+
+
+def mistype(span: Span, at: int, client: Host, user: str) -> int:
+    """Somebody's password is wrong: the proof is refused with PREAUTH_FAILED."""
+    krbtgt = ("krbtgt", REALM)
+    proof = _padata((2, _sealed(span, 56)), (128, sequence(field(0, b"\x01\x01\xff"))))
+    body = field(4, _body(span, at, user, krbtgt))
+    question = sequence(field(1, integer(5)), field(2, integer(10)), field(3, proof), body)
+    refusal = sequence(
+        field(0, integer(5)),
+        field(1, integer(30)),
+        field(4, _clock(at)),
+        field(5, integer(span.random.randrange(10**6))),
+        field(6, integer(PREAUTH_FAILED)),
+        field(9, text(REALM)),
+        field(10, _principal(2, *krbtgt)),
+    )
+    asked, refused = application(10, question), application(30, refusal)
+    return _exchange(span, at, client, HOSTS["DC1"], asked, refused)
 
 
 def _ticket_for(span: Span, at: int, client: Host, user: str, service: tuple[str, ...]) -> int:

@@ -49,7 +49,7 @@ class _Tries:
     """Failed logons of one source: (when, account, target)."""
 
     failures: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=4096))
-    unknown: set[str] = field(default_factory=set)  # accounts that do not exist
+    entered: OrderedDict[str, int] = field(default_factory=OrderedDict)  # account → got in when
 
 
 @dataclass
@@ -67,7 +67,8 @@ class PasswordGuessing(Detector):
     …), many short sessions of alike size to one service of one host within ten minutes stand for
     them; three that begin within a second count twice. Mail and FTP take three to five times as
     many, databases ten times, for programs log on there by themselves. Pairs that mostly do get in
-    (longer sessions), or that did a third as much on a day before, are silent.
+    (longer sessions), or that did a third as much on a day before, are silent. An account that gets
+    in after its wrong password (Kerberos) is a person who mistyped, and no part of a spray.
 
     Why it matters: a hospital's shared and simple passwords are the quickest way in; a spray finds
     the one weak account without locking any.
@@ -136,6 +137,7 @@ class PasswordGuessing(Detector):
             memory.tries.move_to_end(source)
             tries.failures.append((failure.time_ns, account, target))
             touched.setdefault(source, Calls()).add(failure, account)
+        self._note_entered(window, memory)
         for source, calls in touched.items():
             yield from self._judge(memory.tries[source], source, calls)
         yield from self._failing_sessions(window, memory)
@@ -172,13 +174,26 @@ class PasswordGuessing(Detector):
             if smb.is_response and is_setup and smb.status in _NTLM_FAILURES:
                 yield smb, smb.peer_ip, smb.ip, _names_before(users, smb) or "?"
 
+    def _note_entered(self, window: Window, memory: _Memory) -> None:
+        """Who mistypes gets in a moment later: accounts that a source with failures then used."""
+        for ticket in window.of(Kerberos):
+            tries = memory.tries.get(ticket.peer_ip)
+            if ticket.message == "as_rep" and tries is not None and ticket.client:
+                tries.entered[ticket.client] = ticket.time_ns
+                tries.entered.move_to_end(ticket.client)
+                while len(tries.entered) > 4096:
+                    tries.entered.popitem(last=False)
+
     def _judge(self, tries: _Tries, source: str, calls: Calls) -> Iterator[Finding]:
         now = calls.last_ns
         recent = [f for f in tries.failures if now - f[0] <= 1_800_000_000_000]
         accounts: dict[str, int] = {}
         for _, account, _ in recent:
             accounts[account] = accounts.get(account, 0) + 1
-        sprayed = [a for a, count in accounts.items() if count <= 3]
+        last = {account: when for when, account, _ in recent}
+        sprayed = [
+            a for a, count in accounts.items() if count <= 3 and tries.entered.get(a, 0) < last[a]
+        ]
         targets = tuple(dict.fromkeys(t for _, _, t in recent))
         flows = tuple({flow_of(s, from_server=True): None for s in calls.sightings})[:20]
         if len(sprayed) >= self.spray_accounts:

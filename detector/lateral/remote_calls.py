@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -16,7 +16,7 @@ from detector.hospital import REPLICATORS
 from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
 from detector.lateral.enumeration import Asked
-from detector.lateral.rounds import Rounds
+from detector.lateral.rounds import Rounds, Told
 from detector.lateral.rpc_rules import (
     ACTIVATOR,
     ATSVC,
@@ -38,6 +38,7 @@ from detector.lateral.rpc_rules import (
     WINREG,
     Rule,
 )
+from detector.lateral.services import Services
 from detector.lateral.zerologon import Handshakes
 
 Pair = tuple[str, str]
@@ -58,9 +59,9 @@ _ACTIVATION: Final = _DCOM._replace(interface=ACTIVATOR, operations=frozenset({3
 _UNNAMED_DCOM: Final = _DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
 _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T1068"))
 _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T1499.004"))
-#: Operations of SVCCTL (MS-SCMR §3.1.4): create in all its forms; control and delete.
-_MAKE_SERVICE: Final = frozenset({12, 24, 44, 45, 60})
-_END_SERVICE: Final = frozenset({1, 2, 50, 51})
+#: Operations of those who print or look at a queue (MS-RPRN §3.1.4): jobs, documents, printers,
+#: their data and drivers. Who only wants the server to call back needs none of them.
+_PRINT_WORK: Final = frozenset({4, 8, 11, 17, 18, 19, 23, 26, 53, 78})
 #: Clients that ask one host to be told of printer changes, and make it a print server.
 _PRINT_CLIENTS: Final = 5
 _RELAY_NS: Final = 60_000_000_000
@@ -74,25 +75,6 @@ _NAMES: Final = {
 
 
 @dataclass
-class _Services:
-    """Services that a client made on a host, and how many it stopped or deleted there."""
-
-    made: int = 0
-    ended: Counter[int] = field(default_factory=Counter)
-
-    def tidies(self, operation: int) -> bool:
-        """Does this call end a service that the client made itself, as PsExec does when it goes?
-
-        Whose the service is stands in no call; they are counted.
-        """
-        self.made += operation in _MAKE_SERVICE
-        if operation not in _END_SERVICE:
-            return False
-        self.ended[operation] += 1
-        return self.ended[operation] <= self.made
-
-
-@dataclass
 class _Past:
     """What a pair did in the last minutes."""
 
@@ -102,7 +84,8 @@ class _Past:
     unnamed: set[int] = field(default_factory=set)  # operations of unknown interfaces
     handshakes: Handshakes = field(default_factory=Handshakes)
     has_cleared: bool = False  # an event log
-    services: _Services = field(default_factory=_Services)
+    has_printed: bool = False
+    services: Services = field(default_factory=Services)
     asked: Asked = field(default_factory=Asked)  # who and what exists
     last_ns: int = 0
 
@@ -202,6 +185,9 @@ class RemoteCalls(Detector):
 
     def _note_coercions(self, window: Window, memory: _Memory) -> None:
         for call, interface, operation in requests(window):
+            if interface == SPOOLSS and operation in _PRINT_WORK:
+                self._past(memory, (call.ip, call.peer_ip), call.time_ns).has_printed = True
+        for call, interface, operation in requests(window):
             rule = RULE_OF.get((interface, operation))
             if rule is not None and rule.variant == "printer_bug":
                 if len(memory.notified) > 10_000:
@@ -209,17 +195,23 @@ class RemoteCalls(Detector):
                 clients = memory.notified.setdefault(call.peer_ip, set())
                 if len(clients) < _PRINT_CLIENTS:
                     clients.add(call.ip)
-                if self._is_print_server(window, memory, call.peer_ip):
+                if self._prints(window, memory, (call.ip, call.peer_ip)):
                     continue
             if rule is not None and rule.variant in ("coercion", "printer_bug"):
                 memory.coerced[call.peer_ip] = (call.time_ns, call.ip)
         while len(memory.coerced) > 10_000:
             del memory.coerced[next(iter(memory.coerced))]
 
-    def _is_print_server(self, window: Window, memory: _Memory, ip: str) -> bool:
-        """Every client asks its print server to be told of changes; nobody asks a controller."""
-        many = len(memory.notified.get(ip, ())) >= _PRINT_CLIENTS
-        return many and window.hosts.at(ip).role != "domain_controller"
+    def _prints(self, window: Window, memory: _Memory, pair: Pair) -> bool:
+        """Every client asks its print server to be told of changes; nobody asks a controller.
+
+        It is one whom many ask, or where the client also prints or looks at a queue.
+        """
+        client, server = pair
+        past = memory.pairs.get((client, server))
+        is_server = len(memory.notified.get(server, ())) >= _PRINT_CLIENTS
+        is_work = is_server or (past is not None and past.has_printed)
+        return is_work and window.hosts.at(server).role != "domain_controller"
 
     def _relays(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         """A host that was just made to log on somewhere does so."""
@@ -284,7 +276,7 @@ class RemoteCalls(Detector):
                 window, memory, pair, rule.variant
             ):
                 continue
-            if rule.variant == "printer_bug" and self._is_print_server(window, memory, target):
+            if rule.variant == "printer_bug" and self._prints(window, memory, pair):
                 continue
             past = memory.pairs[pair]
             score = self._score(window, pair, rule, past)
@@ -292,13 +284,14 @@ class RemoteCalls(Detector):
             if rule.variant == "service_manager":
                 targets = self._managers(memory, pair, calls.last_ns)
                 score = min(70.0, score + 25 * (len(targets) - 1))
-            key = source if rule.variant == "service_manager" else target
-            first_ns = calls.first_ns
-            if rule.executes or rule.variant in ("registry", "service_stop"):
-                turn = memory.rounds.note(source, rule.variant, target, calls.last_ns)
-                if len(turn.targets) >= self.round_targets:  # one tool on its round is one alert
-                    key, targets = turn.key(source), tuple(turn.reached[:100])
-                    first_ns, score = turn.since_ns(first_ns), score * turn.weight
+            key, first_ns = target, calls.first_ns
+            if rule.variant not in _NEVER_EXCUSED:
+                told = self._of_round(memory, pair, rule.variant, calls)
+                key, first_ns, score = told.key, told.first_ns, score * told.weight
+                if rule.variant == "service_manager":
+                    key = source + " settled" * told.is_settled
+                else:
+                    targets = told.targets
             yield Finding(
                 source=source,
                 targets=targets,
@@ -321,6 +314,11 @@ class RemoteCalls(Detector):
                 app="dcerpc",
                 flows=calls.flows(),
             )
+
+    def _of_round(self, memory: _Memory, pair: Pair, means: str, calls: Calls) -> Told:
+        """One tool on its round is one alert; what goes on day after day is known."""
+        first_ns, last_ns = calls.first_ns, calls.last_ns
+        return memory.rounds.tell(*pair, means, first_ns, last_ns, self.round_targets)
 
     def _replicates(self, window: Window, memory: _Memory, pair: Pair, variant: str) -> bool:
         """A controller, one that a controller itself called to fetch, or a listed synchroniser.
@@ -375,16 +373,18 @@ class RemoteCalls(Detector):
             or asked.is_walk
         )
         score = 30.0 + 10 * asked.is_sensitive + 10 * tells + 5 * max(0, len(targets) - 4)
+        told = self._of_round(memory, pair, "enumeration", calls)
+        key = source if len(targets) >= self.enumeration_targets else target
         yield Finding(
             source=source,
             targets=(target, *(t for t in targets if t != target)),
-            score=min(70.0, score),
+            score=min(70.0, score) * told.weight,
             confidence=0.9,
-            first_ns=calls.first_ns,
+            first_ns=told.first_ns if told.is_settled else calls.first_ns,
             last_ns=calls.last_ns,
             facts={"calls": list(asked.kinds), "count": len(targets), "user": past.user or "-"},
             variant="enumeration",
-            key=source if len(targets) >= self.enumeration_targets else target,
+            key=key + " settled" * told.is_settled,
             techniques=tuple(asked.techniques),
             category="reconnaissance",
             app="dcerpc",

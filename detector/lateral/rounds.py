@@ -93,11 +93,40 @@ class Round:
         return first_ns if self.is_burst or self.settled_ns else min(first_ns, self.began_ns)
 
 
+@dataclass(frozen=True)
+class Told:
+    """How what was done is told: the key of its alert, its targets, since when, what it weighs."""
+
+    key: str
+    targets: tuple[str, ...]
+    first_ns: int
+    weight: float = 1.0
+    is_settled: bool = False
+
+
 class Rounds:
     """Rounds by source and means, the longest quiet forgotten first."""
 
     def __init__(self) -> None:
         self._rounds: OrderedDict[tuple[str, str], Round] = OrderedDict()
+
+    def tell(
+        self, source: str, target: str, means: str, first_ns: int, last_ns: int, least: int,
+        deeds: Iterable[str] = ("",),
+    ) -> Told:  # fmt: skip
+        """Count what one did to another; from `least` targets on, all of them are one alert.
+
+        With fewer each target is told by itself, and known once it was told for three days.
+        """
+        turn = self.note(source, means, target, last_ns, deeds)
+        own = self.note(f"{source} {target}", means, target, last_ns, deeds)
+        if len(turn.targets) >= least:
+            reached = tuple(turn.reached[:100])
+            since_ns = turn.since_ns(first_ns)
+            return Told(turn.key(source), reached, since_ns, turn.weight, turn.is_settled)
+        if own.is_settled:
+            return Told(own.key(target), (target,), own.since_ns(first_ns), own.weight, True)
+        return Told(target, (target,), first_ns)
 
     def note(
         self, source: str, means: str, target: str, now_ns: int, deeds: Iterable[str] = ("",)

@@ -146,20 +146,21 @@ class AdminShares(Detector):
                 yield from self._opened(window, memory, smb)
         for (source, target, variant, share, tool), calls in seen.items():
             files = [_NUMBERS.sub("#", name.lower()) for name in calls.names]
-            turn = memory.rounds.note(source, variant, target, calls.last_ns, files)
-            is_round = len(turn.targets) >= self.round_targets
+            told = memory.rounds.tell(
+                source, target, variant, calls.first_ns, calls.last_ns, self.round_targets, files
+            )
             score = self._score(window, source, target, variant, calls)
             techniques = {"write": ("T1021.002",), "tool": ("T1021.002", "T1569.002", "T1570")}
             yield Finding(
                 source=source,
-                targets=tuple(turn.reached[:100]) if is_round else (target,),
-                score=score * turn.weight if is_round else score,
+                targets=told.targets,
+                score=score * told.weight,
                 confidence=0.95,
-                first_ns=turn.since_ns(calls.first_ns) if is_round else calls.first_ns,
+                first_ns=told.first_ns,
                 last_ns=calls.last_ns,
                 facts={"share": share, "files": list(calls.names), "tool": tool},
                 variant=variant,
-                key=turn.key(source) if is_round else "",
+                key=told.key,
                 techniques=techniques.get(variant, ("T1570", "T1021.002")),
                 app="smb",
                 flows=calls.flows(),

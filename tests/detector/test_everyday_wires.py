@@ -1,0 +1,78 @@
+"""Packets of a hospital's working day: quiet on an empty memory, or asked about and then quiet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.configuration import Configuration
+from collector.replay import Replay
+from detector.alerts import Alert
+from detector.edges import EdgeMemory
+from detector.engine import Engine
+from detector.hosts import HostTable
+from detector.incidents import Incident
+from sample_pcaps.wire import SECOND, Span
+from tests.detector.everyday_wires import ASKED_ONCE, QUIET_AT_ONCE, TWINS, Scene
+
+#: Monday 2026-10-05 08:30 in Japan.
+MORNING_NS = 1_791_156_600 * SECOND
+DAY_NS = 86_400 * SECOND
+LOUD = ("medium", "high", "critical")
+
+
+def told(scene: Scene, folder: Path, days: int = 1) -> tuple[list[Alert], list[Incident]]:
+    """All alerts and incidents of a scene that is played day after day on an empty memory."""
+    span = Span(scene.__name__)
+    for number in range(days):
+        scene(span, MORNING_NS + number * DAY_NS)
+    capture = folder / "scene.pcap"
+    capture.write_bytes(span.pcap())
+    configuration = Configuration.model_validate({})
+    hosts = HostTable(configuration.hospital)
+    engine = Engine(
+        configuration.hospital,
+        configuration.detectors(),
+        configuration.detector.engine,
+        hosts,
+        EdgeMemory(),
+    )
+    for seen in Replay(configuration.collector).read([capture]):
+        engine.feed(seen)
+    engine.finish()
+    assert not engine.failures
+    return list(engine.alerts.values()), engine.incidents()
+
+
+def named(scene: Scene) -> str:
+    return scene.__name__
+
+
+def words(alerts: list[Alert]) -> list[tuple[str, str, str, str]]:
+    return [(a.severity, a.detector, a.variant, a.title.en) for a in alerts if a.severity in LOUD]
+
+
+@pytest.mark.parametrize("scene", QUIET_AT_ONCE, ids=named)
+def test_quiet_though_nothing_was_learnt(scene: Scene, tmp_path: Path) -> None:
+    assert words(told(scene, tmp_path)[0]) == []
+
+
+@pytest.mark.parametrize("scene", ASKED_ONCE, ids=named)
+def test_asked_about_for_three_days_and_then_low(scene: Scene, tmp_path: Path) -> None:
+    alerts, incidents = told(scene, tmp_path, days=10)
+    since = MORNING_NS + 4 * DAY_NS
+    assert words([a for a in alerts if a.last_ns >= since]) == []
+    assert [i.push for i in incidents if i.last_ns >= since] in ([], ["digest"])
+
+
+@pytest.mark.parametrize(
+    ("scene", "expected"), TWINS, ids=lambda part: getattr(part, "__name__", "")
+)
+def test_the_same_bytes_in_an_intruders_hands_are_told(
+    scene: Scene, expected: str, tmp_path: Path
+) -> None:
+    alerts, _ = told(scene, tmp_path)
+    loud = [a for a in alerts if a.severity in LOUD]
+    assert f"{loud[-1].detector}/{loud[-1].variant}" == expected
+    assert loud[-1].last_ns == max(a.last_ns for a in alerts)
