@@ -15,6 +15,7 @@ import numpy as np
 from collector.apps import APPS
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import (
+    Arp,
     Dhcp,
     Dicom,
     Hl7,
@@ -25,6 +26,7 @@ from collector.sightings import (
 )
 from detector.asset_kernels import MOST_CLIENTS, enter_all, note_clients
 from detector.detection import Window
+from detector.gateways import planned_gateways
 from detector.hosts import HostsFull, HostTable
 from detector.window_kernels import SERVED
 
@@ -168,6 +170,8 @@ class RoleInference:
                 with suppress(HostsFull):  # the engine counts what has no number
                     self._note(at(ip), role, reason, weight, changed)
 
+        for ip in planned_gateways(window.of(Arp), window.hospital):
+            note(ip, "gateway", "has the MAC of the plan's gateway", 5.0)
         for lease in window.of(Dhcp):
             if lease.message in ("offer", "ack"):
                 note(lease.server_id or lease.ip, "dhcp", "leases addresses", 3.0)

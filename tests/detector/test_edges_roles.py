@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from collector.sightings import Dhcp, Dicom, Kerberos, SwitchNeighbor
-from detector.hospital import Asset, Hospital
+from collector.sightings import Arp, Dhcp, Dicom, Kerberos, SwitchNeighbor
+from detector.hospital import Asset, Hospital, Segment
 from detector.roles import RoleInference
 from tests.detector.windows import START_NS, World, flow
 
@@ -112,3 +112,28 @@ def test_the_ledger_wins() -> None:
     world = World(Hospital(assets=(Asset(ip=SERVER, role="backup"),)))
     learn(world, flow(CLIENT, SERVER, 88, app="kerberos"), flow(CLIENT, SERVER, 389, app="ldap"))
     assert world.hosts.at(SERVER).role == "backup"
+
+
+def test_an_address_with_the_mac_of_the_plans_gateway_is_the_gateway() -> None:
+    """Vendors' routers answer ARP for what they hand out; a caller's address is no gateway."""
+    core, vendor = "00:12:e2:00:00:01", "00:A0:DE:00:00:02"
+    plan = Hospital(
+        segments=(
+            Segment(name="放射線", vlan=30, prefixes=("10.0.30.0/24",), gateway_macs=(core,)),
+            Segment(name="業者", vlan=70, prefixes=("10.0.70.0/24",), gateway_macs=(core, vendor)),
+        )
+    )
+    world = World(plan)
+
+    def says(ip: str, mac: str, vlan: int) -> Arp:
+        return Arp(time_ns=START_NS, vlan=vlan, mac=mac, ip=ip, operation=2, sender_mac=mac,
+                   sender_ip=ip, target_mac="", target_ip="10.0.30.15")  # fmt: skip
+
+    told = (says("10.0.30.1", core.upper(), 30), says("10.0.70.1", core, 70),
+            says("10.0.70.33", vendor, 70), says("10.0.30.9", vendor, 30),
+            says("10.0.30.8", core, 70), says("10.0.30.7", "00:00:5e:00:53:01", 30))  # fmt: skip
+    learn(world, sightings=told)
+    roles = {arp.sender_ip: world.hosts.at(arp.sender_ip) for arp in told}
+    assert [ip for ip, host in roles.items() if host and host.role == "gateway"] == [
+        "10.0.30.1", "10.0.70.1",
+    ]  # fmt: skip
