@@ -165,11 +165,11 @@ class Reads:
     def _apps(self) -> int:
         return sum(1 << APP_CODE[app] for app in self.apps)
 
-    def any_of(self, window: Window) -> bool:
-        """Does the window hold anything of it."""
-        if window.every_mark & self.marks or window.apps & self._apps:
+    def any_of(self, marks: int, apps: int, sightings: Mapping[type[Sighting], Any]) -> bool:
+        """Does a window with these (`every_mark`, `apps`, `sightings`) hold anything of it."""
+        if marks & self.marks or apps & self._apps:
             return True
-        return any(kind in window.sightings for kind in self.sightings)
+        return bool(sightings) and any(kind in sightings for kind in self.sightings)
 
 
 class Detector(BaseModel):

@@ -237,8 +237,8 @@ class Engine:
             known = [self.edges.hosts(), self.book.every_watched()]
             self.hosts.give_back(np.concatenate(known))
         self._follow(kinds)
-        source = self.hosts.number(flows.source)
-        destination = self.hosts.number(flows.destination)
+        numbers = self.hosts.number(np.concatenate([flows.source, flows.destination]))
+        source, destination = numbers[: len(flows)], numbers[len(flows) :]
         if self.hosts.is_full:
             numbered = (source != NO_NUMBER) & (destination != NO_NUMBER)
             self.shed["flows of new hosts"] += len(flows) - int(numbered.sum())
@@ -287,8 +287,11 @@ class Engine:
         self._show_to(self._shown[gather_s], window)
 
     def _show_to(self, places: Sequence[int], window: Window) -> None:
-        for detector, memory in (self._detectors[n] for n in places):
-            if detector.reads is None or detector.reads.any_of(window):
+        marks, apps, told = window.every_mark, window.apps, window.sightings
+        for place in places:
+            detector, memory = self._detectors[place]
+            reads = detector.reads
+            if reads is None or reads.any_of(marks, apps, told):
                 for alert in self._ask(detector, memory, window):
                     self.book.add(alert)
 

@@ -153,6 +153,13 @@ def score_calls(
 
 
 @njit(cache=True, nogil=True)
+def score_values(values: Any) -> tuple[float, float]:  # pragma: no cover - compiled
+    """The mean of the scores for skew and spread of gaps or sizes (f8, sorted here); the median."""
+    values.sort()
+    return (_bowley(values) + _spread(values)) / 2, _median(values, 0, len(values))
+
+
+@njit(cache=True, nogil=True)
 def _median(ordered: Any, start: int, end: int) -> float:  # pragma: no cover - compiled
     middle = (start + end) // 2
     if (end - start) % 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -96,7 +97,9 @@ class Calls:
     def place(self, group: int, window: Window) -> str:
         """The name or address that a group calls."""
         place = group & 0xFFFF_FFFF
-        return list(self.names)[place & (_NAMED - 1)] if place & _NAMED else window.hosts.ip(place)
+        if not place & _NAMED:
+            return window.hosts.ip(place)
+        return next(islice(self.names, place & (_NAMED - 1), None))
 
     def is_rare_mark(self, group: int) -> bool:
         """Does it call with a signature (JA4, user agent) that nobody else here has."""

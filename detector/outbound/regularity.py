@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.distinct import distinct
+from detector.outbound.beacon_kernels import score_values
 
 BARS = 24
 
@@ -45,42 +46,17 @@ def regularity(
     """Score connections at these times with these sizes within [span_start, span_end]."""
     times = distinct(seconds)
     gaps = np.diff(times).astype(np.float64)
+    of_gaps, median_gap_s = score_values(gaps) if len(gaps) else (0.0, 0.0)
+    of_sizes, median_size = score_values(np.array(sizes, np.float64))
     bars = np.histogram(seconds, bins=bar_count, range=(span_start, span_end))[0]
     return Regularity(
-        times=(bowley_score(gaps) + spread_score(gaps)) / 2 if len(gaps) else 0.0,
-        sizes=_size_score(np.asarray(sizes, np.float64)),
+        times=of_gaps,
+        sizes=of_sizes if median_size >= 1 else 0.0,
         histogram=max(evenness_score(bars), two_level_score(bars)),
         duration=duration_score(bars, int(times[0]), int(times[-1]), span_end - span_start),
-        median_gap_s=float(np.median(gaps)) if len(gaps) else 0.0,
+        median_gap_s=median_gap_s,
         connections=len(seconds),
     )
-
-
-def bowley_score(values: NDArray[np.float64]) -> float:
-    """1 - |Bowley skewness|; the skew is 0 where the quartiles lie within 10 or coincide."""
-    low, middle, high = quartiles(values)
-    if high - low < 10 or middle in (low, high):
-        return 1.0
-    return float(1 - abs((high + low - 2 * middle) / (high - low)))
-
-
-def quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Medians of the lower half, of all and of the upper half; a middle value is in no half."""
-    ordered = np.sort(values)
-    half = len(ordered) // 2
-    if half == 0:
-        return float(ordered[0]), float(ordered[0]), float(ordered[0])
-    middle = float(np.median(ordered))
-    return float(np.median(ordered[:half])), middle, float(np.median(ordered[-half:]))
-
-
-def spread_score(values: NDArray[np.float64]) -> float:
-    """1 - median absolute deviation / median, at least 0; 1 for a median below 1."""
-    median = float(np.median(values))
-    if median < 1:
-        return 1.0
-    deviation = float(np.median(np.abs(values - median)))
-    return max(0.0, (median - deviation) / median)
 
 
 def evenness_score(bars: NDArray[Any]) -> float:
@@ -114,9 +90,3 @@ def duration_score(bars: NDArray[Any], first: int, last: int, span: int) -> floa
         run = run + 1 if is_filled else 0
         longest = max(longest, run)
     return float(min(1.0, max(covered, min(longest, len(bars)) / (len(bars) / 2))))
-
-
-def _size_score(sizes: NDArray[np.float64]) -> float:
-    if np.median(sizes) < 1:
-        return 0.0
-    return (bowley_score(sizes) + spread_score(sizes)) / 2

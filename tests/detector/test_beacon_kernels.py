@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
 from detector.addresses import in_networks, inside_flags
 from detector.landing import networks_of
-from detector.outbound.beacon_kernels import merge_calls, score_calls, survey
+from detector.outbound.beacon_kernels import merge_calls, score_calls, score_values, survey
 from detector.outbound.calls import CALL, Calls
 from detector.outbound.regularity import regularity
 from detector.window_kernels import NEAR, TO_ONE
@@ -33,6 +34,41 @@ def test_score_is_that_of_regularity(seconds: list[int], sizes: int, bars: int, 
         assert told == -1
     else:
         assert told == pytest.approx(regularity(times, sent, 0, DAY, bars).score, abs=1e-9)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=60))
+def test_values_are_scored_as_numpy_scores_them(told: list[int]) -> None:
+    values = np.array(told, np.float64)
+    expected = (bowley_score(values) + spread_score(values)) / 2, float(np.median(values))
+    assert score_values(values.copy()) == expected
+
+
+def bowley_score(values: NDArray[np.float64]) -> float:
+    """1 - |Bowley skewness|; the skew is 0 where the quartiles lie within 10 or coincide."""
+    low, middle, high = quartiles(values)
+    if high - low < 10 or middle in (low, high):
+        return 1.0
+    return float(1 - abs((high + low - 2 * middle) / (high - low)))
+
+
+def quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Medians of the lower half, of all and of the upper half; a middle value is in no half."""
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    if half == 0:
+        return float(ordered[0]), float(ordered[0]), float(ordered[0])
+    middle = float(np.median(ordered))
+    return float(np.median(ordered[:half])), middle, float(np.median(ordered[-half:]))
+
+
+def spread_score(values: NDArray[np.float64]) -> float:
+    """1 - median absolute deviation / median, at least 0; 1 for a median below 1."""
+    median = float(np.median(values))
+    if median < 1:
+        return 1.0
+    deviation = float(np.median(np.abs(values - median)))
+    return max(0.0, (median - deviation) / median)
 
 
 def calls(pairs: list[tuple[int, int]]) -> np.ndarray:
