@@ -44,7 +44,7 @@ def _mix(key: Any, more: Any) -> Any:  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _find_key(t: Tables, key: Any) -> int:  # pragma: no cover - compiled
+def find_key(t: Tables, key: Any) -> int:  # pragma: no cover - compiled
     mask = np.uint64(len(t.key_index) - 1)
     slot = _mix(key, 0) & mask
     while t.key_index[slot] != 0:
@@ -166,7 +166,7 @@ def _drop_key(t: Tables, key: int) -> None:  # pragma: no cover - compiled
 @njit(cache=True, nogil=True)
 def _take_key(t: Tables, key: Any) -> int:  # pragma: no cover - compiled
     """The key's row, made if need be and put last."""
-    at = _find_key(t, key)
+    at = find_key(t, key)
     if at >= 0:
         if t.counts[NEWEST] != at:
             _unlink(t, at)
@@ -235,7 +235,7 @@ def expire(t: Tables, keys: Any, since: Any, counts: Any) -> None:  # pragma: no
     """Drop items from before each key's `since`; `counts` (n, 2): what is left, flagged ones."""
     for n in range(len(keys)):
         counts[n, 0] = counts[n, 1] = 0
-        key = _find_key(t, keys[n])
+        key = find_key(t, keys[n])
         if key < 0:
             continue
         item = t.key_links[key, 2]
@@ -252,25 +252,14 @@ def expire(t: Tables, keys: Any, since: Any, counts: Any) -> None:  # pragma: no
 def count(t: Tables, keys: Any, counts: Any) -> None:  # pragma: no cover - compiled
     """Items of each key; -1 for keys that are not there."""
     for n in range(len(keys)):
-        key = _find_key(t, keys[n])
+        key = find_key(t, keys[n])
         counts[n] = t.key_links[key, 4] if key >= 0 else -1
-
-
-@njit(cache=True, nogil=True)
-def are_met(
-    t: Tables, source: Any, target: Any, rows: Any, least: int, met: Any
-) -> None:  # pragma: no cover - compiled
-    """Set `met` (one a row) where the key source << 32 | target has at least so many items."""
-    for n in range(len(rows)):
-        at = rows[n]
-        key = _find_key(t, np.uint64(source[at]) << np.uint64(32) | np.uint64(target[at]))
-        met[n] = key >= 0 and t.key_links[key, 4] >= least
 
 
 @njit(cache=True, nogil=True)
 def read(t: Tables, key: Any, out: Any) -> int:  # pragma: no cover - compiled
     """Write a key's items to `out` (n, 3): item, when, flag; returns how many there are."""
-    at = _find_key(t, key)
+    at = find_key(t, key)
     if at < 0:
         return 0
     n, item = 0, t.key_links[at, 2]

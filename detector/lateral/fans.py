@@ -33,6 +33,11 @@ class Fans:
     def __len__(self) -> int:
         return int(self._tables.counts[KEYS])
 
+    @property
+    def tables(self) -> Tables:
+        """For kernels that ask of many keys; the next `note` may move them."""
+        return self._tables
+
     def note(
         self,
         keys: NDArray[np.uint64],
@@ -59,15 +64,6 @@ class Fans:
         counts = np.empty(len(keys), np.int64)
         fan_kernels.count(self._tables, keys, counts)
         return counts
-
-    def are_met(
-        self, source: NDArray[Any], target: NDArray[Any], rows: NDArray[np.int64], least: int
-    ) -> NDArray[np.bool_]:
-        """Has the key source << 32 | target of each of these rows so many items, old ones too."""
-        met = np.zeros(len(rows), bool)
-        if len(self):
-            fan_kernels.are_met(self._tables, source, target, rows, least, met)
-        return met
 
     def read(self, key: int) -> NDArray[np.int64]:
         """(n, 3): item, when, flag, in order of first sight."""

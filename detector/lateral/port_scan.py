@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from collector.fastlane.layout import OUTPUT_DTYPE
 from detector.detection import Category, Detector, Finding, Window
 from detector.distinct import distinct
 from detector.edges import DAY_NS
 from detector.lateral.contacts import FAILED, flow_keys
 from detector.lateral.fans import ANY, LAST, Fans
+from detector.lateral.port_kernels import choose_tries
 from detector.sift import sift
-from detector.sift_kernels import IN_VAIN, TRIES
 from detector.window_kernels import HALF_OPEN, ODD
 from detector.words import Text, Wording
 
@@ -32,12 +33,10 @@ _NEXT_STEP = Text(
 
 
 #: What scan tools ask first; high ports that fail are mostly a firewall's doing (FTP, RPC).
-_PROTOCOLS: Final = np.uint64(1 << 16)  # an IP protocol takes the place of a port
 _IS_SERVICE: Final = np.arange((1 << 16) + 256) < 1024
 _IS_SERVICE[
     [1433, 1521, 1723, 2049, 3306, 3389, 5000, 5060, 5432, 5900, 5985, 6379, 8000, 8080, 8443, 9200]
 ] = True
-_HAS_PORTS: Final = np.isin(np.arange(256), (6, 17, 132))
 _NEARLY_ALL: Final = 0.8
 _NONE: Final = np.zeros((0, 3), np.int64)
 
@@ -119,20 +118,15 @@ class PortScan(Detector):
         return _Tried()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        flows = window.flows
         if not window.every_mark & FAILED and not len(memory.ports):
             return
         # From outside to outside is none of ours; from outside to inside is, at the border.
-        rows = window.once(sift).rows(TRIES)
-        rows = rows[self._may_matter(window, memory, rows)]
-        if not len(rows):
+        tries = _tries(window, memory.ports)
+        if not len(tries.rows):
             return
-        pairs = _pairs(window, rows)
-        order = np.argsort(pairs, kind="stable")
-        rows, pairs = rows[order], pairs[order]
-        self._note(window, memory, rows, pairs)
-        touched, start = np.unique(pairs, return_index=True)
-        newest = np.maximum.reduceat(flows.first_ns[rows], start)
+        self._note(window, memory, tries)
+        rows, start = tries.rows, tries.starts
+        touched, newest = tries.pairs[start], np.maximum.reduceat(tries.whens, start)
         since = newest - self.span_s * 1_000_000_000
         ports, failures = memory.ports.expire(touched, newest - DAY_NS)
         half_open, _ = memory.half_open.expire(touched, since)
@@ -162,35 +156,18 @@ class PortScan(Detector):
             return len(services), failed
         return 0, 0
 
-    def _may_matter(
-        self, window: Window, memory: _Tried, rows: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
-        """Failures; and answers where failures have gathered: most pairs have none."""
-        failed = _failed(window, rows)
-        suspects = memory.ports.are_met(window.source, window.destination, rows, 5)
-        vain = rows[failed]
-        if len(vain) >= 5:
-            ordered = np.sort(_pairs(window, vain))
-            failing = ordered[4:][ordered[4:] == ordered[:-4]]  # five of them in a row
-            if len(failing):
-                suspects |= np.isin(_pairs(window, rows), failing)
-        return np.asarray(failed | suspects, bool)
-
-    def _note(
-        self, window: Window, memory: _Tried, rows: NDArray[np.int64], pairs: NDArray[np.uint64]
-    ) -> None:
-        flows, marks = window.flows, window.marks[rows]
-        when, protocol = flows.first_ns[rows], flows.protocol[rows].astype(np.uint64)
-        port = flows.destination_port[rows].astype(np.uint64)
-        port = np.where(_HAS_PORTS[protocol], port, _PROTOCOLS + protocol)
-        failed = _failed(window, rows).astype(np.uint8)
+    def _note(self, window: Window, memory: _Tried, tries: _Tries) -> None:
+        pairs, port, when, failed = tries.pairs, tries.ports, tries.whens, tries.failed
         memory.ports.note(pairs, port, when, failed)
+        if not window.every_mark & (HALF_OPEN | ODD):
+            return
+        marks = window.marks[tries.rows]
         half = np.flatnonzero(marks & HALF_OPEN)
         if len(half):
             memory.half_open.note(pairs[half], port[half], when[half], failed[half])
         odd = np.flatnonzero(marks & ODD)
         if len(odd):
-            packets = port[odd] << np.uint64(8) | flows.flags[rows][odd]
+            packets = port[odd] << np.uint64(8) | window.flows.flags[tries.rows[odd]]
             memory.odd.note(pairs[odd], packets, when[odd], failed[odd])
 
     def _judge(
@@ -238,13 +215,17 @@ class PortScan(Detector):
         )
 
 
-def _failed(window: Window, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Nothing came of it: also of UDP that is never answered, and of protocols nobody speaks."""
-    return np.asarray(window.once(sift).whose[rows] & IN_VAIN != 0, bool)
+class _Tries(NamedTuple):
+    """Tries that may belong to a scan, ordered by pair (`choose_tries`)."""
+
+    rows: NDArray[np.int64]
+    pairs: NDArray[np.uint64]
+    ports: NDArray[np.uint64]
+    whens: NDArray[np.int64]
+    failed: NDArray[np.uint8]
+    starts: NDArray[np.int64]  # where each pair begins
 
 
-def _pairs(window: Window, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Source and target of these rows as one number."""
-    source = window.source[rows].astype(np.uint64)
-    pairs: NDArray[np.uint64] = source << np.uint64(32) | window.destination[rows]
-    return pairs
+def _tries(window: Window, ports: Fans) -> _Tries:
+    rows, whose = window.flows.rows.view(OUTPUT_DTYPE), window.once(sift).whose
+    return _Tries(*choose_tries(ports.tables, rows, window.source, window.destination, whose))
