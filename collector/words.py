@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+#: "1 days": a count that happens to be one.
+_ONE: Final = re.compile(
+    r"(?<![\w.,:/-])1 (account|connection|day|device|file|host|hour|machine|minute|name|packet|"
+    r"port|printer|request|second|server|service|session|share|target|time|user)s\b"
+)
 
 
 @dataclass(frozen=True)
@@ -18,9 +25,13 @@ class Text:
         return bool(self.en)
 
     def fill(self, facts: Mapping[str, Any]) -> Text:
-        """Put the facts in; a missing one raises KeyError, because a half sentence misleads."""
-        shown = {k: _shown(v) for k, v in facts.items()}
-        return Text(self.ja.format(**shown), self.en.format(**shown))
+        """Put the facts in; a missing one raises KeyError, because a half sentence misleads.
+
+        A fact that is a Text itself is shown in each language.
+        """
+        ja = self.ja.format(**{k: _shown(v, "ja") for k, v in facts.items()})
+        en = self.en.format(**{k: _shown(v, "en") for k, v in facts.items()})
+        return Text(ja, _ONE.sub(r"1 \1", en))
 
     def to_json(self) -> dict[str, str]:
         return {"ja": self.ja, "en": self.en}
@@ -30,7 +41,8 @@ class Text:
 SILENCE = Text("", "")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, language: str) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(v) for v in value[:5]) + (" …" if len(value) > 5 else "")
-    return str(value)
+        comma = "、" if language == "ja" and any(isinstance(v, Text) for v in value) else ", "
+        return comma.join(_shown(v, language) for v in value[:5]) + " …" * (len(value) > 5)
+    return str(getattr(value, language)) if isinstance(value, Text) else str(value)

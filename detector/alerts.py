@@ -12,7 +12,7 @@ from typing import Any, Literal
 from detector.detection import Category, Detector, Finding, FlowKey
 from detector.host import Host
 from detector.hosts import HostTable
-from detector.words import Text
+from detector.words import Text, spoken
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 State = Literal["new", "acknowledged", "true", "benign_explained", "false", "suppressed"]
@@ -175,7 +175,7 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
     target = finding.key or (addresses[0] if addresses else "")
     wording = detector.wordings[finding.variant]
     facts = {
-        **{fact: _named(value, hosts) for fact, value in finding.facts.items()},
+        **{fact: spoken(fact, _named(value, hosts)) for fact, value in finding.facts.items()},
         "source": source.name or source.ip,
         "target": (targets[0].name or targets[0].ip) if targets else "",
         "target_count": len(addresses),

@@ -62,8 +62,8 @@ _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T
 #: Operations of those who print or look at a queue (MS-RPRN §3.1.4): jobs, documents, printers,
 #: their data and drivers. Who only wants the server to call back needs none of them.
 _PRINT_WORK: Final = frozenset({4, 8, 11, 17, 18, 19, 23, 26, 53, 78})
-#: Clients that ask one host to be told of printer changes, and make it a print server.
-_PRINT_CLIENTS: Final = 5
+#: Clients that make a host a print server, or a file server into which everybody looks.
+_CLIENTS: Final = 5
 _RELAY_NS: Final = 60_000_000_000
 _PIPE_BROKEN: Final = 0xC000014B
 _NAMES: Final = {
@@ -96,6 +96,7 @@ class _Memory:
     coerced: dict[str, tuple[int, str]] = field(default_factory=dict)  # host → (when, by whom)
     managers: dict[str, dict[str, int]] = field(default_factory=dict)  # source → target → when
     notified: dict[str, set[str]] = field(default_factory=dict)  # print server → its clients
+    asked_by: dict[str, set[str]] = field(default_factory=dict)  # file server → who looked at it
     rounds: Rounds = field(default_factory=Rounds)
     partners: OrderedDict[Pair, int] = field(default_factory=OrderedDict)  # who is to fetch → when
 
@@ -156,7 +157,7 @@ class RemoteCalls(Detector):
             if interface == DRSUAPI and operation == _REPLICA_SYNC:
                 memory.partners[call.peer_ip, call.ip] = call.time_ns
             for rule in self._rules_of(past, interface, operation, call):
-                name = f"{_NAMES.get(interface, rule.variant)}:{operation}"
+                name = _NAMES.get(interface, rule.variant) + (f":{operation}" * (operation >= 0))
                 ruled.setdefault((pair, rule), Calls()).add(call, name)
             if past.asked.note(call, interface, operation):
                 asked.setdefault(pair, Calls()).add(call, "")
@@ -170,10 +171,9 @@ class RemoteCalls(Detector):
         yield from self._ruled(window, memory, ruled)
         for pair, calls in asked.items():
             yield from self._enumeration(window, memory, pair, calls)
-        while len(memory.pairs) > 20_000:
-            memory.pairs.popitem(last=False)
-        while len(memory.partners) > 10_000:
-            memory.partners.popitem(last=False)
+        for kept in (memory.pairs, memory.partners):
+            while len(kept) > 20_000:
+                kept.popitem(last=False)
 
     def _note_users_and_writes(self, window: Window, memory: _Memory) -> None:
         for logon in window.of(Ntlm):
@@ -193,7 +193,7 @@ class RemoteCalls(Detector):
                 if len(memory.notified) > 10_000:
                     memory.notified.clear()
                 clients = memory.notified.setdefault(call.peer_ip, set())
-                if len(clients) < _PRINT_CLIENTS:
+                if len(clients) < _CLIENTS:
                     clients.add(call.ip)
                 if self._prints(window, memory, (call.ip, call.peer_ip)):
                     continue
@@ -209,7 +209,7 @@ class RemoteCalls(Detector):
         """
         client, server = pair
         past = memory.pairs.get((client, server))
-        is_server = len(memory.notified.get(server, ())) >= _PRINT_CLIENTS
+        is_server = len(memory.notified.get(server, ())) >= _CLIENTS
         is_work = is_server or (past is not None and past.has_printed)
         return is_work and window.hosts.at(server).role != "domain_controller"
 
@@ -367,11 +367,18 @@ class RemoteCalls(Detector):
             if s == source and calls.last_ns - p.asked.last_ns <= span
         ]  # fmt: skip
         asked = past.asked
+        if len(memory.asked_by) > 10_000:
+            memory.asked_by.clear()
+        visitors = memory.asked_by.setdefault(target, set())
+        if len(visitors) < _CLIENTS:
+            visitors.add(source)
         tells = (
             len(asked.kinds) >= self.enumeration_kinds
             or len(targets) >= self.enumeration_targets
             or asked.is_walk
         )
+        if len(visitors) >= _CLIENTS and not tells and not asked.is_sensitive:
+            return  # everybody's file server
         score = 30.0 + 10 * asked.is_sensitive + 10 * tells + 5 * max(0, len(targets) - 4)
         told = self._of_round(memory, pair, "enumeration", calls)
         key = source if len(targets) >= self.enumeration_targets else target

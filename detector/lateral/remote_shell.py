@@ -67,8 +67,8 @@ class RemoteShell(Detector):
     use once they have an administrator's password or hash.
 
     False alarms: administration by PowerShell, Windows Admin Center, Ansible, Exchange consoles.
-    An edge that a person approved counts three tenths, one that is active on three days or more
-    half; what one host does to four others and more is one alert for as long as it goes on.
+    An edge that a person approved counts three tenths, what was told for three days half; what one
+    host does to four others and more is one alert for as long as it goes on.
     """
 
     id = "remote_shell"
@@ -154,22 +154,20 @@ class RemoteShell(Detector):
     def _judge(
         self, window: Window, memory: _Memory, pair: tuple[str, str], calls: Calls
     ) -> Finding | None:
-        session, (source, target) = memory.sessions[pair], pair
+        session = memory.sessions[pair]
         is_shell = session.sealed >= self.least_sealed or session.untold >= self.least_untold
         if not session.asked and not is_shell:
             return None
-        turn = memory.rounds.note(source, "winrm", target, session.last_ns)
-        key = target
-        targets: tuple[str, ...] = (target,)
-        if len(turn.targets) >= self.round_targets:
-            key, targets = source + " burst" * turn.is_burst, tuple(turn.reached[:100])
+        told = memory.rounds.tell(
+            *pair, "winrm", calls.first_ns, session.last_ns, self.round_targets
+        )
         others = dict.fromkeys(_OPEN[word] for word in session.asked)
         return Finding(
-            source=source,
-            targets=targets,
-            score=self._score(window, pair, session),
+            source=pair[0],
+            targets=told.targets,
+            score=self._score(window, pair, session, told.is_settled),
             confidence=0.95 if session.asked else 0.85,
-            first_ns=calls.first_ns,
+            first_ns=told.first_ns,
             last_ns=calls.last_ns,
             facts={
                 "asked": list(session.asked),
@@ -178,19 +176,21 @@ class RemoteShell(Detector):
                 "user": session.user or "-",
             },
             variant="open" if session.asked else "sealed",
-            key=key,
+            key=told.key,
             techniques=("T1021.006", *others),
             app="winrm",
             flows=calls.flows(),
         )
 
-    def _score(self, window: Window, pair: tuple[str, str], session: _Session) -> float:
+    def _score(
+        self, window: Window, pair: tuple[str, str], session: _Session, is_settled: bool
+    ) -> float:
         score = 70.0 if session.asked else 60.0
         score += 10 * (bool(session.client) and session.client.lower() != _WINDOWS_CLIENT)
         edge = window.edges.find(*pair, APP_CODE["winrm"])
         if edge is not None and edge.approved:
             return score * 0.3
-        if edge is not None and edge.active_days >= 3:
+        if is_settled or (edge is not None and edge.active_days >= 3):
             return score * 0.5
         if window.hosts.at(pair[0]).role in ("admin", "bastion", "wsus", "scanner", "backup"):
             score *= 0.7

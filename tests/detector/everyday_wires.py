@@ -16,7 +16,7 @@ from sample_pcaps.dcerpc import Pipe, ServiceControl
 from sample_pcaps.hospital import DOMAIN, HOSTS, PRINTERS, TERMINALS, Host, group
 from sample_pcaps.smb2 import Smb2
 from sample_pcaps.tcp import Tcp
-from sample_pcaps.wire import SECOND, Span
+from sample_pcaps.wire import SECOND, Span, checksum
 
 Scene = Callable[[Span, int], None]
 MINUTE: Final = 60 * SECOND
@@ -29,6 +29,8 @@ WINREG = (UUID("338cd001-2244-31f1-aaaa-900038001003"), 1)
 EPM = (UUID("e1af8308-5d1f-11c9-91a4-08002b14a0fa"), 3)
 ACTIVATOR = (UUID("000001a0-0000-0000-c000-000000000046"), 0)
 WBEM_LOGIN = (UUID("f309ad18-d86a-11d0-a075-00c04fb68820"), 0)
+NETLOGON = (UUID("12345678-1234-abcd-ef00-01234567cffb"), 1)
+NSPI = (UUID("f5cc5a18-4264-101a-8c59-08002b2f8426"), 56)
 WBEM = (UUID("9556dc99-828c-11cf-a37e-00aa003240c7"), 0)
 _NDR = UUID("8a885d04-1ceb-11c9-9fe8-08002b104860").bytes_le + struct.pack("<I", 2)
 
@@ -224,10 +226,120 @@ def sealed_backup(span: Span, at: int) -> None:
     smb.tcp.close()
 
 
+def ping(span: Span, at: int, asker: Host, asked: Host, *, answers: bool) -> None:
+    body = struct.pack("!HH", 1, 7) + b"abcdefghijklmnopqrstuvwabcdefghi"
+    for kind, ends in ((8, (asker, asked)), (0, (asked, asker)))[: 1 + answers]:
+        head = struct.pack("!BBH", kind, 0, 0)
+        sent = struct.pack("!BBH", kind, 0, checksum(head + body)) + body
+        span.ip(at + (kind == 0) * 400_000, *ends, 1, sent)
+
+
+def clients_identified(span: Span, at: int) -> None:
+    """A directory-security sensor on a controller asks who is behind each address it hears.
+
+    By NTLM over RPC, by NetBIOS, and by the first packet of RDP.
+    """
+    for n, terminal in enumerate(TERMINALS):
+        now = at + n * 30 * SECOND
+        rpc(span, now, (HOSTS["DC1"], terminal, 135), EPM, ())
+        tcp = Tcp(span, HOSTS["DC1"], terminal, 3389, now + SECOND)
+        tcp.probe("open" if n % 3 else "refused")
+        span.udp(now, HOSTS["DC1"], 137, terminal, 137, bytes.fromhex(
+            "a2480000000100000000000020434b4141414141414141414141414141414141414141414141414141414141"
+            "4141410000210001"))  # fmt: skip
+
+
+def doors_opened_by_radius(span: Span, at: int) -> None:
+    """Thirty wireless clients are let in: eight requests each, every one challenged."""
+    point = Host("AP-3E", "10.20.80.90", "00:12:e2:80:00:90", system="device")
+    for n in range(30):
+        port = 40_000 + n
+        for turn in range(8):
+            now = at + n * 5 * SECOND + turn * 20_000_000
+            name = f"host/PC{n}.mimawari-hp.example".encode()
+            sent = bytes([1, len(name) + 2]) + name + bytes([79, 12]) + span.random.randbytes(10)
+            there, back = (point, port, HOSTS["DC2"], 1812), (HOSTS["DC2"], 1812, point, port)
+            for code, ends in ((1, there), (11 if turn < 7 else 2, back)):
+                head = struct.pack("!BBH16s", code, turn, 20 + len(sent), span.random.randbytes(16))
+                span.udp(now + code * 100_000, *ends, head + sent)
+
+
+def machines_prove_themselves(span: Span, at: int) -> None:
+    """After a controller's restart every member sets up its secure channel; some change keys."""
+    for n, terminal in enumerate(TERMINALS):
+        operations = (4, 26, 29) + ((30,) if n % 4 == 0 else ())
+        now = at + n * 4 * SECOND
+        rpc(span, now, (terminal, HOSTS["DC1"], 135), EPM, (3,))
+        rpc(span, now + SECOND, (terminal, HOSTS["DC1"], 49670), NETLOGON, operations)
+
+
+def mail_read(span: Span, at: int) -> None:
+    """Outlook looks up names in Exchange's address book."""
+    for n, terminal in enumerate(TERMINALS[:12]):
+        now = rpc(span, at + n * 20 * SECOND, (terminal, SYNC, 135), EPM, (3,))
+        rpc(span, now, (terminal, SYNC, 6004), NSPI, (0, 3, 12, 19, 1), answer=1500)
+
+
+def copies_scanned_to_folders(span: Span, at: int) -> None:
+    """Copiers put scans into shared folders of terminals."""
+    for n in range(8):
+        copier, terminal = PRINTERS[n % len(PRINTERS)], TERMINALS[n]
+        smb = session(span, at + n * MINUTE, copier, terminal, "scan")
+        smb.tree("scan")
+        file_id = smb.create(f"20261005_{n:04}.pdf", disposition=5, access=0x0012019F)
+        smb.write(file_id, b"%PDF-1.7" + bytes(60_000), cut=120)
+        smb.close(file_id)
+        smb.log_off()
+
+
+def servers_saved_by_drive_shares(span: Span, at: int) -> None:
+    """A backup product without agents reads the drives of six servers."""
+    for n, server in enumerate(SERVERS[:6]):
+        smb = session(span, at + n * 8 * MINUTE, CONSOLE, server, "svc-arcserve")
+        smb.tree("C$")
+        for number in range(12):
+            day.read_whole(smb, f"data\\{number}.dat", 30_000)
+        smb.log_off()
+
+
+def all_addresses_pinged(span: Span, at: int) -> None:
+    """A monitor pings a whole prefix for new devices; two in three addresses are nobody's."""
+    for last in range(1, 200):
+        asked = Host(f"x{last}", f"10.20.40.{last}", f"b0:0c:d1:40:00:{last:02x}")
+        ping(span, at + last * SECOND // 4, MONITOR, asked, answers=last % 3 == 0)
+        if last % 3 == 0:
+            links.snmp_get(span, at + last * SECOND // 4 + SECOND, MONITOR, asked)
+
+
+def servers_polled_by_winrm(span: Span, at: int) -> None:
+    """A monitor asks every server over WinRM, sealed by SPNEGO."""
+    for n, server in enumerate(SERVERS):
+        tcp = Tcp(span, MONITOR, server, 5985, at + n * 20 * SECOND).open()
+        for turn in range(4):
+            body = (
+                b'--Encrypted Boundary\r\nContent-Type: application/HTTP-SPNEGO-session-encrypted'
+                b"\r\nOriginalContent: type=application/soap+xml;charset=UTF-8;Length=900\r\n"
+                b"--Encrypted Boundary\r\nContent-Type: application/octet-stream\r\n"
+                + span.random.randbytes(960) + b"--Encrypted Boundary--\r\n"
+            )  # fmt: skip
+            head = (
+                f"POST /wsman HTTP/1.1\r\nHost: {server.name}:5985\r\nUser-Agent: Microsoft WinRM "
+                "Client\r\nContent-Type: multipart/encrypted;protocol="
+                '"application/HTTP-SPNEGO-session-encrypted";boundary="Encrypted Boundary"\r\n'
+                + ("Authorization: Kerberos YIIG\r\n" if turn == 0 else "")
+                + f"Content-Length: {len(body)}\r\n\r\n"
+            )
+            tcp.send(head.encode() + body).wait(0.05)
+            back = f"HTTP/1.1 200 \r\nServer: Microsoft-HTTPAPI/2.0\r\nContent-Length: {len(body)}"
+            tcp.reply(back.encode() + b"\r\n\r\n" + body).wait(0.2)
+        tcp.close()
+
+
 QUIET_AT_ONCE: Final[tuple[Scene, ...]] = (
     printing, controllers_replicate, policy_refresh, browsing_shares, monday_morning,
     names_shouted, devices_discovered, terminals_start, images_fetched_before_visits,
-    printers_polled, sealed_backup,
+    printers_polled, sealed_backup, clients_identified, doors_opened_by_radius,
+    machines_prove_themselves, mail_read, copies_scanned_to_folders,
 )  # fmt: skip
 
 
@@ -267,6 +379,7 @@ def guests_frozen(span: Span, at: int) -> None:
 #: What looks like an intrusion until people have said what it is: asked about, and low later.
 ASKED_ONCE: Final[tuple[Scene, ...]] = (
     software_pushed, guests_frozen, polling_by_wmi, polling_of_services,
+    servers_saved_by_drive_shares, all_addresses_pinged, servers_polled_by_winrm,
 )  # fmt: skip
 
 

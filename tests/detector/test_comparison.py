@@ -7,6 +7,7 @@ from detector.comparison import compared
 from detector.detection import Finding
 from detector.hospital import Asset, Hospital
 from detector.lateral.admin_edge import AdminEdge
+from detector.words import Text
 from tests.detector.windows import START_NS, World, flow
 
 PC, SERVER, OTHER = "10.0.1.5", "10.0.2.5", "10.0.2.6"
@@ -41,7 +42,7 @@ def test_a_pair_that_never_spoke_and_one_that_did() -> None:
 
 
 def test_the_host_and_its_peers_are_counted() -> None:
-    assert "used RDP with 1 hosts; of other hosts of its kind (terminal), 2 use RDP" in told(
+    assert "used RDP with 1 host; of other hosts of its kind (terminal), 2 use RDP" in told(
         world(), SERVER
     )
     assert "used SSH with 0 hosts; of other hosts of its kind (terminal), 0 use SSH" in told(
@@ -56,3 +57,8 @@ def test_without_an_application_the_partners_are_counted() -> None:
 
 def test_a_cold_memory_says_so() -> None:
     assert "learning began today" in told(World(), SERVER)
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    filled = Text("{n} 日", "{n} days of {m} hosts, v1.1 hosts").fill({"n": 1, "m": 11})
+    assert filled == Text("1 日", "1 day of 11 hosts, v1.1 hosts")

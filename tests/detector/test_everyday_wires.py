@@ -14,7 +14,15 @@ from detector.engine import Engine
 from detector.hosts import HostTable
 from detector.incidents import Incident
 from sample_pcaps.wire import SECOND, Span
-from tests.detector.everyday_wires import ASKED_ONCE, QUIET_AT_ONCE, TWINS, Scene
+from tests.detector.everyday_wires import (
+    ASKED_ONCE,
+    QUIET_AT_ONCE,
+    TWINS,
+    Scene,
+    browsing_shares,
+    polling_by_wmi,
+    servers_polled_by_winrm,
+)
 
 #: Monday 2026-10-05 08:30 in Japan.
 MORNING_NS = 1_791_156_600 * SECOND
@@ -76,3 +84,20 @@ def test_the_same_bytes_in_an_intruders_hands_are_told(
     loud = [a for a in alerts if a.severity in LOUD]
     assert f"{loud[-1].detector}/{loud[-1].variant}" == expected
     assert loud[-1].last_ns == max(a.last_ns for a in alerts)
+
+
+def test_who_looks_into_everybodys_file_server_is_not_told_after_the_fifth(tmp_path: Path) -> None:
+    alerts, _ = told(browsing_shares, tmp_path)
+    assert len([a for a in alerts if a.variant == "enumeration"]) == 4
+
+
+def test_what_is_not_seen_is_said_in_words(tmp_path: Path) -> None:
+    alerts, _ = told(servers_polled_by_winrm, tmp_path)
+    shell = next(a for a in alerts if a.detector == "remote_shell")
+    assert "（アカウント：見えていません）" in shell.next_step.ja
+    assert "(account: not seen)" in shell.next_step.en
+    asked, _ = told(polling_by_wmi, tmp_path)
+    assert not [a for a in asked if ":-1" in a.title.en]
+    browsed, _ = told(browsing_shares, tmp_path)
+    assert "共有、SID の名前" in browsed[0].title.ja
+    assert "shares, names of SIDs" in browsed[0].title.en
