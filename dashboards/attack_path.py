@@ -98,11 +98,14 @@ def _gather(
         rest = len(alert.targets) - len(shown)
         if rest:
             targets.append(_known(nodes, Node(f"{alert.id}+", others(rest), "")))
-        for target in targets:
-            if target.key == source.key or len(nodes) > _MOST_BOXES:
+        # What went by way of another host is a chain; all else came from the source itself.
+        is_chain = alert.facts.get("path") == [alert.source.ip, *(t.ip for t in alert.targets)]
+        begins = [source, *targets[:-1]] if is_chain else [source] * len(targets)
+        for begin, target in zip(begins, targets, strict=True):
+            if target.key == begin.key or len(nodes) > _MOST_BOXES:
                 continue
             edge = edges.setdefault(
-                (source.key, target.key), Edge(source.key, target.key, "", "info", [])
+                (begin.key, target.key), Edge(begin.key, target.key, "", "info", [])
             )
             edge.numbers.append(number)
             edge.how = how(alert)

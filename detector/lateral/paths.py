@@ -21,6 +21,7 @@ from detector.lateral.path_words import WORDINGS
 from detector.lateral.rpc_rules import RULE_OF
 from detector.sift import CONTROL_APPS, sift
 from detector.sift_kernels import SESSION
+from detector.words import Text
 
 _S: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _S
@@ -222,6 +223,7 @@ class Paths(Detector):
         score = 100 * (1 - calm) + 10 * is_core + 5 * changes
         named = dict.fromkeys(user for user in (before.user, after.user) if user)
         users = " → ".join(named)
+        gap = _gap(overlaps, gap_s)
         return Finding(
             source=hosts[0].ip,
             targets=(hosts[1].ip, hosts[2].ip),
@@ -234,8 +236,8 @@ class Paths(Detector):
                 "apps": f"{app_name(before.app)} → {app_name(after.app)}",
                 "users": f"、利用者 {users}" if users else "",
                 "users_en": f", users {users}" if users else "",
-                "gap": "同時" if overlaps else f"{round(gap_s / 60)} 分後",
-                "gap_en": "at once" if overlaps else f"{round(gap_s / 60)} min later",
+                "gap": gap.ja,
+                "gap_en": gap.en,
                 "path": [h.ip for h in hosts],
             },
             variant="path",
@@ -306,3 +308,11 @@ class Paths(Detector):
             flows=tuple(e.flow for e in edges[:20]),
             warmth=window.edges.warmth,
         )
+
+
+def _gap(overlaps: bool, gap_s: float) -> Text:
+    """How long after the first step the second one began."""
+    if overlaps:
+        return Text("同時", "at once")
+    minutes = round(gap_s / 60)
+    return Text(f"{minutes} 分後", f"{minutes} min later") if minutes else Text("直後", "at once")

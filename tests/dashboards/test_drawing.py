@@ -45,6 +45,21 @@ def test_columns_stack_up_to_their_sum() -> None:
     assert float(low.attrib["height"]) > 2.5 * float(high.attrib["height"])
 
 
+def test_control_by_way_of_another_host_is_drawn_as_a_chain() -> None:
+    one = example_alerts(example_hospital())[0]
+    hosts = [f"10.0.0.{n}" for n in (1, 2, 3)]
+    told = replace(
+        one, source=Party(ip=hosts[0]), targets=tuple(Party(ip=ip) for ip in hosts[1:]),
+        facts={"path": hosts},
+    )  # fmt: skip
+    drawn = ElementTree.fromstring(path_of([told]))
+    boxes = [float(r.attrib["x"]) for r in drawn.iter("rect") if "box" in r.attrib["class"]]
+    assert len(set(boxes)) == 3  # one behind the other
+    fan = ElementTree.fromstring(path_of([replace(told, facts={})]))
+    boxes = [float(r.attrib["x"]) for r in fan.iter("rect") if "box" in r.attrib["class"]]
+    assert len(set(boxes)) == 2
+
+
 def test_numbers_on_arrows_that_cross_hide_no_others() -> None:
     pairs = [("10.0.0.1", "10.0.1.1"), ("10.0.0.1", "10.0.1.2"), ("10.0.0.2", "10.0.1.1")]
     pairs += [("10.0.1.1", "10.0.1.2"), ("10.0.1.1", "10.0.2.1"), ("10.0.1.2", "10.0.2.1")]
@@ -135,7 +150,7 @@ def test_a_blind_or_silent_sensor_is_never_called_good() -> None:
     assert "critical" in tones(packets=0, flows=0)
     assert "critical" in tones(is_live=True)  # nothing for an hour
     assert "critical" in tones(shed={"queue": 500})
-    assert "medium" in tones(blind={"deep": "tshark is absent"})
+    assert "medium" in tones(blind={"deep": {"ja": "なし", "en": "absent"}})
     assert "critical" in tones(detector_failures={"x: ValueError": 1})
     assert check_sensor(Health("1", 0, 0, {}, {}), JA, TOKYO)[0].tone == "critical"
 

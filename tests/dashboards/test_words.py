@@ -49,6 +49,12 @@ def test_every_word_that_pages_ask_for_exists() -> None:
     assert asked_keys() - set(load_messages("ja")) == set()
 
 
+def test_every_technique_that_detectors_name_has_a_name() -> None:
+    sources = "".join(f.read_text() for f in (FOLDER.parent / "detector").rglob("*.py"))
+    named = set(re.findall(r"\bT1\d{3}(?:\.\d{3})?\b", sources))
+    assert named - {key.removeprefix("technique.") for key in load_messages("ja")} == set()
+
+
 def test_no_word_is_left_over() -> None:
     known = asked_keys()
     left = {k for k in load_messages("ja") if k not in known and not k.startswith(OPEN)}
