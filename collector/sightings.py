@@ -278,6 +278,7 @@ class Dcerpc(Sighting):
     addresses: tuple[str, ...] = ()  # DCOM bindings
     stub_bytes: int = 0  # of the whole call, as its first fragment says
     is_challenge_constant: bool = False  # Netlogon's client challenge begins with one byte repeated
+    object_class: str = ""  # UUID of the class that a DCOM activation asks for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,7 @@ class _Packet:
         self._is_encrypted = _PRIVACY in line.numbers("dcerpc.auth_level")
         self._is_constant = _is_constant(line.text("netlogon.clientchallenge"))
         self._addresses = _addresses(line)
+        self._class = _activated(line)
 
     def read(self, carriers: Sequence[Carrier]) -> list[Dcerpc]:
         found: list[Dcerpc] = []
@@ -107,6 +108,7 @@ class _Packet:
             addresses=self._addresses if kind == _RESPONSE else (),
             stub_bytes=next(self._hints, 0),
             is_challenge_constant=self._is_constant and kind == _REQUEST,
+            object_class=self._class if kind == _REQUEST else "",
         )
 
     def _bound(self, carrier: Carrier) -> str:
@@ -126,6 +128,12 @@ def _is_constant(challenge: str) -> bool:
     """Zerologon's: patched controllers refuse a challenge whose first five bytes are alike."""
     start = challenge.replace(":", "")[:10]
     return len(start) == 10 and start == start[:2] * 5
+
+
+def _activated(line: Line) -> str:
+    """The class that an activation names, in today's form or in that of IRemoteActivation."""
+    now = line.text("isystemactivator.properties.instninfo.clsid")
+    return (now or (line.text("dcom.clsid") if line.has("remact.opnum") else "")).lower()
 
 
 def _addresses(line: Line) -> tuple[str, ...]:

@@ -43,11 +43,11 @@ class Calls:
     sightings: list[Sighting] = field(default_factory=list)
     names: dict[str, None] = field(default_factory=dict)  # what was called or written, in order
 
-    def add(self, sighting: Sighting, name: str) -> None:
+    def add(self, sighting: Sighting, *names: str) -> None:
         if len(self.sightings) < 1000:
             self.sightings.append(sighting)
-        if name and len(self.names) < 50:
-            self.names[name] = None
+        if len(self.names) < 50:
+            self.names.update((name, None) for name in names if name)
 
     @property
     def first_ns(self) -> int:

@@ -13,6 +13,13 @@ from collector.apps import APP_CODE
 from collector.sightings import Dcerpc, Ntlm, Smb
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.hospital import REPLICATORS
+from detector.lateral.activations import (
+    ACTIVATION,
+    ACTIVATIONS,
+    CLASS_NAMES,
+    DCOM,
+    rule_of_class,
+)
 from detector.lateral.call_words import CALL_WORDINGS
 from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, requests
 from detector.lateral.enumeration import Asked
@@ -26,7 +33,6 @@ from detector.lateral.rpc_rules import (
     EVENTLOG,
     LSARPC,
     NETLOGON,
-    OLD_ACTIVATOR,
     RULE_OF,
     SAMR,
     SPOOLSS,
@@ -51,12 +57,7 @@ _REPLICA_SYNC: Final = 2
 _NEVER_EXCUSED: Final = frozenset(
     {"dcsync", "dcshadow", "zerologon", "coercion", "print_nightmare", "hive", "lsa_secret"}
 )
-_DCOM: Final = Rule(
-    "dcom", DISPATCH, frozenset({6}), 60, ("T1021.003",), "lateral_movement", executes=True
-)
-_ACTIVATIONS: Final = frozenset({(ACTIVATOR, 3), (ACTIVATOR, 4), (OLD_ACTIVATOR, 0)})
-_ACTIVATION: Final = _DCOM._replace(interface=ACTIVATOR, operations=frozenset({3, 4}), base=50)
-_UNNAMED_DCOM: Final = _DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
+_UNNAMED_DCOM: Final = DCOM._replace(interface="", operations=frozenset({3, 5, 6}), base=45)
 _ZEROLOGON: Final = Rule("zerologon", NETLOGON, frozenset({4}), 95, ("T1210", "T1068"))
 _CRASH: Final = Rule("log_crash", EVENTLOG, frozenset({0}), 80, ("T1562.002", "T1499.004"))
 #: Operations of those who print or look at a queue (MS-RPRN §3.1.4): jobs, documents, printers,
@@ -108,7 +109,9 @@ class RemoteCalls(Detector):
     encrypted by RPC privacy): services, scheduled tasks, WMI, DCOM, DCSync, DCShadow, registry
     hives, LSA secrets, forced authentication, Zerologon (many handshakes, few before a password is
     set, or a challenge of one repeated byte), PrintNightmare, cleared logs, accounts and groups
-    changed, enumeration. Who stops or deletes no more services than it made there tidies up after
+    changed, enumeration. A DCOM activation that stays readable is told by the class it asks for:
+    MMC, ShellWindows or Excel weigh more, WMI's own door is WMI, and certificates that a member
+    renews are nothing. Who stops or deletes no more services than it made there tidies up after
     itself, which is not told. When the same client also wrote to an administrative share within ten
     minutes, an execution counts 20 points more. After MITRE BZAR; numbers from Microsoft's protocol
     documents.
@@ -158,10 +161,11 @@ class RemoteCalls(Detector):
                 memory.partners[call.peer_ip, call.ip] = call.time_ns
             for rule in self._rules_of(past, interface, operation, call):
                 name = _NAMES.get(interface, rule.variant) + (f":{operation}" * (operation >= 0))
-                ruled.setdefault((pair, rule), Calls()).add(call, name)
+                calls = ruled.setdefault((pair, rule), Calls())
+                calls.add(call, name, CLASS_NAMES.get(call.object_class, ""))
             if past.asked.note(call, interface, operation):
                 asked.setdefault(pair, Calls()).add(call, "")
-        for pair, rule in [k for k in ruled if k[1] is _ACTIVATION]:
+        for pair, rule in [k for k in ruled if k[1] is ACTIVATION]:
             if memory.pairs[pair].interfaces & WBEM:
                 del ruled[pair, rule]
         for smb in window.of(Smb):
@@ -257,9 +261,11 @@ class RemoteCalls(Detector):
         past.interfaces.add(interface)
         is_wmi = bool(past.interfaces & WBEM)
         if interface == DISPATCH and operation in (5, 6) and not is_wmi:
-            yield _DCOM
-        if (interface, operation) in _ACTIVATIONS and not is_wmi:
-            yield _ACTIVATION
+            yield DCOM
+        if (interface, operation) in ACTIVATIONS:
+            activation = rule_of_class(call.object_class, is_wmi)
+            if activation is not None:
+                yield activation
         if interface == SVCCTL and past.services.tidies(operation):
             return
         past.has_cleared |= interface == EVENTLOG and operation == 0
