@@ -220,8 +220,8 @@ class PasswordGuessing(Detector):
     def _failing_sessions(self, window: Window, memory: _Memory) -> Iterator[Finding]:
         flows = window.flows
         for key, at, kept, has_short in logon_sessions(window):
-            sessions = memory.sessions.setdefault(key, LogonSessions())
-            memory.sessions.move_to_end(key)
+            sessions = memory.sessions.pop(key, None) or LogonSessions()
+            memory.sessions[key] = sessions  # the latest stands last
             sessions.keep(kept)
             if not has_short:
                 continue

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.apps import APP_CODE
+from collector.fastlane.layout import OUTPUT_DTYPE
 from detector.detection import Window
-from detector.lateral.logon_kernels import count_recent
+from detector.lateral.logon_kernels import count_recent, gather_sessions
 from detector.logon_services import LOGON_APPS, LOGON_SERVICES
 from detector.sift import sift
 from detector.sift_kernels import LOGON
@@ -57,6 +58,10 @@ class LogonSessions:
     def keep(self, sessions: NDArray[np.int64]) -> None:
         """Put in these (n, 4) sessions; of too many the oldest go."""
         size, more = len(self.last), len(sessions)
+        if more == 1 and (self.count < size or size >= _MOST_KEPT):  # mostly so
+            self.last[self.count % size] = sessions[0]
+            self.count += 1
+            return
         if self.count + more > size and size < _MOST_KEPT:
             grown = np.empty((min(_MOST_KEPT, 2 * (size + more)), 4), np.int64)
             grown[: self.count] = self.last[: self.count]
@@ -100,36 +105,20 @@ def logon_sessions(
     Of each group its rows in order of their beginning, the (n, 4) that `LogonSessions` keeps, and
     whether any of them can have failed.
     """
-    flows = window.flows
-    rows = window.once(sift).rows(LOGON)
-    if not len(rows):
+    flows, sifted = window.flows, window.once(sift)
+    if not sifted.every & LOGON:
         return
-    ends = (window.destination[rows], window.source[rows])
-    rows = rows[np.lexsort((flows.first_ns[rows], flows.app[rows], *ends))]
-    kept = np.empty((len(rows), 4), np.int64)
-    kept[:, 0], kept[:, 1] = flows.first_ns[rows], flows.bytes[rows]
-    kept[:, 2], kept[:, 3] = flows.reply_bytes[rows], _is_short(window, rows)
-    columns = (window.source[rows], window.destination[rows], flows.app[rows])
-    is_first = np.ones(len(rows), bool)
-    is_first[1:] = columns[0][1:] != columns[0][:-1]
-    for column in columns[1:]:
-        is_first[1:] |= column[1:] != column[:-1]
-    starts = is_first.nonzero()[0]
-    keys = zip(*(column[starts].tolist() for column in columns), strict=True)
-    has_short = np.maximum.reduceat(kept[:, 3], starts).tolist()
+    rows, kept, starts, has_short = gather_sessions(
+        flows.rows.view(OUTPUT_DTYPE), window.source, window.destination, sifted.whose,
+        _MOST_BYTES, _SSH, _SSH_SENT, _SHORT_NS,
+    )  # fmt: skip
+    first = rows[starts]
+    columns = (window.source[first], window.destination[first], flows.app[first])
+    keys = zip(*(column.tolist() for column in columns), strict=True)
     begun = starts.tolist()
     until = [*begun[1:], len(rows)]
-    for key, start, end, short in zip(keys, begun, until, has_short, strict=True):
-        yield key, rows[start:end], kept[start:end], bool(short)
-
-
-def _is_short(window: Window, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Can these sessions have held nothing but logons that failed."""
-    flows = window.flows
-    short = flows.reply_bytes[rows] <= _MOST_BYTES[flows.app[rows]]
-    short &= (flows.app[rows] != _SSH) | (flows.bytes[rows] <= _SSH_SENT)
-    short &= flows.last_ns[rows] - flows.first_ns[rows] <= _SHORT_NS
-    return np.asarray(short, bool)
+    for key, start, end, short in zip(keys, begun, until, has_short.tolist(), strict=True):
+        yield key, rows[start:end], kept[start:end], short
 
 
 def least_of(app: int, least: int) -> int:
