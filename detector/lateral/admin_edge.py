@@ -89,12 +89,10 @@ class AdminEdge(Detector):
                 "{source} connected to {target} by {app} for the first time",
             ),
             Text(
-                "遠隔操作のできる通信で、これまでの {days} "
-                "日の学習と似た機器の動きからは予想されません"
-                "（意外度 {surprise} ビット）。",
-                "It allows control of the other machine and is not what {days} days of learning "
-                "and "
-                "similar machines would suggest (surprise {surprise} bits).",
+                "遠隔操作のできる通信で、これまで {days} 日の学習からも、似た機器の動きからも"
+                "予想されません。",
+                "It allows control of the other machine, and neither {days} days of learning nor "
+                "similar machines would suggest it.",
             ),
             _NEXT_STEP,
         ),
