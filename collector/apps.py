@@ -35,6 +35,8 @@ APPS: Final[tuple[str, ...]] = (
     "tinc", "ica", "nomachine",
     # a mesh VPN of the like, and a tunnel in WebSockets
     "nebula", "wstunnel",
+    # analysers to their laboratory's system, cameras to their recorder
+    "astm", "rtsp",
 )  # fmt: skip
 
 APP_CODE: Final[dict[str, int]] = {name: code for code, name in enumerate(APPS)}

@@ -26,8 +26,9 @@ from collector.sightings import (
 )
 from detector.asset_kernels import MOST_CLIENTS, enter_all, note_clients
 from detector.detection import Window
-from detector.gateways import planned_gateways
+from detector.gateways import Gateways
 from detector.hosts import HostsFull, HostTable
+from detector.role_partners import Partners
 from detector.window_kernels import SERVED
 
 #: Service answered → what speaks for it: (role, weight, clients needed). What few machines answer
@@ -46,11 +47,12 @@ _ANSWERS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
     "mysql": (("database", 4.0, 1),),
     "intersystems": (("database", 4.0, 1),),
     "printer": (("printer", 4.0, 1),),
-    "http": (("server", 3.0, 8), ("server", 1.5, 16)),
-    "tls": (("server", 3.0, 8), ("server", 1.5, 16)),
+    "http": (("server", 1.5, 3), ("server", 1.5, 8), ("server", 1.5, 16)),
+    "tls": (("server", 1.5, 3), ("server", 1.5, 8), ("server", 1.5, 16)),
     "http_proxy": (("server", 3.0, 5),),
-    "rdp": (("server", 1.5, 4),),
-    "rtp": (("camera", 1.0, 1),),
+    "rdp": (("server", 1.5, 4), ("server", 1.5, 8)),
+    "rtsp": (("camera", 3.0, 1),),
+    "astm": (),
 }
 #: What was not told by its bytes: one client, which may be a scanner, does not decide.
 _ANSWERS_PORT: Final[dict[int, tuple[tuple[str, float, int], ...]]] = {
@@ -65,11 +67,10 @@ _ANSWERS_PORT: Final[dict[int, tuple[tuple[str, float, int], ...]]] = {
 _ASKS: Final[dict[str, tuple[tuple[str, float, int], ...]]] = {
     "printer": (("terminal", 1.5, 1),),
     "kerberos": (("terminal", 0.5, 1),),
+    "rtsp": (("camera", -6.0, 1), ("server", 1.5, 4), ("server", 1.5, 12)),
     "port 8530": (("terminal", 0.5, 1),),
     "port 8531": (("terminal", 0.5, 1),),
 }
-_MODALITY_WORKLIST: Final = "1.2.840.10008.5.1.4.31"
-_QUERY_RETRIEVE: Final = "1.2.840.10008.5.1.4.1.2"
 _UNKNOWN_WEIGHT: Final = 1.4  # so that one piece of evidence below 3 does not decide
 _SERVICES: Final = (*_ANSWERS.items(), *((f"port {p}", m) for p, m in _ANSWERS_PORT.items()))
 #: By application: 1 + its place among the services, 0 where it tells nothing.
@@ -82,7 +83,7 @@ _BY_PORT: Final = np.array(
 #: Every role that behaviour can tell.
 INFERRED: Final = frozenset(
     {role for _, meanings in _SERVICES for role, _, _ in meanings}
-    | {"gateway", "terminal", "network_device", "modality", "viewer"}
+    | {"gateway", "terminal", "network_device", "modality", "viewer", "analyser"}
 )
 _MOST_SERVERS: Final = 1_000_000
 _MOST_HOSTS: Final = 200_000
@@ -129,6 +130,8 @@ class RoleInference:
         self._evidence: dict[int, dict[tuple[str, str], float]] = {}
         self._served = _Partners()
         self._asked = _Partners()
+        self._partners = Partners()
+        self._gateways = Gateways()
 
     def observe(self, window: Window) -> None:
         """Take in one window's flows and sightings."""
@@ -146,21 +149,31 @@ class RoleInference:
     def _read_flows(self, window: Window, changed: set[int]) -> None:
         if not window.every_mark & SERVED:
             return
-        for service, server, _, known in self._served.note(
+
+        def note(number: int, role: str, reason: str, weight: float) -> None:
+            self._note(number, role, reason, weight, changed)
+
+        self._partners.draw(window, note)
+        for service, server, client, known in self._served.note(
             window, window.destination, window.source
         ):
             name, meanings = _SERVICES[service - 1]
+            if name == "astm":
+                self._partners.speak_astm(server, client, note)
             for role, weight, needed in meanings:
                 if known == needed:
                     reason = f"answers {name}" + (f" of {needed} clients" if needed > 1 else "")
                     self._note(server, role, reason, weight, changed)
-        for service, client, _, known in self._asked.note(
+        for service, client, server, known in self._asked.note(
             window, window.source, window.destination
         ):
             name = _SERVICES[service - 1][0]
+            if name == "astm":
+                self._partners.speak_astm(server, client, note)
             for role, weight, needed in _ASKS.get(name, ()):
                 if known == needed and window.hosts.get(client).is_inside:
-                    self._note(client, role, f"asks for {name}", weight, changed)
+                    reason = f"asks for {name}" + (f" of {needed} servers" if needed > 1 else "")
+                    self._note(client, role, reason, weight, changed)
 
     def _read_sightings(self, window: Window, changed: set[int]) -> None:
         at = window.hosts.number_of
@@ -170,7 +183,7 @@ class RoleInference:
                 with suppress(HostsFull):  # the engine counts what has no number
                     self._note(at(ip), role, reason, weight, changed)
 
-        for ip in planned_gateways(window.of(Arp), window.hospital):
+        for ip in self._gateways.observe(window.of(Arp), window.hospital):
             note(ip, "gateway", "has the MAC of the plan's gateway", 5.0)
         for lease in window.of(Dhcp):
             if lease.message in ("offer", "ack"):
@@ -190,19 +203,25 @@ class RoleInference:
         for ticket in window.of(Kerberos):
             if ticket.message == "as_req" and not ticket.client.endswith("$"):
                 note(ticket.ip, "terminal", "somebody logs on", 1.0)
-        for message in window.of(Hl7):
-            note(message.ip, "server", "sends HL7", 1.5)
-        for image in window.of(Dicom):
-            if image.message == "c_store":
-                note(image.ip, "modality", "sends images", 2.0)
-                note(image.peer_ip, "pacs", "receives images", 3.0)
-            elif image.message == "c_find" and image.sop_class.startswith(_MODALITY_WORKLIST):
-                note(image.ip, "modality", "asks for the worklist", 3.0)
-                note(image.peer_ip, "server", "keeps the worklist", 2.5)
-            elif image.message in ("c_find", "c_move", "c_get") and image.sop_class.startswith(
-                _QUERY_RETRIEVE
-            ):
-                note(image.ip, "viewer", "queries and retrieves images", 2.5)
+        self._read_clinical(window, changed)
+
+    def _read_clinical(self, window: Window, changed: set[int]) -> None:
+        def note(number: int, role: str, reason: str, weight: float) -> None:
+            self._note(number, role, reason, weight, changed)
+
+        clinical: tuple[Hl7 | Dicom, ...] = (*window.of(Hl7), *window.of(Dicom))
+        for said in clinical:
+            with suppress(HostsFull):
+                sender, peer = (
+                    window.hosts.number_of(ip) if ip and window.hospital.is_inside(ip) else -1
+                    for ip in (said.ip, said.peer_ip)
+                )
+                if sender < 0:
+                    continue
+                if isinstance(said, Hl7):
+                    self._partners.hear(said, sender, note)
+                else:
+                    self._partners.exchange(said, sender, peer, note)
 
     def _note(self, number: int, role: str, reason: str, weight: float, changed: set[int]) -> None:
         if number not in self._evidence and len(self._evidence) >= _MOST_HOSTS:

@@ -1,4 +1,4 @@
-"""The hospital's own: DICOM, HL7, printers, building automation, Modbus."""
+"""The hospital's own: DICOM, HL7, analysers, printers, cameras, building automation, Modbus."""
 
 # mypy: disable-error-code="no-any-return"
 # (numba's njit carries no types)
@@ -26,10 +26,11 @@ from collector.identify.wire import (
 
 DICOM, HL7, PRINTER = APP_CODE["dicom"], APP_CODE["hl7"], APP_CODE["printer"]
 BACNET, MODBUS = APP_CODE["bacnet"], APP_CODE["modbus"]
+ASTM, RTSP = APP_CODE["astm"], APP_CODE["rtsp"]
 
 
-#: HL7's frame or header, DICOM's kinds, printers' languages and commands.
-_TCP_FIRST = first_bytes(*each(b"\x01\x02\x03\x04\x05\x06\x07\x0bMFB\x1b@%"))
+#: HL7's frame or header, DICOM's kinds, printers' languages and commands, analysers' and cameras'.
+_TCP_FIRST = first_bytes(*each(b"\x01\x02\x03\x04\x05\x06\x07\x0bMFB\x1b@%HRODS"))
 
 
 @njit(cache=True, nogil=True)
@@ -51,7 +52,34 @@ def hospital_tcp(
     confidence = printer(buffer, start, end, source_port, destination_port)
     if confidence:
         return PRINTER, confidence
+    if astm(buffer, start, end):
+        return ASTM, SURE
+    if rtsp(buffer, start, end):
+        return RTSP, SURE
     return NOTHING
+
+
+@njit(cache=True, nogil=True)
+def astm(buffer: Bytes, start: int, end: int) -> bool:
+    """LIS1-A and LIS2-A2: the header record, bare or in the first frame (STX, number)."""
+    at = start
+    if at < end and buffer[at] == 5:  # asks for the line, and does not wait
+        at += 1
+    if end - at > 2 and buffer[at] == 2 and 48 <= buffer[at + 1] <= 55:
+        at += 2
+    return starts(buffer, at, end, b"H|\\^") and is_text(buffer, at, min(end, at + 40))
+
+
+@njit(cache=True, nogil=True)
+def rtsp(buffer: Bytes, start: int, end: int) -> bool:
+    """RFC 2326, RFC 7826: an answer, or one of the requests with which a client begins."""
+    return (
+        starts(buffer, start, end, b"RTSP/1.0 ")
+        or starts(buffer, start, end, b"RTSP/2.0 ")
+        or starts(buffer, start, end, b"OPTIONS rtsp")
+        or starts(buffer, start, end, b"DESCRIBE rtsp")
+        or starts(buffer, start, end, b"SETUP rtsp")
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -104,7 +104,7 @@ def http(
         return NOTHING
     stop = min(end, start + _HEAD_BYTES)
     path = find(buffer, start, stop, b" ") + 1
-    if starts(buffer, path, stop, b"sip:"):
+    if starts(buffer, path, stop, b"sip:") or starts(buffer, path, stop, b"rtsp"):
         return NOTHING
     if buffer[start] == 67:  # CONNECT; AnyConnect's own path sets it apart from a proxy's
         if starts(buffer, path, stop, b"/CSCOSSLC/tunnel"):

@@ -9,7 +9,7 @@ import numpy as np
 from collector.sightings import Arp, Dns, TlsClientHello
 from sample_pcaps.simulated.calendar import day_of, is_day_off, moments
 from sample_pcaps.simulated.emit import Day, lognormal
-from sample_pcaps.simulated.house import LINES, VPN_OUTSIDE, House
+from sample_pcaps.simulated.house import LINES, UNLISTED, VPN_OUTSIDE, House
 from sample_pcaps.simulated.told import Told
 
 #: What a closed PC tries all day and never reaches: name, address.
@@ -220,7 +220,7 @@ def scanner(day: Day) -> None:
         return
     house, rng = day.house, day.rng
     source = int(house.of("SCANNER")[0])
-    inside = [h for h in range(len(house)) if house.groups[h] not in ("outside", "pool", "vpn")]
+    inside = [h for h in range(len(house)) if house.groups[h] not in UNLISTED]
     inside = [h for h in inside if house.classes[h] != "C4"]
     for port in (21, 22, 23, 80, 135, 139, 443, 445, 1433, 3306, 3389, 5900, 8080, 9100):
         at = 10 * 3600 + rng.uniform(0, 5 * 3600, len(inside))

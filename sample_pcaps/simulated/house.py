@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any, Final
 
 import numpy as np
@@ -40,7 +41,7 @@ _GROUPS: Final = (
     ("WARD", "terminal", 120, 10, 280, "病棟", "デル", "C1", 0x484D7E, 1),
     ("CLINIC", "terminal", 124, 10, 200, "外来", "デル", "C1", 0x484D7E, 1),
     ("OFFICE", "terminal", 128, 10, 120, "医事課", "HP", "C1", 0xB00CD1, 1),
-    ("TABLET", "terminal", 120, 300, 53, "病棟", "富士通", "C1", 0x3C95092, 1),
+    ("TABLET", "terminal", 120, 300, 52, "病棟", "富士通", "C1", 0x3C95092, 1),
     ("PACS", "pacs", 130, 10, 2, "放射線部", "富士フイルム", "C3", 0x1866DA, 0),
     ("RIS", "server", 130, 15, 2, "放射線部", "富士フイルム", "C3", 0x1866DA, 0),
     ("CT", "modality", 130, 21, 3, "放射線部", "シーメンス", "C2", 0x000E8C, 0),
@@ -59,6 +60,7 @@ _GROUPS: Final = (
     ("PRT", "printer", 160, 11, 120, "病棟", "リコー", "C1", 0x002673, 0),
     ("PHONE", "unknown", 164, 11, 100, "病棟", "NEC", "C1", 0x0060B9, 0),
     ("CAM", "camera", 164, 201, 24, "施設課", "アクシス", "C1", 0x00408C, 0),
+    ("NVR", "server", 164, 240, 1, "施設課", "アクシス", "C1", 0x00408C, 0),
     ("VR", "vendor_router", 170, 2, 12, "医療情報部", "各社", "C0", 0x00A0DE, 0),
     ("IT", "admin", 180, 21, 6, "医療情報部", "デル", "C1", 0x484D7E, 0),
     ("BASTION", "bastion", 180, 31, 1, "医療情報部", "デル", "C3", 0x1866DA, 0),
@@ -91,6 +93,9 @@ LINES: Final = (
 VPN_POOL: Final = "10.30.91.0/26"  # staff and head of IT from home, by the firewall's SSL-VPN
 PUBLIC: Final = "203.0.113.0/29"  # the hospital's own block
 VPN_OUTSIDE: Final = "203.0.113.1"  # the firewall's outside address
+
+#: Groups whose addresses the ledger does not list: the core's own stand in the plan by MAC.
+UNLISTED: Final = ("outside", "pool", "vpn", "core")
 
 
 @dataclass
@@ -148,6 +153,16 @@ class House:
             self.outside[ip] = self.add(ip, "outside", ip)
         return self.outside[ip]
 
+    def gateway(self, vlan: int) -> int:
+        """The number of a segment's gateway: the firewall at the border, else the core itself."""
+        if vlan == 190:
+            return int(self.of("FW")[0])
+        prefix = next(ip_network(p) for _, v, p, _ in SEGMENTS if v == vlan)
+        ip = str(prefix.broadcast_address - 1)
+        if ip not in self.outside:
+            self.outside[ip] = self.add(ip, "core", ip, vlan=vlan, mac=CORE_MAC, role="gateway")
+        return self.outside[ip]
+
     def pool(self, line: int, host: int) -> int:
         """A vendor's address inside: the pool of its line, behind its own router."""
         ip = f"10.30.70.{32 + line * 16 + host}"
@@ -176,9 +191,13 @@ def build_house(beds: int = 400) -> House:
                 vendor=vendor,
                 care_class=care,
                 vlan=vlan,
-                mac=(oui & 0xFFFFFF) << 24 | vlan << 12 | (first + at),
-                # 24 ports a switch; the server room hangs on the core.
-                switch=0 if vlan in (110, 180, 190) else vlan * 100 + (first + at) // 24,
+                mac=FIREWALL_MAC
+                if group == "FW"
+                else (oui & 0xFFFFFF) << 24 | vlan << 12 | (first + at),
+                # 24 ports a switch; the server room (departments' servers too) hangs on the core.
+                switch=0
+                if vlan in (110, 180, 190) or care == "C3"
+                else vlan * 100 + (first + at) // 24,
             )
             house.leased[host] = bool(leased)
     return house

@@ -13,7 +13,7 @@ import numpy as np
 from collector.flows import FLOW_DTYPE, FlowBatch
 from collector.lake import Lake
 from collector.sightings import Sighting
-from sample_pcaps.simulated import border, servers, work
+from sample_pcaps.simulated import border, servers, trades, work
 from sample_pcaps.simulated.attacks import Scenario, Stage
 from sample_pcaps.simulated.calendar import day_of, is_day_off, midnight_ns
 from sample_pcaps.simulated.emit import Day
@@ -150,8 +150,10 @@ def _play(
 def _work(day: Day, told: Told, volume: float) -> None:
     """Everything that happens without a scenario."""
     work.terminals(day, told, volume)
-    work.imaging(day, told)
-    work.laboratory(day, told)
+    work.neighbours(day, told)
+    trades.imaging(day, told)
+    trades.laboratory(day, told)
+    trades.cameras(day)
     servers.housekeeping(day, told)
     servers.administration(day, told)
     border.attempts(day, told, volume)

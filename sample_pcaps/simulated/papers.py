@@ -13,6 +13,7 @@ from sample_pcaps.simulated.house import (
     NAME,
     PUBLIC,
     SEGMENTS,
+    UNLISTED,
     VPN_OUTSIDE,
     House,
 )  # fmt: skip
@@ -83,7 +84,7 @@ def _write_ledger(path: Path, house: House) -> None:
             ]
         )
         for host in range(len(house)):
-            if house.groups[host] in ("outside", "pool", "vpn"):
+            if house.groups[host] in UNLISTED:
                 continue
             role = house.roles[host]
             private = "192.168.100.1" if house.groups[host] in ("CT", "MR") else ""

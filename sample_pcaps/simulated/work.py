@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from collector.sightings import Dhcp, Dicom, Hl7, Kerberos, Smb
+from collector.sightings import Arp, Dhcp, Kerberos, Smb
 from sample_pcaps.simulated.calendar import is_day_off, moments
 from sample_pcaps.simulated.emit import Day, lognormal
+from sample_pcaps.simulated.house import UNLISTED
 from sample_pcaps.simulated.told import Told
 
 _TERMINALS: Final = (
@@ -18,7 +19,17 @@ _TERMINALS: Final = (
     ("TABLET", "ward"),
     ("PHARM", "ward"),
     ("NUTRI", "office"),
+    ("VIEW", "clinic"),
+    ("IT", "office"),
+    ("RECEIPT", "office"),
 )
+#: Screens of departments' systems that terminals open: group, system, an hour at the peak.
+_SCREENS: Final = (
+    *((group, system, pace) for group in ("WARD", "CLINIC", "TABLET")
+      for system, pace in (("RIS", 0.6), ("LIS", 0.5), ("PHARM-SV", 0.3), ("NUTRI-SV", 0.1))),
+    ("PHARM", "PHARM-SV", 30.0), ("NUTRI", "NUTRI-SV", 20.0), ("VIEW", "RIS", 20.0),
+    ("OFFICE", "QUALIFY", 6.0),
+)  # fmt: skip
 
 
 def terminals(day: Day, told: Told, volume: float) -> None:
@@ -72,7 +83,8 @@ def terminals(day: Day, told: Told, volume: float) -> None:
             down=lognormal(rng, 60000, 2.0, n),
         )
         _files(day, told, hosts[who], server, at)
-        who, at = moments(rng, np.full(len(hosts), 1.2), curve, day.number)
+        prints = 0.0 if group == "VIEW" else 1.2
+        who, at = moments(rng, np.full(len(hosts), prints), curve, day.number)
         # The nearest printer mostly, another of the floor now and then.
         near = (hosts[who] * 7 + (rng.random(len(who)) < 0.08)) % len(printers)
         day.add(
@@ -89,7 +101,41 @@ def terminals(day: Day, told: Told, volume: float) -> None:
         day.add(hosts[who], av, at, 8443, "tls", seconds=1.0, up=1500, down=2500)
         who, at = moments(rng, np.full(len(hosts), 0.08), "flat", day.number)
         day.add(hosts[who], wsus, at, 8530, "http", seconds=3.0, up=2000, down=30000)
+    _screens(day, volume)
     _morning_leases(day, told)
+
+
+def _screens(day: Day, volume: float) -> None:
+    """Departments' systems by browser, and the web by the proxy."""
+    house, rng = day.house, day.rng
+    curves = dict(_TERMINALS)
+    for group, system, pace in _SCREENS:
+        hosts, servers = house.of(group), house.of(system)
+        who, at = moments(rng, np.full(len(hosts), pace * volume), curves[group], day.number)
+        n = len(who)
+        day.add(
+            hosts[who],
+            servers[who % len(servers)],
+            at,
+            443,
+            "tls",
+            seconds=lognormal(rng, 0.6, 1.0, n),
+            up=lognormal(rng, 2000, 0.8, n),
+            down=lognormal(rng, 30000, 1.2, n),
+        )
+    hosts, proxy = np.concatenate([house.of("OFFICE"), house.of("IT")]), int(house.of("PROXY")[0])
+    who, at = moments(rng, np.full(len(hosts), 6.0 * volume), "office", day.number)
+    n = len(who)
+    day.add(
+        hosts[who],
+        proxy,
+        at,
+        3128,
+        "http_proxy",
+        seconds=lognormal(rng, 8, 1.0, n),
+        up=lognormal(rng, 3000, 1.0, n),
+        down=lognormal(rng, 60000, 1.5, n),
+    )
 
 
 def _logons(day: Day, told: Told, hosts: Any, dc: Any, at: Any) -> None:
@@ -205,111 +251,36 @@ def _morning_leases(day: Day, told: Told) -> None:
             client_mac=mac,
             your_ip=ip,
             server_id=house.ip(dhcp),
-            routers=(),
+            routers=(house.ip(house.gateway(house.vlan[host])),),
             lease_s=691200,
         )
 
 
-def imaging(day: Day, told: Told) -> None:
-    """Worklists, studies into the PACS, viewers, prefetch before the clinics open."""
+def neighbours(day: Day, told: Told) -> None:
+    """ARP of a segment and its gateway, once a day each: whoever starts asks, the gateway too."""
     house, rng = day.house, day.rng
-    pacs, ris, viewers = house.of("PACS"), int(house.of("RIS")[0]), house.of("VIEW")
-    # group, studies an hour at the peak, median MB of a study
-    for group, pace, size in (("CT", 6, 350), ("MR", 2.2, 180), ("DR", 3, 15), ("US", 2, 40)):
-        hosts = house.of(group)
-        who, at = moments(rng, np.full(len(hosts), 18.0), "clinic", day.number)
-        day.add(hosts[who], ris, at, 104, "dicom", seconds=0.5, up=900, down=5000)
-        told.sample(
-            Dicom,
-            at,
-            hosts[who],
-            ris,
-            104,
-            0.1,
-            message="c_find",
-            calling_ae=group,
-            called_ae="RIS",
-            sop_class="1.2.840.10008.5.1.4.31",
+    # The monitors stay among themselves; their central stations leave the segment.
+    listed = [h for h in range(len(house)) if house.groups[h] not in (*UNLISTED, "MON")]
+    at = rng.normal(8.0, 0.5, len(listed)) * 3600
+    again = rng.uniform(0, 86400, len(listed))
+    for host, when, later in zip(listed, at.tolist(), again.tolist(), strict=True):
+        router = house.gateway(house.vlan[host])
+        if router == host:
+            continue
+        asks: dict[str, Any] = {"operation": 1, "target_mac": "00:00:00:00:00:00"}
+        mac, ip = house.mac_text(host), house.ip(host)
+        own, its = house.mac_text(router), house.ip(router)
+        told.add(Arp, when, host, -1, 0, sender_mac=mac, sender_ip=ip, target_ip=its, **asks)
+        told.add(
+            Arp,
+            when + 0.001,
+            router,
+            host,
+            0,
+            operation=2,
+            sender_mac=own,
+            sender_ip=its,
+            target_mac=mac,
+            target_ip=ip,
         )
-        who, at = moments(rng, np.full(len(hosts), float(pace)), "clinic", day.number)
-        n = len(who)
-        mega = lognormal(rng, size, 0.6, n)
-        day.add(
-            hosts[who],
-            pacs[who % len(pacs)],
-            at,
-            104,
-            "dicom",
-            seconds=mega / 11 + 1,
-            up=mega * 1e6,
-            down=20000,
-        )
-        told.sample(
-            Dicom,
-            at,
-            hosts[who],
-            pacs[who % len(pacs)],
-            104,
-            1.0,
-            message="c_store",
-            calling_ae=group,
-            called_ae="PACS",
-            sop_class="1.2.840.10008.5.1.4.1.1.2",
-        )
-    who, at = moments(rng, np.full(len(viewers), 12.0), "clinic", day.number)
-    n = len(who)
-    day.add(
-        viewers[who],
-        pacs[who % len(pacs)],
-        at,
-        104,
-        "dicom",
-        seconds=3,
-        up=3000,
-        down=lognormal(rng, 6e7, 1.0, n),
-    )
-    if not is_day_off(day.number):  # the PACS sends today's patients' images to the viewers
-        n = 60 * len(viewers) // 10
-        day.add(
-            pacs[0],
-            rng.choice(viewers, n),
-            rng.uniform(5, 7, n) * 3600,
-            11112,
-            "dicom",
-            seconds=20,
-            up=lognormal(rng, 2e8, 0.8, n),
-            down=30000,
-        )
-
-
-def laboratory(day: Day, told: Told) -> None:
-    """Analysers to the LIS, orders and results through the HL7 engine, databases."""
-    house, rng = day.house, day.rng
-    lis, hl7 = int(house.of("LIS")[0]), int(house.of("HL7")[0])
-    analysers, ap, db = house.of("ANA"), house.of("EMR-AP"), house.of("EMR-DB")
-    who, at = moments(rng, np.full(len(analysers), 14.0), "ward", day.number)
-    day.add(analysers[who], lis, at, 4001, "unknown", seconds=1, up=2500, down=400)
-    systems = np.array([lis, *house.of("RIS"), *house.of("PHARM-SV"), *house.of("NUTRI-SV")])
-    who, at = moments(rng, np.full(len(systems), 60.0), "ward", day.number)
-    day.add(systems[who], hl7, at, 2575, "hl7", seconds=0.3, up=1400, down=300)
-    told.sample(
-        Hl7,
-        at,
-        systems[who],
-        hl7,
-        2575,
-        0.02,
-        message_type="ORU^R01",
-        sending_application="DEPT",
-        receiving_application="EMR",
-    )
-    who, at = moments(rng, np.full(len(ap), 120.0), "ward", day.number)
-    day.add(ap[who], db[who % len(db)], at, 1521, "oracle", seconds=2, up=8000, down=90000)
-    who, at = moments(rng, np.full(1, 30.0), "ward", day.number)
-    day.add(lis, db[0], at, 1521, "oracle", seconds=2, up=3000, down=30000)
-    stations = house.of("MON-CS")  # the monitors' own segment is not mirrored
-    who, at = moments(rng, np.full(len(stations), 30.0), "flat", day.number)
-    day.add(stations[who], hl7, at, 2575, "hl7", seconds=0.3, up=900, down=200)
-    phones, dc = house.of("PHONE"), int(house.of("DC")[0])
-    who, at = moments(rng, np.full(len(phones), 2.0), "flat", day.number)
-    day.add(phones[who], dc, at, 123, "ntp", seconds=0.01, up=48, down=48, protocol=17)
+        told.add(Arp, later, router, -1, 0, sender_mac=own, sender_ip=its, target_ip=ip, **asks)

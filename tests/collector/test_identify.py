@@ -78,6 +78,8 @@ TCP_CASES = {
     "socks": b"\x05\x01\x00",
     "frp": b"\x17" + client_hello(b"frps.example"),
     "telnet": bytes.fromhex("fffd18fffd20fffd23fffd27"),
+    "astm": b"\x021H|\\^&|||H7600^1|||||host||P|1\r",
+    "rtsp": b"OPTIONS rtsp://10.30.64.201/axis-media/media.amp RTSP/1.0\r\nCSeq: 1\r\n\r\n",
     "hl7": b"\x0bMSH|^~\\&|LIS|LAB|EMR|HOSP|20260101||ORU^R01|1|P|2.5\r",
     "dicom": b"\x01\0\0\0\0\xcd\0\x01\0\0" + b"PACS".ljust(16) + b"CT1".ljust(16) + bytes(169),
     "postgres": bytes.fromhex("0000000804d2162f"),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from collector.sightings import Arp, Dhcp, Dicom, Kerberos, SwitchNeighbor
+from collector.sightings import Arp, Dhcp, Dicom, Hl7, Kerberos, SwitchNeighbor
 from detector.hospital import Asset, Hospital, Segment
 from detector.roles import RoleInference
 from tests.detector.windows import START_NS, World, flow
@@ -81,19 +81,74 @@ def test_unanswered_flows_are_no_evidence() -> None:
     assert world.hosts.at(SERVER).role == "unknown"
 
 
-def test_modality_and_pacs_by_what_they_say() -> None:
+def test_modality_pacs_and_viewer_by_what_they_say() -> None:
+    """C-MOVE has the archive send images to a viewer, which makes neither of them the other."""
     world = World()
-    seen = {"time_ns": START_NS, "ip": CLIENT, "peer_ip": SERVER}
-    learn(
-        world,
-        flow(CLIENT, SERVER, 104, app="dicom"),
-        sightings=(
-            Dicom(message="c_find", sop_class="1.2.840.10008.5.1.4.31", **seen),
-            Dicom(message="c_store", **seen),
-        ),
-    )
-    assert world.hosts.at(CLIENT).role == "modality"
+    modalities, viewer = [f"10.0.5.{n}" for n in range(1, 4)], "10.0.6.1"
+    said = []
+    for ip in modalities:
+        seen = {"time_ns": START_NS, "ip": ip, "peer_ip": SERVER}
+        said.append(Dicom(message="c_find", sop_class="1.2.840.10008.5.1.4.31", **seen))
+        said.append(Dicom(message="c_store", **seen))
+    asked = {"time_ns": START_NS, "ip": viewer, "peer_ip": SERVER}
+    for message in ("c_find", "c_move"):
+        said.append(Dicom(message=message, sop_class="1.2.840.10008.5.1.4.1.2.2.1", **asked))
+    sent = Dicom(time_ns=START_NS, ip=SERVER, peer_ip=viewer, message="c_store")
+    flows = [flow(ip, SERVER, 104, app="dicom") for ip in (*modalities, viewer)]
+    flows.append(flow(SERVER, viewer, 11112, app="dicom"))
+    roles = RoleInference()
+    roles.observe(world.window(flows, (sent,)))  # prefetch, before anything was made today
+    assert world.hosts.at(viewer).role == "unknown"
+    roles.observe(world.window(flows, (*said, sent)))
+    assert [world.hosts.at(ip).role for ip in modalities] == ["modality"] * 3
     assert world.hosts.at(SERVER).role == "pacs"
+    assert world.hosts.at(viewer).role == "viewer"
+
+
+def test_who_draws_studies_over_the_web_all_day_is_a_viewer() -> None:
+    world = World(Hospital(assets=(Asset(ip=SERVER, role="pacs"),)))
+    reads = [flow(CLIENT, SERVER, 443, at=n, app="tls", reply_bytes=9_000_000) for n in range(20)]
+    looks = [
+        flow("10.0.5.9", SERVER, 443, at=n, app="tls", reply_bytes=9_000_000) for n in range(9)
+    ]
+    learn(world, *reads, *looks)
+    assert world.hosts.at(CLIENT).role == "viewer"
+    assert world.hosts.at("10.0.5.9").role == "unknown"
+
+
+def test_an_analyser_is_known_by_its_laboratory() -> None:
+    """Whoever calls whom; of two that speak ASTM alone nobody knows which is which."""
+    world = World()
+    analysers = [f"10.0.7.{n}" for n in range(1, 4)]
+    links = [(ip, SERVER) for ip in analysers[:2]] + [(SERVER, analysers[2])]
+    learn(world, *[flow(one, other, 4001, app="astm") for one, other in links[:2]])
+    assert world.hosts.at(SERVER).role == world.hosts.at(analysers[0]).role == "unknown"
+    learn(world, *[flow(one, other, 4001, app="astm") for one, other in links])
+    assert world.hosts.at(SERVER).role == "server"
+    assert [world.hosts.at(ip).role for ip in analysers] == ["analyser"] * 3
+
+
+def test_results_by_hl7_make_no_analyser_but_asking_what_to_measure_does() -> None:
+    """A laboratory's system sends OUL to the charts as well."""
+    world = World()
+    laboratory = "10.0.5.9"
+    kinds = ((CLIENT, "QBP^Q11"), (CLIENT, "OUL^R22"), (laboratory, "OUL^R22"))
+    said = tuple(
+        Hl7(time_ns=START_NS, ip=ip, peer_ip=SERVER, message_type=kind) for ip, kind in kinds
+    )
+    flows = [flow(ip, SERVER, 2575, app="hl7") for ip in (CLIENT, laboratory)]
+    learn(world, *flows, sightings=said)
+    assert world.hosts.at(CLIENT).role == "analyser"
+    assert world.hosts.at(laboratory).role == "unknown"
+
+
+def test_a_camera_answers_rtsp_and_a_recorder_asks() -> None:
+    world = World()
+    recorder, cameras = "10.0.8.9", [f"10.0.8.{n}" for n in range(20, 33)]
+    seen = [flow(recorder, ip, 554, app="rtsp") for ip in cameras]
+    learn(world, *seen, flow(CLIENT, recorder, 554, app="rtsp"))
+    assert {world.hosts.at(ip).role for ip in cameras} == {"camera"}
+    assert world.hosts.at(recorder).role == "server"  # it answers RTSP too
 
 
 def test_gateway_and_switch() -> None:
@@ -137,3 +192,24 @@ def test_an_address_with_the_mac_of_the_plans_gateway_is_the_gateway() -> None:
     assert [ip for ip, host in roles.items() if host and host.role == "gateway"] == [
         "10.0.30.1", "10.0.70.1",
     ]  # fmt: skip
+
+
+def test_of_several_planned_macs_the_gateway_is_asked_for_by_all() -> None:
+    """A firewall answers ARP for its VPN's callers too; hardly anybody asks for these."""
+    core, firewall = "00:12:e2:00:00:01", "90:6c:ac:00:00:01"
+    segments = (
+        Segment(name="対外", vlan=90, prefixes=("10.0.90.0/24",), gateway_macs=(core, firewall)),
+        Segment(name="管理", vlan=80, prefixes=("10.0.80.0/24",), gateway_macs=(core,)),
+    )
+    world = World(Hospital(segments=segments))
+
+    def arp(operation: int, mac: str, ip: str, target: str) -> Arp:
+        return Arp(time_ns=START_NS, vlan=90, mac=mac, ip=ip, operation=operation, sender_mac=mac,
+                   sender_ip=ip, target_mac="", target_ip=target)  # fmt: skip
+
+    answers = [arp(2, firewall, ip, "10.0.90.20") for ip in ("10.0.90.1", "10.0.90.200")]
+    asks = [arp(1, f"00:00:5e:00:53:{n}", f"10.0.90.{n}", "10.0.90.1") for n in range(20, 24)]
+    asks += [arp(1, f"00:00:5e:00:53:{n}", f"10.0.90.{n}", "10.0.90.200") for n in range(20, 23)]
+    learn(world, sightings=(*answers, *asks))
+    assert world.hosts.at("10.0.90.1").role == "gateway"
+    assert world.hosts.at("10.0.90.200") is None or world.hosts.at("10.0.90.200").role == "unknown"
