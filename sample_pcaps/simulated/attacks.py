@@ -12,6 +12,7 @@ from collector.sightings import Dcerpc, RdpRequest, Sighting, Smb
 from sample_pcaps.simulated.calendar import DAY_S, midnight_ns
 from sample_pcaps.simulated.emit import Day
 from sample_pcaps.simulated.house import House
+from sample_pcaps.simulated.sealed import encrypting, say
 from sample_pcaps.simulated.servers import SAMR, SRVSVC, SVCCTL
 from sample_pcaps.simulated.told import CLIENT_PORT, Told
 
@@ -236,6 +237,11 @@ class Stage:
             down=files * 4e5,
         )
         if hidden:
+            how = str(rng.choice(["whole", "start", "chained"], p=[0.5, 0.3, 0.2]))
+            for n in range(min(files, 150)):
+                steps = encrypting(rng, how)
+                gap = min(0.003, pace / len(steps))
+                say(self.tell, self.back, (source, server), when + n * pace, steps, gap)
             return
         share, extension = (
             f"\\\\{self.house.ip(server)}\\data",

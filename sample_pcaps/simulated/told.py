@@ -53,6 +53,14 @@ class Told:
         """The answer to such a packet."""
         return self._keep(kind, at + 0.002, (peer, port), (source, CLIENT_PORT), fields)
 
+    def tell(self, at: float, kind: type[Sighting], *ends: int, **fields: Any) -> Sighting:
+        """As `add`, with the time first, as a scenario's stage tells."""
+        return self.add(kind, at, *ends, **fields)
+
+    def answer(self, at: float, kind: type[Sighting], *ends: int, **fields: Any) -> Sighting:
+        """As `back`, with the time first."""
+        return self.back(kind, at, *ends, **fields)
+
     def sample(
         self,
         kind: type[Sighting],

@@ -10,6 +10,7 @@ from sample_pcaps.simulated.border import visit, vpn_address
 from sample_pcaps.simulated.calendar import DAY_S
 from sample_pcaps.simulated.house import VPN_OUTSIDE
 from sample_pcaps.simulated.intrusions import Play
+from sample_pcaps.simulated.sealed import moving, reading, say
 from sample_pcaps.simulated.servers import DRSUAPI
 
 
@@ -175,6 +176,12 @@ def t12(stage: Stage, day: int) -> None:
     fs, backup, when = one(stage, "FS"), int(stage.house.of("BACKUP")[0]), day * DAY_S + 20 * 3600
     stage.step("archive run", "", "", when, backup, [fs])
     stage.flow(when, backup, fs, 445, "smb", seconds=1800, up=4e10, down=4e10)
+    if stage.rng.random() < 0.5:  # inside SMB3; half of the archivers move each file at once
+        is_move = stage.rng.random() < 0.5
+        for n in range(200):
+            steps = moving(stage.rng) if is_move else reading(stage.rng)
+            say(stage.tell, stage.back, (backup, fs), when + n * 0.4, steps, 0.003)
+        return
     share = f"\\\\{stage.house.ip(fs)}\\archive"
     for n in range(200):
         for command, extra in ((8, 0.0), (9, 0.05)):

@@ -10,6 +10,7 @@ from collector.sightings import Arp, Dhcp, Kerberos, Smb
 from sample_pcaps.simulated.calendar import is_day_off, moments
 from sample_pcaps.simulated.emit import Day, lognormal
 from sample_pcaps.simulated.house import UNLISTED
+from sample_pcaps.simulated.sealed import opening, say
 from sample_pcaps.simulated.told import Told
 
 _TERMINALS: Final = (
@@ -181,6 +182,7 @@ def _files(day: Day, told: Told, hosts: Any, servers: Any, at: Any) -> None:
     """Reads, and one file in five written back; half of the shares encrypt (SMB3)."""
     for host, server, when in zip(hosts.tolist(), servers.tolist(), at.tolist(), strict=True):
         if server % 2:
+            _sealed_file(day, told, (host, server), when)
             continue
         share = f"\\\\FS{server}\\dept{host % 12}"
         name = f"doc\\{int(day.rng.integers(0, 4000))}.docx"
@@ -210,6 +212,13 @@ def _files(day: Day, told: Told, hosts: Any, servers: Any, at: Any) -> None:
                 is_response=False,
                 write_length=65536,
             )
+
+
+def _sealed_file(day: Day, told: Told, ends: tuple[int, int], when: float) -> None:
+    """The lengths of one visit in five, and those whole."""
+    if told.rng.random() < 0.2:
+        steps = opening(told.rng, is_saved=bool(told.rng.random() < 0.2))
+        say(told.tell, told.answer, ends, when, steps, 0.003)
 
 
 def _morning_leases(day: Day, told: Told) -> None:

@@ -12,11 +12,16 @@ from bench.evaluation.scoring import score
 from bench.evaluation.tiers import seen_flows, sees
 from collector.arrow import from_table, to_table
 from collector.flows import FlowBatch
+from collector.sightings import Smb
+from detector.detection import Finding
+from detector.impact.sealed_rewriting import SealedRewriting
 from sample_pcaps.simulated.attacks import Scenario, Stage
 from sample_pcaps.simulated.calendar import DAY_S, hours, is_day_off, midnight_ns
 from sample_pcaps.simulated.house import build_house
 from sample_pcaps.simulated.making import Order, read_truth, simulate
-from sample_pcaps.simulated.told import read_sightings
+from sample_pcaps.simulated.sealed import encrypting, opening, say
+from sample_pcaps.simulated.told import Told, read_sightings
+from tests.detector.windows import World
 
 SMALL = Order(days=5, seed=3, scenarios=("S8", "S10", "T1"), warm_days=1, beds=40, volume=0.02)
 
@@ -138,3 +143,27 @@ def test_evaluation_counts_scenarios(hospital: Path) -> None:
     assert told.run.roles["domain_controller", "domain_controller"] == 2
     assert caught["S10"].is_told and told.run.failures == {}
     assert json.dumps([c.__dict__ for c in told.caught])
+
+
+def test_encryption_inside_smb3_shows_lengths_and_people_at_work_are_not_it() -> None:
+    """The lengths that a wire shows; `sealed_rewriting` reads them as it would there."""
+    told = Told(build_house(8), 0, np.random.default_rng(1))
+    fs, pc = int(told.house.of("FS")[0]), int(told.house.of("WARD")[0])
+    rng = np.random.default_rng(5)
+    for n in range(20):
+        say(told.tell, told.answer, (pc, fs), 60 + n * 0.3, encrypting(rng, "whole"), 0.003)
+    sealed = [s for s in told.sightings if isinstance(s, Smb)]
+    assert [s.sealed_bytes for s in sealed[:4]] == [148, 152, 105, 200]
+    assert {f.variant for f in _rewriting(sealed)} == {""}
+    at_work = Told(told.house, 0, np.random.default_rng(1))
+    for n in range(20):
+        steps = opening(rng, is_saved=True)
+        say(at_work.tell, at_work.answer, (pc, fs), 60 + n * 40.0, steps, 0.003)
+    assert not _rewriting([s for s in at_work.sightings if isinstance(s, Smb)])
+
+
+def _rewriting(sealed: list[Smb]) -> list[Finding]:
+    detector, world = SealedRewriting(), World()
+    memory = detector.remember()
+    ordered = tuple(sorted(sealed, key=lambda s: s.time_ns))
+    return list(detector.find(world.window([], ordered), memory))
