@@ -24,6 +24,8 @@ _S: Final = 1_000_000_000
 _WRITERS: Final = frozenset(
     {"backup", "wsus", "scanner", "file_server", "domain_controller", "admin"}
 )
+#: What copiers make of paper.
+_SCANS: Final = (".pdf", ".tif", ".tiff", ".jpg", ".jpeg", ".xps")
 #: Who reads and writes alike by trade; from a controller it is an intruder's hand.
 _COPIERS: Final = frozenset({"backup", "file_server"})
 _MOST: Final = 20_000
@@ -139,6 +141,8 @@ class MassEffect(Detector):
         for smb in window.of(Smb):
             if not is_write(smb) or not smb.file or "IPC$" in smb.tree.upper():
                 continue
+            if window.hosts.at(smb.ip).role == "printer" and smb.file.lower().endswith(_SCANS):
+                continue  # a copier puts what it scanned into people's folders
             met = memory.servers.setdefault(smb.ip, {})
             if smb.peer_ip not in met:
                 pair = (window.hosts.number_of(smb.ip), window.hosts.number_of(smb.peer_ip))

@@ -25,23 +25,16 @@ from detector.lateral.calls import Calls, flow_of, is_admin_share, is_write, req
 from detector.lateral.enumeration import Asked
 from detector.lateral.rounds import Rounds, Told
 from detector.lateral.rpc_rules import (
-    ACTIVATOR,
-    ATSVC,
+    CALLED,
     DISPATCH,
     DRSUAPI,
-    EPM,
     EVENTLOG,
-    LSARPC,
     NETLOGON,
+    REPLICA_SYNC,
     RULE_OF,
-    SAMR,
     SPOOLSS,
     SVCCTL,
-    TASKS,
     WBEM,
-    WBEM_LOGIN,
-    WBEM_SERVICES,
-    WINREG,
     Rule,
 )
 from detector.lateral.services import Services
@@ -51,8 +44,6 @@ Pair = tuple[str, str]
 
 #: Domain controllers do these among themselves.
 _BETWEEN_CONTROLLERS: Final = frozenset({"dcsync", "dcshadow", "netsync"})
-#: A controller tells its partner that there is news to fetch: DRSReplicaSync (MS-DRSR §4.1.23).
-_REPLICA_SYNC: Final = 2
 #: What nobody's familiarity excuses.
 _NEVER_EXCUSED: Final = frozenset(
     {"dcsync", "dcshadow", "zerologon", "coercion", "print_nightmare", "hive", "lsa_secret"}
@@ -67,12 +58,6 @@ _PRINT_WORK: Final = frozenset({4, 8, 11, 17, 18, 19, 23, 26, 53, 78})
 _CLIENTS: Final = 5
 _RELAY_NS: Final = 60_000_000_000
 _PIPE_BROKEN: Final = 0xC000014B
-_NAMES: Final = {
-    SVCCTL: "svcctl", ATSVC: "atsvc", TASKS: "ITaskSchedulerService", DRSUAPI: "drsuapi",
-    ACTIVATOR: "IRemoteSCMActivator", WBEM_LOGIN: "IWbemLevel1Login", DISPATCH: "IDispatch",
-    WBEM_SERVICES: "IWbemServices", WINREG: "winreg", SPOOLSS: "spoolss", SAMR: "samr",
-    LSARPC: "lsarpc", NETLOGON: "netlogon", EVENTLOG: "eventlog", EPM: "epm",
-}  # fmt: skip
 
 
 @dataclass
@@ -157,10 +142,10 @@ class RemoteCalls(Detector):
         for call, interface, operation in requests(window):
             pair = (call.ip, call.peer_ip)
             past = self._past(memory, pair, call.time_ns)
-            if interface == DRSUAPI and operation == _REPLICA_SYNC:
+            if interface == DRSUAPI and operation == REPLICA_SYNC:
                 memory.partners[call.peer_ip, call.ip] = call.time_ns
             for rule in self._rules_of(past, interface, operation, call):
-                name = _NAMES.get(interface, rule.variant) + (f":{operation}" * (operation >= 0))
+                name = CALLED.get(interface, rule.variant) + (f":{operation}" * (operation >= 0))
                 calls = ruled.setdefault((pair, rule), Calls())
                 calls.add(call, name, CLASS_NAMES.get(call.object_class, ""))
             if past.asked.note(call, interface, operation):

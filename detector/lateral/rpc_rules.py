@@ -129,6 +129,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("endpoint_map", EPM, _ops(2), 45, ("T1046",), "reconnaissance"),
 )  # fmt: skip
 
+#: What people call the interfaces.
+CALLED: Final = {
+    SVCCTL: "svcctl", ATSVC: "atsvc", TASKS: "ITaskSchedulerService", DRSUAPI: "drsuapi",
+    ACTIVATOR: "IRemoteSCMActivator", WBEM_LOGIN: "IWbemLevel1Login", DISPATCH: "IDispatch",
+    WBEM_SERVICES: "IWbemServices", WINREG: "winreg", SPOOLSS: "spoolss", SAMR: "samr",
+    LSARPC: "lsarpc", NETLOGON: "netlogon", EVENTLOG: "eventlog", EPM: "epm",
+}  # fmt: skip
+#: A controller tells its partner that there is news to fetch: DRSReplicaSync (MS-DRSR §4.1.23).
+REPLICA_SYNC: Final = 2
+
 RULE_OF: Final[dict[tuple[str, int], Rule]] = {
     (rule.interface, number): rule for rule in RULES for number in rule.operations
 }

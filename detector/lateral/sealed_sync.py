@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from pydantic import Field
@@ -15,10 +16,30 @@ from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.hospital import REPLICATORS
 from detector.lateral.calls import requests
 from detector.lateral.contacts import flow_keys
-from detector.lateral.rpc_rules import DRSUAPI
+from detector.lateral.rpc_rules import DRSUAPI, REPLICA_SYNC
 from detector.words import Text, Wording
 
 _Connection = tuple[str, int, str, int]
+#: Calls by which nothing is fetched: names turned into others, servers listed, states shown.
+_HARMLESS: Final = frozenset({-1, 0, 1, 12, 13, 16, 19})
+
+
+@dataclass
+class _Bind:
+    time_ns: int
+    operations: set[int] = field(default_factory=set)
+
+    @property
+    def is_read(self) -> bool:
+        """Its calls could be read, and none of them fetches; `repadmin` shows much by these."""
+        return self.operations <= _HARMLESS and self.operations != {-1}
+
+
+@dataclass
+class _Memory:
+    binds: OrderedDict[_Connection, _Bind] = field(default_factory=OrderedDict)
+    partners: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
+    # who was called by a controller to fetch → when
 
 
 class SealedSync(Detector):
@@ -65,16 +86,20 @@ class SealedSync(Detector):
 
     least_kb: int = Field(default=100, ge=10, description="KB sent back that tell")
 
-    def remember(self) -> OrderedDict[_Connection, Dcerpc]:
-        return OrderedDict()  # connection → its bind
+    def remember(self) -> _Memory:
+        return _Memory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
-        for call, interface, _ in requests(window):
+        for call, interface, operation in requests(window):
             if interface == DRSUAPI:
-                memory.setdefault((call.ip, call.port, call.peer_ip, call.peer_port), call)
-        while len(memory) > 5_000:
-            memory.popitem(last=False)
-        if not memory or len(window.flows) == 0:
+                ends = (call.ip, call.port, call.peer_ip, call.peer_port)
+                memory.binds.setdefault(ends, _Bind(call.time_ns)).operations.add(operation)
+                if operation == REPLICA_SYNC:
+                    memory.partners[call.peer_ip, call.ip] = call.time_ns
+        for kept in (memory.binds, memory.partners):
+            while len(kept) > 5_000:
+                kept.popitem(last=False)
+        if not memory.binds or len(window.flows) == 0:
             return
         flows = window.flows
         much = (flows.app == APP_CODE["dcerpc"]) & (flows.reply_bytes >= self.least_kb * 1000)
@@ -82,8 +107,10 @@ class SealedSync(Detector):
             source = window.hosts.ip(int(window.source[row]))
             target = window.hosts.ip(int(window.destination[row]))
             ports = (int(flows.source_port[row]), int(flows.destination_port[row]))
-            bind = memory.pop((source, ports[0], target, ports[1]), None)
-            if bind is None or window.hosts.at(source).role in REPLICATORS:
+            bind = memory.binds.pop((source, ports[0], target, ports[1]), None)
+            if bind is None or bind.is_read or window.hosts.at(source).role in REPLICATORS:
+                continue
+            if (source, target) in memory.partners:
                 continue
             yield Finding(
                 source=source,

@@ -109,7 +109,13 @@ def controllers_replicate(span: Span, at: int) -> None:
         one, other = other, one
         now = at + turn * 5 * MINUTE
         now = rpc(span, now, (one, other, 49667), DRSUAPI, (0, 2))
-        rpc(span, now + 3 * SECOND, (other, one, 49667), DRSUAPI, (0, 3, 4), answer=4000)
+        rpc(span, now + 3 * SECOND, (other, one, 49667), DRSUAPI, (0, 3, 3, 3, 4), answer=50_000)
+
+
+def replication_shown(span: Span, at: int) -> None:
+    """An administrator lets repadmin show the states of replication: much comes back."""
+    it, calls_ = HOSTS["IT-PC1"], (0, 19, 19, 19, 19, 1)
+    rpc(span, at, (it, HOSTS["DC1"], 49667), DRSUAPI, calls_, answer=40_000)
 
 
 def policy_refresh(span: Span, at: int) -> None:
@@ -281,9 +287,10 @@ def mail_read(span: Span, at: int) -> None:
 
 
 def copies_scanned_to_folders(span: Span, at: int) -> None:
-    """Copiers put scans into shared folders of terminals."""
-    for n in range(8):
-        copier, terminal = PRINTERS[n % len(PRINTERS)], TERMINALS[n]
+    """A copier prints, and puts scans into shared folders of terminals."""
+    copier = PRINTERS[0]
+    office.print_page(span, at - MINUTE, TERMINALS[0], copier)
+    for n, terminal in enumerate(TERMINALS[:8]):
         smb = session(span, at + n * MINUTE, copier, terminal, "scan")
         smb.tree("scan")
         file_id = smb.create(f"20261005_{n:04}.pdf", disposition=5, access=0x0012019F)
@@ -338,7 +345,7 @@ def servers_polled_by_winrm(span: Span, at: int) -> None:
 QUIET_AT_ONCE: Final[tuple[Scene, ...]] = (
     printing, controllers_replicate, policy_refresh, browsing_shares, monday_morning,
     names_shouted, devices_discovered, terminals_start, images_fetched_before_visits,
-    printers_polled, sealed_backup, clients_identified, doors_opened_by_radius,
+    printers_polled, sealed_backup, replication_shown, clients_identified, doors_opened_by_radius,
     machines_prove_themselves, mail_read, copies_scanned_to_folders,
 )  # fmt: skip
 
@@ -398,7 +405,7 @@ def callback_of_a_controller_forced(span: Span, at: int) -> None:
 
 
 def directory_stolen(span: Span, at: int) -> None:
-    rpc(span, at, (CONSOLE, HOSTS["DC1"], 49667), DRSUAPI, (0, 2, 3), answer=4000)
+    rpc(span, at, (CONSOLE, HOSTS["DC1"], 49667), DRSUAPI, (0, 2, 3, 3, 3), answer=50_000)
 
 
 def passwords_sprayed(span: Span, at: int) -> None:

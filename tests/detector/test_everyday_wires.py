@@ -81,9 +81,9 @@ def test_the_same_bytes_in_an_intruders_hands_are_told(
     scene: Scene, expected: str, tmp_path: Path
 ) -> None:
     alerts, _ = told(scene, tmp_path)
-    loud = [a for a in alerts if a.severity in LOUD]
-    assert f"{loud[-1].detector}/{loud[-1].variant}" == expected
-    assert loud[-1].last_ns == max(a.last_ns for a in alerts)
+    at_last = max(a.last_ns for a in alerts) - 600 * SECOND
+    loud = [a for a in alerts if a.severity in LOUD and a.last_ns >= at_last]
+    assert expected in {f"{a.detector}/{a.variant}" for a in loud}
 
 
 def test_who_looks_into_everybodys_file_server_is_not_told_after_the_fifth(tmp_path: Path) -> None:
