@@ -321,14 +321,15 @@ class Clock(Sighting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ldap(Sighting):
-    """RFC 4511: a search (base and filter as text, no entry's values), a logon or its answer."""
+    """RFC 4511: a search (base and filter as text), a logon or its answer, a change; no values."""
 
     kind: ClassVar[str] = "ldap"
-    operation: str  # search, bind, bind_answer
-    base: str = ""
+    operation: str  # search, bind, bind_answer, modify, add
+    base: str = ""  # where is searched, or the entry that is changed or made
     filter: str = ""
     name: str = ""  # whom a bind names; empty where SASL carries it
     result: int = 0  # of a bind_answer: 0 success, 14 goes on, 49 wrong credentials
+    attributes: tuple[str, ...] = ()  # that a change sets; of a new entry also objectClass=…
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

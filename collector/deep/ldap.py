@@ -1,4 +1,4 @@
-"""LDAP searches and logons (RFC 4511) read from the packet itself, as tshark tells only parts."""
+"""LDAP searches, logons and changes (RFC 4511) read from the packet, as tshark tells only parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collector.sightings import Ldap
 
 _SEQUENCE, _INTEGER, _OCTETS, _SEARCH = 0x30, 0x02, 0x04, 0x63
 _BIND, _BIND_ANSWER, _ENUMERATED = 0x60, 0x61, 0x0A
-_READ: Final = (_SEARCH, _BIND, _BIND_ANSWER)
+_MODIFY, _ADD = 0x66, 0x68
+_READ: Final = (_SEARCH, _BIND, _BIND_ANSWER, _MODIFY, _ADD)
 _AND, _OR, _NOT, _EQUAL, _SUBSTRINGS, _GREATER, _LESS, _PRESENT, _APPROXIMATE, _EXTENSIBLE = (
     0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0x87, 0xA8, 0xA9,
 )  # fmt: skip
@@ -20,13 +21,14 @@ _SIGNS: Final = {_EQUAL: "=", _GREATER: ">=", _LESS: "<=", _APPROXIMATE: "~="}
 _MAX_DEPTH: Final = 32
 _MAX_MESSAGES: Final = 32
 _MAX_TEXT: Final = 2048
+_MAX_ATTRIBUTES: Final = 32
 #: Signed but not sealed LDAP goes as length, 16 bytes of signature, message.
 _SIGNATURES: Final = (b"\1\0\0\0", b"\5\4")
 _SEALED: Final = 2
 
 
 def read_ldap(packet: Packet) -> Iterator[Ldap]:
-    """The searches of a segment, where they look and for what; logons and their answers."""
+    """The searches of a segment, where they look and for what; logons, their answers; changes."""
     data = _unwrapped(packet.payload)
     for _ in range(_MAX_MESSAGES):
         if len(data) < 7 or data[0] != _SEQUENCE:
@@ -52,6 +54,31 @@ def _operation(packet: Packet, tag: int, parts: list[tuple[int, bytes]]) -> Iter
     elif tag == _BIND_ANSWER and parts and parts[0][0] == _ENUMERATED:
         result = int.from_bytes(parts[0][1][:4], "big")
         yield Ldap(**seen(packet), operation="bind_answer", result=result)
+    elif tag in (_MODIFY, _ADD) and len(parts) >= 2 and parts[0][0] == _OCTETS:
+        yield Ldap(
+            **seen(packet),
+            operation="modify" if tag == _MODIFY else "add",
+            base=readable(parts[0][1])[:_MAX_TEXT],
+            attributes=tuple(dict.fromkeys(_attributes(parts[1][1], tag == _MODIFY))),
+        )
+
+
+def _attributes(data: bytes, is_modify: bool) -> Iterator[str]:
+    """The names of what is set, and the classes of what is made; no other value is kept."""
+    for _ in range(_MAX_ATTRIBUTES):
+        if len(data) < 2:
+            return
+        _, change, data = _element(data)
+        parts = list(_elements(change))
+        if is_modify and len(parts) == 2:
+            parts = list(_elements(parts[1][1]))
+        if not parts or parts[0][0] != _OCTETS:
+            return
+        name = readable(parts[0][1])[:64]
+        yield name
+        if not is_modify and name.lower() == "objectclass" and len(parts) == 2:
+            for _, value in list(_elements(parts[1][1]))[:8]:
+                yield f"objectClass={readable(value)[:64]}"
 
 
 def may_be_ldap(payload: bytes) -> bool:

@@ -5,6 +5,7 @@ from detector.lateral.admin_edge import AdminEdge
 from detector.lateral.arp_sweep import ArpSweep
 from detector.lateral.call_back import CallBack
 from detector.lateral.clinical import ClinicalAbuse
+from detector.lateral.directory_change import DirectoryChange
 from detector.lateral.directory_search import DirectorySearch
 from detector.lateral.exploit_bytes import ExploitBytes
 from detector.lateral.guessing import PasswordGuessing
@@ -47,6 +48,7 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     TicketAbuse(),
     SharedLocalAccount(),
     DirectorySearch(),
+    DirectoryChange(),
     WebAttack(),
     CallBack(),
     ClinicalAbuse(),

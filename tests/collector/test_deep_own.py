@@ -132,6 +132,37 @@ def test_ldap_logons_and_their_answers() -> None:
     assert "secret" not in str([s.to_json() for s in told])
 
 
+def change(tag: int, entry: bytes, *parts: bytes) -> bytes:
+    return ber(0x30, ber(2, b"\3"), ber(tag, ber(4, entry), ber(0x30, *parts)))
+
+
+def test_ldap_changes_tell_names_and_no_values() -> None:
+    def set_(name: bytes, value: bytes) -> bytes:
+        return ber(0x30, ber(10, b"\2"), ber(0x30, ber(4, name), ber(0x31, ber(4, value))))
+
+    def new(name: bytes, *values: bytes) -> bytes:
+        return ber(0x30, ber(4, name), ber(0x31, *(ber(4, value) for value in values)))
+
+    told = read(
+        change(0x66, b"CN=DC1,DC=hosp", set_(b"msDS-KeyCredentialLink", b"secret"), set_(b"x", b"")),
+        change(0x68, b"CN=LAB,DC=hosp", new(b"objectClass", b"top", b"computer"),
+               new(b"unicodePwd", b"secret")),
+    )  # fmt: skip
+    assert [(s.operation, s.base, s.attributes) for s in told] == [
+        ("modify", "CN=DC1,DC=hosp", ("msDS-KeyCredentialLink", "x")),
+        ("add", "CN=LAB,DC=hosp",
+         ("objectClass", "objectClass=top", "objectClass=computer", "unicodePwd")),
+    ]  # fmt: skip
+    assert "secret" not in str([s.to_json() for s in told])
+
+
+def test_an_ldap_change_that_goes_on_in_another_segment_tells_its_first_names() -> None:
+    long = ber(0x30, ber(4, b"nTSecurityDescriptor"), ber(0x31, ber(4, bytes(3000))))
+    whole = change(0x66, b"DC=hosp", ber(0x30, ber(10, b"\2"), long))
+    (told,) = read(whole[:1400])
+    assert (told.operation, told.attributes) == ("modify", ("nTSecurityDescriptor",))
+
+
 def test_dicom_commands_and_no_patient() -> None:
     patient = element(0x10, b"YAMADA^TARO", group=0x10)
     told = read(command(0x0001, patient), command(0x8021))
