@@ -28,7 +28,8 @@ class _Change(NamedTuple):
 _CHANGES: Final[dict[str, _Change]] = {
     "msds-keycredentiallink": _Change(
         "take_over", 85, ("T1098", "T1556"),
-        "鍵によるログオン方法（Shadow Credentials）", "a key to log on with (shadow credentials)", True,
+        "鍵によるログオン方法（Shadow Credentials）", "a key to log on with (shadow credentials)",
+        True,
     ),
     "msds-allowedtoactonbehalfofotheridentity": _Change(
         "take_over", 80, ("T1098", "T1134.001"),
@@ -38,7 +39,8 @@ _CHANGES: Final[dict[str, _Change]] = {
         "take_over", 70, ("T1222.001", "T1098"), "アクセス権", "who may do what with it",
     ),
     "sidhistory": _Change(
-        "take_over", 75, ("T1134.005",), "別人の SID（SID 履歴）", "somebody else's SID (SID history)",
+        "take_over", 75, ("T1134.005",),
+        "別人の SID（SID 履歴）", "somebody else's SID (SID history)",
     ),
     "serviceprincipalname": _Change(
         "change", 55, ("T1098", "T1558.003"),
@@ -57,7 +59,8 @@ _CHANGES: Final[dict[str, _Change]] = {
         "change", 60, ("T1037.003",), "ログオンスクリプト", "a logon script",
     ),
     "objectclass=computer": _Change(
-        "change", 55, ("T1136.002",), "新しいコンピュータのアカウント", "a new account of a computer",
+        "change", 55, ("T1136.002",),
+        "新しいコンピュータのアカウント", "a new account of a computer",
     ),
     "objectclass=dnsnode": _Change(
         "change", 55, ("T1557", "T1584.002"), "新しい DNS の名前", "a new name in DNS", True,

@@ -144,7 +144,8 @@ def test_ldap_changes_tell_names_and_no_values() -> None:
         return ber(0x30, ber(4, name), ber(0x31, *(ber(4, value) for value in values)))
 
     told = read(
-        change(0x66, b"CN=DC1,DC=hosp", set_(b"msDS-KeyCredentialLink", b"secret"), set_(b"x", b"")),
+        change(0x66, b"CN=DC1,DC=hosp",
+               set_(b"msDS-KeyCredentialLink", b"secret"), set_(b"x", b"")),
         change(0x68, b"CN=LAB,DC=hosp", new(b"objectClass", b"top", b"computer"),
                new(b"unicodePwd", b"secret")),
     )  # fmt: skip
