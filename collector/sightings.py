@@ -262,6 +262,7 @@ class Smb(Sighting):
     addresses: tuple[str, ...] = ()  # FSCTL_QUERY_NETWORK_INTERFACE_INFO
     trans2: int = -1  # SMB1 Trans2 sub-command
     multiplex: int = 0  # SMB1 multiplex id
+    client: str = ""  # library that an SMB2 NEGOTIATE gives away: impacket, Invoke-TheHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +293,7 @@ class Ntlm(Sighting):
     workstation: str = ""
     build: str = ""  # 10.0.19041
     server_name: str = ""
+    challenge: str = ""  # the server's eight bytes, as hexadecimal digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ _HARD: Final = frozenset(
         ("remote_calls", "coercion"),
         ("remote_calls", "relay"),
         ("remote_calls", "zerologon"),
+        ("relayed_logon", "relayed"),
         ("exploit_bytes", "shell"),
         ("exploit_bytes", "staged"),
         ("exploit_bytes", "smbghost"),

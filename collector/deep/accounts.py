@@ -31,10 +31,16 @@ def read_ntlm(line: Line, fed: Fed) -> list[Ntlm]:
             server_name=line.text("ntlmssp.challenge.target_info.dns_computer_name")
             or line.text("ntlmssp.challenge.target_info.nb_computer_name")
             or line.text("ntlmssp.challenge.target_name"),
+            challenge=_digits(line.text("ntlmssp.ntlmserverchallenge")),
         )
         for message in messages
         if message in _NTLM
     ]
+
+
+def _digits(text: str) -> str:
+    """Bytes as tshark writes them, with or without colons."""
+    return text.replace(":", "").lower()
 
 
 def _build(line: Line) -> str:

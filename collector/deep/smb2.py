@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 from collector.deep.dcerpc import Carrier
 from collector.deep.fed import Fed
@@ -10,9 +11,10 @@ from collector.deep.fields import Line
 from collector.deep.memory import Asked, Memory
 from collector.sightings import Smb
 
-_TREE_CONNECT, _CREATE, _CLOSE, _READ, _WRITE, _IOCTL = 3, 5, 6, 8, 9, 11
+_NEGOTIATE, _TREE_CONNECT, _CREATE, _CLOSE, _READ, _WRITE, _IOCTL = 0, 3, 5, 6, 8, 9, 11
 _GET_INFO, _SET_INFO = 16, 17
 _WITH_HANDLE: Final = frozenset((6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18))
+_MAY_ENCRYPT: Final = 0x40  # SMB2_GLOBAL_CAP_ENCRYPTION
 _PENDING: Final = 0x103  # the answer itself comes later
 _MORE_TO_READ: Final = 0x80000005
 _FILE_INFO: Final = 1
@@ -105,6 +107,7 @@ class _Packet:
             info_class=level,
             write_length=next(self._lengths, 0) if is_write else 0,
             magic=self._fed.magic if is_write else "",
+            client=_library(self._line) if command == _NEGOTIATE else "",
         )
 
     def _answer(self, place: int, command: int, number: int, tree_id: int) -> Smb:
@@ -157,6 +160,23 @@ class _Packet:
     def _interfaces(self) -> tuple[str, ...]:
         four = self._line.texts("smb2.windows.sockaddr.in.addr")
         return tuple(dict.fromkeys(four + self._line.texts("smb2.windows.sockaddr.in6.addr")))
+
+
+def _library(line: Line) -> str:
+    """The attackers' library whose habit the client's GUID shows, which is in clear always.
+
+    Windows makes it from the time, Samba at random. Impacket takes sixteen letters; Invoke-TheHash
+    leaves it empty and yet offers encryption, which an old client could not.
+    """
+    try:
+        guid = UUID(line.text("smb2.client_guid")).bytes_le
+    except ValueError:
+        return ""
+    if guid.isalpha():
+        return "impacket"
+    if not any(guid) and line.numbers("smb2.capabilities")[:1] == [_MAY_ENCRYPT]:
+        return "Invoke-TheHash"
+    return ""
 
 
 def _filled(values: list[int], count: int) -> list[int]:

@@ -3,6 +3,7 @@
 from detector.detection import Detector
 from detector.lateral.admin_edge import AdminEdge
 from detector.lateral.arp_sweep import ArpSweep
+from detector.lateral.attack_library import AttackLibrary
 from detector.lateral.call_back import CallBack
 from detector.lateral.clinical import ClinicalAbuse
 from detector.lateral.directory_change import DirectoryChange
@@ -15,6 +16,7 @@ from detector.lateral.onward import Onward
 from detector.lateral.outside_scan import OutsideScan
 from detector.lateral.paths import Paths
 from detector.lateral.port_scan import PortScan
+from detector.lateral.relayed_logon import RelayedLogon
 from detector.lateral.remote_calls import RemoteCalls
 from detector.lateral.remote_shell import RemoteShell
 from detector.lateral.sealed_sync import SealedSync
@@ -42,6 +44,8 @@ LATERAL_DETECTORS: tuple[Detector, ...] = (
     RemoteShell(),
     SealedSync(),
     AdminShares(),
+    AttackLibrary(),
+    RelayedLogon(),
     SmbExploit(),
     ExploitBytes(),
     PasswordGuessing(),

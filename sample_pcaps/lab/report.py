@@ -58,11 +58,9 @@ registration, ICS itself) are blank. Linux plays the same leaks by the programs 
 _MISSES = """
 ## Why some are missed
 
-- `ad-enumerate-sam`, `ad-enumerate-sids`, `ad-add-computer`, `remote-psexec-smb3`: this impacket
-  seals its whole session with Samba (SMB3 encryption); only lengths are to be seen, and on an empty
-  memory a session by itself is nothing. In the open the same calls are told (`ad-enumerate-rpc`,
-  `remote-psexec`).
-- `remote-atexec`: Samba has no task scheduler; the pipe is refused and no call is ever made.
+- `ad-enumerate-sam`, `ad-enumerate-sids`, `ad-add-computer`: this impacket seals its whole session
+  with Samba (SMB3 encryption), so that nothing tells which calls were made. Its negotiation tells
+  the library (`attack_library`). In the open the same calls are told (`ad-enumerate-rpc`).
 - `path-ssh`: SSH to a server is told once there is a past to compare with; the memory is empty.
 - `pacs-sweep`: 24 studies are fewer than a viewer's prefetch on day one (100 in ten minutes).
 - `ssh-dynamic`: what is browsed through a registered SSH line looks like work over it.
