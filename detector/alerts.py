@@ -23,6 +23,12 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 _MOST_TARGETS = 100
 _MOST_FLOWS = 50
+_SETTLED = Text(
+    "同じ動きが 3 日以上続いているので、低く示しています。"
+    "管理ツールの仕事と確かめたら承認してください。",
+    "It has gone on for three days and more, so it is shown as low: once you know which tool does "
+    "this, approve it.",
+)
 
 
 @dataclass(frozen=True)
@@ -177,9 +183,12 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
     facts = {
         **{fact: spoken(fact, _named(value, hosts)) for fact, value in finding.facts.items()},
         "source": source.name or source.ip,
-        "target": (targets[0].name or targets[0].ip) if targets else "",
+        "target": _target(finding, targets),
         "target_count": len(addresses),
     }
+    why = wording.why.fill(facts)
+    if finding.is_settled:
+        why = Text(why.ja + _SETTLED.ja, f"{why.en} {_SETTLED.en}")
     return Alert(
         id=alert_id(f"{detector.id}/{finding.variant}", _subject(finding, hosts), target, day),
         detector=detector.id,
@@ -194,7 +203,7 @@ def make_alert(detector: Detector, finding: Finding, hosts: HostTable) -> Alert:
         source=source,
         targets=targets,
         title=wording.title.fill(facts),
-        why=wording.why.fill(facts),
+        why=why,
         next_step=wording.next_step.fill(facts),
         facts=dict(finding.facts),
         line=finding.line,
@@ -211,6 +220,15 @@ def _subject(finding: Finding, hosts: HostTable) -> str:
     except ValueError:
         return finding.source
     return host.asset if host.has_moved and host.asset else finding.source
+
+
+def _target(finding: Finding, targets: tuple[Party, ...]) -> str | Text:
+    """The first target, and how many more where all of a round are one alert."""
+    first = (targets[0].name or targets[0].ip) if targets else ""
+    others = len(targets) - 1
+    if not finding.is_round or others < 1:
+        return first
+    return Text(f"{first} ほか {others} 台", f"{first} and {others} more")
 
 
 def _named(value: Any, hosts: HostTable) -> Any:

@@ -70,6 +70,8 @@ class Finding:
     source_mac: str = ""
     flows: tuple[FlowKey, ...] = ()
     warmth: float = 1.0  # 0 cold … 1: how warm the baseline behind it was
+    is_round: bool = False  # the targets are all that one source did the same to
+    is_settled: bool = False  # it goes on as it did on days before, of which people were told
 
 
 @dataclass(frozen=True)

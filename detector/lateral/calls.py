@@ -32,6 +32,7 @@ TOOL_NAMES: Final = (
     ),
     (re.compile(r"(?:^|\\)execute\.bat$", re.I), "smbexec"),
 )
+_SMB_PORTS: Final = (139, 445)
 _SMB2_CREATE, _SMB2_WRITE, _SMB2_TREE = 5, 9, 3
 _SMB1_CREATE, _SMB1_WRITE, _SMB1_OPEN = 0xA2, 0x2F, 0x2D
 
@@ -56,6 +57,11 @@ class Calls:
     @property
     def last_ns(self) -> int:
         return max(s.time_ns for s in self.sightings)
+
+    @property
+    def app(self) -> str:
+        """What carried the calls: a pipe of SMB, or DCE/RPC by itself."""
+        return "smb" if self.sightings[0].peer_port in _SMB_PORTS else "dcerpc"
 
     def flows(self) -> tuple[FlowKey, ...]:
         """The connections that carried the calls."""

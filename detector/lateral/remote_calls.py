@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from pydantic import Field
@@ -275,20 +275,17 @@ class RemoteCalls(Detector):
             if rule.variant == "service_manager":
                 targets = self._managers(memory, pair, calls.last_ns)
                 score = min(70.0, score + 25 * (len(targets) - 1))
-            key, first_ns = target, calls.first_ns
+            told = Told(target, targets, calls.first_ns)
             if rule.variant not in _NEVER_EXCUSED:
                 told = self._of_round(memory, pair, rule.variant, calls)
-                key, first_ns, score = told.key, told.first_ns, score * told.weight
-                if rule.variant == "service_manager":
-                    key = source + " settled" * told.is_settled
-                else:
-                    targets = told.targets
+            if rule.variant == "service_manager":
+                told = replace(told, key=source + " settled" * told.is_settled, targets=targets)
             yield Finding(
                 source=source,
-                targets=targets,
-                score=score,
+                targets=told.targets,
+                score=score * told.weight,
                 confidence=0.95,
-                first_ns=first_ns,
+                first_ns=told.first_ns,
                 last_ns=calls.last_ns,
                 facts={
                     "calls": list(calls.names),
@@ -299,10 +296,12 @@ class RemoteCalls(Detector):
                     "admin_share_written": bool(past.wrote_ns),
                 },
                 variant=rule.variant,
-                key=key,
+                key=told.key,
+                is_round=len(told.targets) > 1,
+                is_settled=told.is_settled,
                 techniques=rule.techniques,
                 category=rule.category,
-                app="dcerpc",
+                app=calls.app,
                 flows=calls.flows(),
             )
 
@@ -383,8 +382,9 @@ class RemoteCalls(Detector):
             facts={"calls": list(asked.kinds), "count": len(targets), "user": past.user or "-"},
             variant="enumeration",
             key=key + " settled" * told.is_settled,
+            is_settled=told.is_settled,
             techniques=tuple(asked.techniques),
             category="reconnaissance",
-            app="dcerpc",
+            app=calls.app,
             flows=calls.flows(),
         )

@@ -177,6 +177,8 @@ class RemoteShell(Detector):
             },
             variant="open" if session.asked else "sealed",
             key=told.key,
+            is_round=len(told.targets) > 1,
+            is_settled=told.is_settled,
             techniques=("T1021.006", *others),
             app="winrm",
             flows=calls.flows(),

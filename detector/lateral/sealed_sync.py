@@ -66,7 +66,7 @@ class SealedSync(Detector):
                 "{source} may have fetched the credentials of the domain from {target} ({kb} KB)",
             ),
             Text(
-                "ドメインコントローラー同士の複製機能（drsuapi）に、そうではない機器が接続し、"
+                "ドメインコントローラ同士の複製機能（drsuapi）に、そうではない機器が接続し、"
                 "大量の応答を受け取りました。中身は暗号化されて見えませんが、DCSync 攻撃の形です。",
                 "A host that is no domain controller bound to the replication interface (drsuapi) "
                 "and got much back. The content is sealed, but DCSync looks like this.",

@@ -22,6 +22,7 @@ from tests.detector.everyday_wires import (
     browsing_shares,
     polling_by_wmi,
     servers_polled_by_winrm,
+    software_pushed,
 )
 
 #: Monday 2026-10-05 08:30 in Japan.
@@ -101,3 +102,13 @@ def test_what_is_not_seen_is_said_in_words(tmp_path: Path) -> None:
     browsed, _ = told(browsing_shares, tmp_path)
     assert "共有、SID の名前" in browsed[0].title.ja
     assert "shares, names of SIDs" in browsed[0].title.en
+
+
+def test_a_round_says_how_many_and_that_it_goes_on(tmp_path: Path) -> None:
+    alerts, _ = told(software_pushed, tmp_path, days=5)
+    service = [a for a in alerts if a.variant == "service"]
+    first, latest = service[0], max(service, key=lambda a: a.last_ns)
+    assert "ほか" not in first.title.ja and "3 日以上続いている" not in first.why.ja
+    assert "ほか" in latest.title.ja and " more" in latest.title.en
+    assert "3 日以上続いている" in latest.why.ja and "for three days" in latest.why.en
+    assert {a.app for a in service} == {"smb"}  # a pipe of SMB carried the calls
