@@ -150,6 +150,19 @@ ACCOUNT_WORDINGS: Final[dict[str, Wording]] = {
         ),
         ASK_DIRECTORY,
     ),
+    "certificate": says(
+        (
+            "{source} が認証局 {target} に、普段と違う経路で証明書を要求しました（{calls}）",
+            "{source} asked authority {target} for a certificate by an unusual way ({calls})",
+        ),
+        (
+            "Windows は別の経路（DCOM）を使います。この経路は Certipy などの攻撃ツールのもので、"
+            "他人名義の証明書を得ると、パスワードを変えてもその人としてログオンできます。",
+            "Windows asks by another way (DCOM). This one is that of attack tools such as Certipy: "
+            "a certificate in another's name logs on as that person, whatever the password.",
+        ),
+        ASK_DIRECTORY,
+    ),
     "sid_history": says(
         (
             "{source} が {target} でアカウントに別のアカウントの権限（SID 履歴）を加えました",

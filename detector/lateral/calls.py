@@ -33,6 +33,8 @@ TOOL_NAMES: Final = (
     (re.compile(r"(?:^|\\)execute\.bat$", re.I), "smbexec"),
 )
 _SMB_PORTS: Final = (139, 445)
+#: What atexec and secretsdump leave their answer in: eight letters, on an administrative share.
+_ANSWER_FILE: Final = re.compile(r"^(?:temp|system32)\\[a-z]{8}\.tmp$", re.I)
 _SMB2_CREATE, _SMB2_WRITE, _SMB2_TREE = 5, 9, 3
 _SMB1_CREATE, _SMB1_WRITE, _SMB1_OPEN = 0xA2, 0x2F, 0x2D
 
@@ -120,6 +122,8 @@ def is_executable(smb: Smb) -> bool:
     return smb.magic == "MZ" or bool(_EXECUTABLE.search(smb.file))
 
 
-def tool_of(name: str) -> str:
+def tool_of(name: str, is_on_admin_share: bool = False) -> str:
     """The tool that leaves a file or pipe of this name; empty if none is known."""
+    if is_on_admin_share and _ANSWER_FILE.match(name):
+        return "atexec / secretsdump"
     return next((tool for pattern, tool in TOOL_NAMES if pattern.search(name)), "")

@@ -94,7 +94,7 @@ class RemoteCalls(Detector):
     encrypted by RPC privacy): services, scheduled tasks, WMI, DCOM, DCSync, DCShadow, registry
     hives, LSA secrets, forced authentication, Zerologon (many handshakes, few before a password is
     set, or a challenge of one repeated byte), PrintNightmare, cleared logs, accounts and groups
-    changed, enumeration. A DCOM activation that stays readable is told by the class it asks for:
+    changed, certificates asked for by MS-ICPR, enumeration. A DCOM activation that stays readable is told by the class it asks for:
     MMC, ShellWindows or Excel weigh more, WMI's own door is WMI, and certificates that a member
     renews are nothing. Who stops or deletes no more services than it made there tidies up after
     itself, which is not told. When the same client also wrote to an administrative share within ten

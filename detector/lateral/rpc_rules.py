@@ -2,8 +2,8 @@
 
 Interfaces and numbers are Microsoft's (MS-SCMR, MS-TSCH, MS-DRSR, MS-DCOM, MS-WMI, MS-RRP,
 MS-RPRN, MS-PAR, MS-EFSR, MS-DFSNM, MS-FSRVP, MS-EVEN, MS-EVEN6, MS-SAMR, MS-LSAD, MS-LSAT,
-MS-NRPC, MS-RSP); the choice follows MITRE's BZAR: few remote calls have a harmless everyday use
-between clients.
+MS-NRPC, MS-ICPR, MS-RSP); the choice follows MITRE's BZAR: few remote calls have a harmless
+everyday use between clients.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ NETLOGON = "12345678-1234-abcd-ef00-01234567cffb"
 EVENTLOG = "82273fdc-e32a-18c3-3f78-827929dc23ea"
 EVENT_SERVICE = "f6beaff7-1e19-4fbb-9f8f-b89e2018337c"
 EPM = "e1af8308-5d1f-11c9-91a4-08002b14a0fa"
+CERTIFICATES = "91ae6020-9e3c-11cf-8d7c-00aa00c091be"
 INIT_SHUTDOWN = "894de0c0-0d55-11d3-a322-00c04fa321a1"
 WINDOWS_SHUTDOWN = "d95afe70-a6d5-4259-822e-2c84da1ddb0d"
 
@@ -56,7 +57,7 @@ PIPES: Final = {
     "svcctl": SVCCTL, "atsvc": ATSVC, "samr": SAMR, "lsarpc": LSARPC, "srvsvc": SRVSVC,
     "wkssvc": WKSSVC, "winreg": WINREG, "spoolss": SPOOLSS, "efsrpc": EFSR2, "netdfs": NETDFS,
     "fssagentrpc": FSRVP, "netlogon": NETLOGON, "eventlog": EVENTLOG, "epmapper": EPM,
-    "initshutdown": INIT_SHUTDOWN, "ntsvcs": SVCCTL, "browser": SRVSVC,
+    "initshutdown": INIT_SHUTDOWN, "cert": CERTIFICATES, "ntsvcs": SVCCTL, "browser": SRVSVC,
 }  # fmt: skip
 
 
@@ -123,6 +124,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("account_create", SAMR, _ops(12, 50), 65, ("T1136.002",), "credential_access"),
     Rule("account_delete", SAMR, _ops(35), 60, ("T1531",), "impact"),
     Rule("group_member", SAMR, _ops(22, 31, 52), 65, ("T1098.007", "T1098"), "credential_access"),
+    Rule("certificate", CERTIFICATES, _ops(0), 60, ("T1649",), "credential_access"),
     Rule("shutdown", WINREG, _ops(24, 30), 60, ("T1529",), "impact"),
     Rule("shutdown", INIT_SHUTDOWN, _ops(0, 2), 60, ("T1529",), "impact"),
     Rule("shutdown", WINDOWS_SHUTDOWN, _ops(0, 3), 60, ("T1529",), "impact"),
@@ -135,6 +137,7 @@ CALLED: Final = {
     ACTIVATOR: "IRemoteSCMActivator", WBEM_LOGIN: "IWbemLevel1Login", DISPATCH: "IDispatch",
     WBEM_SERVICES: "IWbemServices", WINREG: "winreg", SPOOLSS: "spoolss", SAMR: "samr",
     LSARPC: "lsarpc", NETLOGON: "netlogon", EVENTLOG: "eventlog", EPM: "epm",
+    CERTIFICATES: "ICertPassage",
 }  # fmt: skip
 #: A controller tells its partner that there is news to fetch: DRSReplicaSync (MS-DRSR §4.1.23).
 REPLICA_SYNC: Final = 2

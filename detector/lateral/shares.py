@@ -25,6 +25,10 @@ from detector.lateral.calls import (
 from detector.lateral.rounds import Rounds
 from detector.words import Text, Wording
 
+#: How a tool runs what it is told to, where it is not by a service.
+_MEANS: Final = {
+    "wmiexec": ("T1047",), "atexec / secretsdump": ("T1053.005", "T1003.002"),
+}  # fmt: skip
 #: Versions and times in files' names.
 _NUMBERS: Final = re.compile(r"\d+")
 
@@ -110,7 +114,8 @@ class AdminShares(Detector):
     """A host writes files to another's administrative share, or leaves a tool's own names.
 
     A tree connect alone is not reported (MITRE BZAR advises so); a write is, a program more so,
-    and most of all the names that PsExec, RemCom, winexe, smbexec, wmiexec or Cobalt Strike leave.
+    and most of all the names that PsExec, RemCom, winexe, smbexec, wmiexec, atexec, secretsdump or
+    Cobalt Strike leave.
     Three or more hosts whose administrative shares one source opens in an hour are one alert.
 
     Why it matters: this is how tools and ransomware reach the next machine.
@@ -137,7 +142,8 @@ class AdminShares(Detector):
         for smb in window.of(Smb):
             if smb.is_response or not smb.ip:
                 continue
-            tool = tool_of(smb.file) if is_open(smb) or is_write(smb) else ""
+            is_told = is_open(smb) or is_write(smb)
+            tool = tool_of(smb.file, is_admin_share(smb)) if is_told else ""
             variant = "tool" if tool else self._variant(smb)
             if variant:
                 key = (smb.ip, smb.peer_ip, variant, share_of(smb), tool)
@@ -150,7 +156,7 @@ class AdminShares(Detector):
                 source, target, variant, calls.first_ns, calls.last_ns, self.round_targets, files
             )
             score = self._score(window, source, target, variant, calls)
-            techniques = {"write": ("T1021.002",), "tool": ("T1021.002", "T1569.002", "T1570")}
+            techniques = {"write": ("T1021.002",), "tool": _techniques_of(tool)}
             yield Finding(
                 source=source,
                 targets=told.targets,
@@ -211,3 +217,7 @@ class AdminShares(Detector):
             app="smb",
             flows=calls.flows(),
         )
+
+
+def _techniques_of(tool: str) -> tuple[str, ...]:
+    return ("T1021.002", *_MEANS.get(tool, ("T1569.002", "T1570")))

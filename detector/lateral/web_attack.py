@@ -53,12 +53,15 @@ _SIGNS: Final[tuple[_Sign, ...]] = (
         re.I), 85, ("T1190", "T1133"), "lateral_movement"),
     _Sign("adfs", "path", re.compile(r"^/adfs/services/policystoretransfer", re.I),
           80, ("T1606.002", "T1552"), "credential_access"),
+    _Sign("certificate", "path", re.compile(r"^/certsrv/certfnsh\.asp$", re.I),
+          55, ("T1649", "T1557.001"), "credential_access"),
     _Sign("class_load", "both", re.compile(r"\.class$", re.I),
           65, ("T1190", "T1105"), "lateral_movement"),
     _Sign("empire", "path", re.compile(r"^/(?:admin/get|news|login/process)\.(?:php|asp|jsp)$"),
           80, ("T1071.001",), "command_and_control", 2),
 )  # fmt: skip
 
+_FORM: Final = re.compile(r"^/certsrv/certrq", re.I)
 _NOTHING: Final = re.compile(r"(?!)")
 #: What the decoder's judgement of a request becomes: wording, score, techniques.
 _JUDGED: Final[dict[str, tuple[str, float, tuple[str, ...]]]] = {
@@ -100,7 +103,8 @@ class WebAttack(Detector):
 
     Known marks: Log4Shell look-ups, path traversal, requests for secret files, web shells and
     router exploits, the names of attack scanners, Java classes loaded by a server (the second step
-    of Log4Shell), export of the AD FS configuration, the default addresses of the Empire agent.
+    of Log4Shell), export of the AD FS configuration, the default addresses of the Empire agent, certificates asked
+    for without the form (`/certsrv`).
     What follows `?` is not kept for the sake of patients' data, so injections there are not seen.
 
     Why it matters: a departmental system's web page is often the least patched way in.
@@ -261,6 +265,18 @@ class WebAttack(Detector):
                 "servers speak to each other like this.",
             ),
         ),
+        "certificate": _says(
+            (
+                "{source} が認証局 {target} の Web 登録に、画面を開かず証明書を要求しました",
+                "{source} asked the web enrolment of {target} for a certificate without its pages",
+            ),
+            (
+                "人が申請すると先に入力画面が開きます。いきなり要求だけを送るのは、"
+                "横取りした認証を使って他人名義の証明書を得る攻撃（ESC8）の形です。",
+                "A person opens the form first. A bare request is how a relayed logon is turned "
+                "into a certificate in another's name (ESC8).",
+            ),
+        ),
         "class_load": _says(
             (
                 "{source} が {target} から Java プログラムを読み込みました（{sign}）",
@@ -303,7 +319,13 @@ class WebAttack(Detector):
         for request in window.of(Http):
             if not request.ip:
                 continue
+            if _FORM.match(request.path):  # a person fills in the form before it is sent
+                memory[request.ip, request.peer_ip, "certificate"] = set()
             for sign, what in _signs_of(request):
+                if sign.variant == "certificate" and not memory.get(
+                    (request.ip, request.peer_ip, sign.variant), {""}
+                ):
+                    continue
                 calls = seen.setdefault((request.ip, request.peer_ip, sign), Calls())
                 calls.add(request, what)
         for (source, target, sign), calls in seen.items():

@@ -77,6 +77,15 @@ def found(sightings: list, world: World | None = None) -> dict[str, float]:
         (rpc.WBEM_SERVICES, 18, "wmi_query", "T1047"),
         (rpc.EFSR, 21, "coercion", "T1187"),
         (rpc.OLD_ACTIVATOR, 0, "dcom", "T1021.003"),
+        (rpc.CERTIFICATES, 0, "certificate", "T1649"),
+        (rpc.SPOOLSS, 62, "printer_bug", "T1187"),
+        (rpc.EFSR2, 4, "coercion", "T1187"),
+        (rpc.NETDFS, 12, "coercion", "T1187"),
+        (rpc.FSRVP, 8, "coercion", "T1187"),
+        (rpc.FSRVP, 9, "coercion", "T1187"),
+        (rpc.EVENTLOG, 9, "coercion", "T1187"),
+        (rpc.WINREG, 31, "hive", "T1003.002"),
+        (rpc.SAMR, 50, "account_create", "T1136.002"),
         (rpc.ACTIVATOR, 4, "dcom", "T1021.003"),
     ],
 )
@@ -224,6 +233,32 @@ def test_only_writes_to_admin_shares_tell() -> None:
 @pytest.mark.parametrize("name", ["PSEXESVC", "RemCom_communicaton", "winexesvc.exe", "__output"])
 def test_tool_names(name: str) -> None:
     assert shares([smb(5, tree=f"\\\\{SERVER}\\IPC$", file=name)]) == {"tool": 85}
+
+
+@pytest.mark.parametrize(
+    ("name", "technique"),
+    [
+        ("Temp\\kVxQbTzd.tmp", "T1053.005"),
+        ("SYSTEM32\\kVxQbTzd.tmp", "T1003.002"),
+        ("__1704672000.1234567", "T1047"),
+        ("paexec-77-HOST.exe", "T1569.002"),
+        ("csexecsvc.exe", "T1569.002"),
+    ],
+)
+def test_a_tools_files_on_an_administrative_share_tell_its_means(name: str, technique: str) -> None:
+    world = World()
+    opened = smb(5, tree=f"\\\\{SERVER}\\ADMIN$", file=name)
+    (finding,) = world.run(AdminShares(), world.window([], [opened]))
+    assert finding.variant == "tool"
+    assert technique in finding.techniques
+
+
+@pytest.mark.parametrize(
+    ("share", "name"),
+    [("public", "temp\\ABCDEFGH.tmp"), ("ADMIN$", "Temp\\wdf1A2B.tmp"), ("C$", "job.tmp")],
+)
+def test_other_temporary_files_are_no_tools(share: str, name: str) -> None:
+    assert shares([smb(5, tree=f"\\\\{SERVER}\\{share}", file=name)]) == {}
 
 
 def test_three_hosts_in_an_hour() -> None:

@@ -27,6 +27,7 @@ def found(*requests: Http) -> list[str]:
         (request("/.env"), "secrets"),
         (request("/uploads/c99.php"), "command"),
         (request("/adfs/services/policystoretransfer"), "adfs"),
+        (request("/certsrv/certfnsh.asp"), "certificate"),
         (request("/Exploit.class", "Java/1.8.0_51"), "class_load"),
     ],
 )
@@ -41,6 +42,11 @@ def test_marks(seen: Http, variant: str) -> None:
 )  # fmt: skip
 def test_everyday_requests_are_silent(seen: Http) -> None:
     assert found(seen) == []
+
+
+def test_a_person_opens_the_form_before_a_certificate_is_asked_for() -> None:
+    assert found(request("/certsrv/certrqxt.asp"), request("/certsrv/certfnsh.asp")) == []
+    assert found(request("/certsrv/"), request("/certsrv/certfnsh.asp")) == ["certificate"]
 
 
 def test_empire_needs_two_of_its_addresses() -> None:
