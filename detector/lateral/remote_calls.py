@@ -94,12 +94,12 @@ class RemoteCalls(Detector):
     encrypted by RPC privacy): services, scheduled tasks, WMI, DCOM, DCSync, DCShadow, registry
     hives, LSA secrets, forced authentication, Zerologon (many handshakes, few before a password is
     set, or a challenge of one repeated byte), PrintNightmare, cleared logs, accounts and groups
-    changed, certificates asked for by MS-ICPR, enumeration. A DCOM activation that stays readable is told by the class it asks for:
-    MMC, ShellWindows or Excel weigh more, WMI's own door is WMI, and certificates that a member
-    renews are nothing. Who stops or deletes no more services than it made there tidies up after
-    itself, which is not told. When the same client also wrote to an administrative share within ten
-    minutes, an execution counts 20 points more. After MITRE BZAR; numbers from Microsoft's protocol
-    documents.
+    changed, certificates asked for by MS-ICPR, enumeration. A DCOM activation that stays readable
+    is told by the class it asks for: MMC, ShellWindows or Excel weigh more, WMI's own door is WMI,
+    and certificates that a member renews are nothing. Who stops or deletes no more services than it
+    made there tidies up after itself, which is not told. When the same client also wrote to an
+    administrative share within ten minutes, an execution counts 20 points more. After MITRE BZAR;
+    numbers from Microsoft's protocol documents.
 
     Why it matters: it is the trade of hands-on intruders between the first foothold and the
     encryption; most of these calls have no everyday use between a hospital's clients.

@@ -103,9 +103,9 @@ class WebAttack(Detector):
 
     Known marks: Log4Shell look-ups, path traversal, requests for secret files, web shells and
     router exploits, the names of attack scanners, Java classes loaded by a server (the second step
-    of Log4Shell), export of the AD FS configuration, the default addresses of the Empire agent, certificates asked
-    for without the form (`/certsrv`).
-    What follows `?` is not kept for the sake of patients' data, so injections there are not seen.
+    of Log4Shell), export of the AD FS configuration, the default addresses of the Empire agent,
+    certificates asked for without the form (`/certsrv`). What follows `?` is not kept for the sake
+    of patients' data, so injections there are not seen.
 
     Why it matters: a departmental system's web page is often the least patched way in.
 
