@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
-from collector.sightings import Kerberos
+from collector.sightings import Kerberos, Ntlm
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import flow_of
 from detector.words import Text, Wording
@@ -52,6 +52,7 @@ class _Memory:
     clients: OrderedDict[tuple[str, str], _Client] = field(default_factory=OrderedDict)
     asked: OrderedDict[tuple[str, int, str], Kerberos] = field(default_factory=OrderedDict)
     weak_users: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)  # SPN → clients
+    names: OrderedDict[str, str] = field(default_factory=OrderedDict)  # server → its name
 
 
 class TicketAbuse(Detector):
@@ -63,7 +64,8 @@ class TicketAbuse(Detector):
     RC4 or for two or more accounts. Tickets for ten services' accounts within a minute are told
     whatever their cipher, and so are ten accounts that were tried without a password and left at
     that, which is how valid names are sought. A first ticket asked for with RC4 only is how a
-    stolen NTLM hash is turned into a ticket.
+    stolen NTLM hash is turned into a ticket. A ticket asked for in a domain controller's own name,
+    without the $ of machine accounts, is how an account that was renamed becomes it (NoPac).
 
     Why it matters: service accounts often have old, weak passwords and administrator's rights.
 
@@ -74,7 +76,7 @@ class TicketAbuse(Detector):
     id = "ticket_abuse"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1558",)
-    reads = Reads(sightings=(Kerberos,))
+    reads = Reads(sightings=(Kerberos, Ntlm))
     wordings = {
         "kerberoast": Wording(
             Text(
@@ -142,6 +144,26 @@ class TicketAbuse(Detector):
             ),
             _NEXT_STEP,
         ),
+        "controller_name": Wording(
+            Text(
+                "{source} が {target} 自身の名前（{services}）でチケットを要求しました（NoPac）",
+                "{source} asked {target} for a ticket in that controller's own name "
+                "({services} without $, NoPac)",
+            ),
+            Text(
+                "別のアカウントをドメインコントローラーと同じ名前に変え、その権限を奪う攻撃です"
+                "（CVE-2021-42278、42287）。人の利用者がこの名前を使うことはありません。",
+                "An account was renamed after the domain controller in order to get its rights "
+                "(CVE-2021-42278, 42287). No person's account has this name.",
+            ),
+            Text(
+                "直ちに情報システム責任者に電話し、{source} を LAN から外してください。"
+                "最近作られたか改名されたコンピューターアカウントを調べ、{target} に"
+                "更新プログラムを当てます。",
+                "Phone the head of IT at once and take {source} off the LAN. Look for computer "
+                "accounts that were made or renamed of late, and patch {target}.",
+            ),
+        ),
         "rc4_logon": Wording(
             Text(
                 "{source} が RC4 だけを使ってチケットを要求しました（アカウント：{services}）",
@@ -173,7 +195,12 @@ class TicketAbuse(Detector):
         return _Memory()
 
     def find(self, window: Window, memory: Any) -> Iterator[Finding]:
+        for logon in window.of(Ntlm):
+            if logon.message == "challenge" and logon.server_name:
+                memory.names[logon.ip] = logon.server_name.split(".")[0].lower()
         for ticket in window.of(Kerberos):
+            if ticket.message == "as_req" and ticket.client:
+                yield from self._renamed(memory, ticket)
             if ticket.message in ("as_req", "tgs_req"):
                 memory.asked[ticket.ip, ticket.port, ticket.peer_ip] = ticket
                 if ticket.message == "as_req" and _offers_only_rc4(ticket):
@@ -205,6 +232,16 @@ class TicketAbuse(Detector):
             memory.weak_users.popitem(last=False)
         while len(memory.asked) > 50_000:
             memory.asked.popitem(last=False)
+        while len(memory.names) > 20_000:
+            memory.names.popitem(last=False)
+
+    def _renamed(self, memory: _Memory, asked: Kerberos) -> Iterator[Finding]:
+        """A logon in the name of the very controller that is asked, as NTLM tells that name."""
+        if asked.client.lower() == memory.names.get(asked.peer_ip) and asked.ip != asked.peer_ip:
+            yield self._finding(
+                asked, asked.ip, asked.peer_ip, "controller_name", 90.0, [asked.client],
+                ("T1068", "T1558"),
+            )  # fmt: skip
 
     def _service(
         self, memory: _Memory, ticket: Kerberos, client: str, server: str, rc4_only: bool

@@ -299,3 +299,13 @@ def test_a_zone_transfer() -> None:
     axfr = packet(Dns, query_type="AXFR", **query)
     assert found(DirectorySearch(), [axfr]) == [("zone_transfer", "T1590.002")]
     assert found(DirectorySearch(), [packet(Dns, query_type="A", **query)]) == []
+
+
+def test_a_ticket_in_the_controllers_own_name_is_nopac() -> None:
+    """Machine accounts end in $, and no person is called like a controller."""
+    name = packet(Ntlm, message="challenge", answer=True, server_name="DC01.hospital.example")
+    logon = packet(Kerberos, 1, message="as_req", client="dc01", has_preauth=True)
+    assert found(TicketAbuse(), [name, logon]) == [("controller_name", "T1068")]
+    machine = packet(Kerberos, 1, message="as_req", client="DC01$", has_preauth=True)
+    other = packet(Kerberos, 1, message="as_req", client="ward01", has_preauth=True)
+    assert found(TicketAbuse(), [name, machine, other]) == []
