@@ -42,6 +42,18 @@ ASK_SYNCHRONISER: Final = Text(
     "administrators' passwords and krbtgt's (twice, with a pause), and secure the event log of "
     "{target}.",
 )
+ASK_NEW_CONTROLLER: Final = Text(
+    ja="直ちに情報システム責任者へ電話し、まず {source} が今日組み込まれている"
+    "新しいドメインコントローラかを確かめてください。"
+    "そうなら台帳の役割を「ドメインコントローラ」にします。"
+    "違えば {source} を LAN から外し、"
+    "ドメインの管理者アカウントのパスワードを変更する準備をし、{target} のイベントログと"
+    "このアラートの通信記録を保全してください。",
+    en="Phone the head of IT at once, and first find out whether {source} is a domain controller "
+    "being installed today; if so, give it that role in the ledger. If not, take {source} off the "
+    "LAN, prepare to change the domain administrators' passwords, and secure the event log of "
+    "{target} and the traffic of this alert.",
+)
 CHECK: Final = Text(
     ja="情報システム担当に、{source} から {target} への管理作業の予定があるか確認してください。"
     "予定がなければ {source} の利用者に状況を聞き、"
@@ -124,26 +136,26 @@ ACCOUNT_WORDINGS: Final[dict[str, Wording]] = {
     ),
     "dcshadow": says(
         (
-            "{source} が {target} にドメインコントローラーを名乗り、"
+            "{source} が {target} にドメインコントローラを名乗り、"
             "複製元に加わろうとしています（DCShadow、{calls}）",
             "{source} registers itself with {target} as a domain controller (DCShadow, {calls})",
         ),
         (
-            "偽のドメインコントローラーから、記録を残さずにアカウントや権限を書き換える攻撃です。"
-            "複製の相手を加えるのは、ドメインコントローラーの新設時だけです。",
+            "偽のドメインコントローラから、記録を残さずにアカウントや権限を書き換える攻撃です。"
+            "複製の相手を加えるのは、ドメインコントローラの新設時だけです。",
             "A false domain controller changes accounts and rights without a trace in the logs. "
             "Replication partners are added only when a domain controller is installed.",
         ),
-        ASK_DIRECTORY,
+        ASK_NEW_CONTROLLER,
     ),
     "netsync": says(
         (
-            "{source} がドメインコントローラー {target} "
+            "{source} がドメインコントローラ {target} "
             "から機器のパスワード情報を取得しています（{calls}）",
             "{source} fetches machines' password data from domain controller {target} ({calls})",
         ),
         (
-            "ドメインコントローラー同士だけが使う呼び出しです。得られたハッシュで"
+            "ドメインコントローラ同士だけが使う呼び出しです。得られたハッシュで"
             "サーバーになりすますことができます。",
             "Only domain controllers use this call among themselves; the hash that it brings lets "
             "one pass for a server.",

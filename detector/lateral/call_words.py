@@ -56,7 +56,7 @@ CALL_WORDINGS: Final[dict[str, Wording]] = {
     "service_manager": says(
         (
             "{source} が {count} 台の機器のサービス管理画面を遠隔で開きました",
-            "{source} opened the service manager of {count} host(s) remotely",
+            "{source} opened the service manager of {count} hosts remotely",
         ),
         (
             "自分が管理者になれる機器を探す手口（FindLocalAdmin）でも、管理者の点検でも見られます。"
