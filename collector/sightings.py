@@ -287,7 +287,7 @@ class Ntlm(Sighting):
     """NTLMSSP (MS-NLMP §2.2.1): challenge shows the server's build, authenticate the user."""
 
     kind: ClassVar[str] = "ntlm"
-    message: str  # negotiate, challenge, authenticate
+    message: str  # negotiate, challenge, authenticate; refused by a web server
     user: str = ""
     domain: str = ""
     workstation: str = ""

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from collector.decoders.decoder import Decoder, Malformed, seen
 from collector.decoders.marked import program_format
-from collector.decoders.ntlm_header import read_authorization
+from collector.decoders.ntlm_header import read_authorization, read_refusal
 from collector.decoders.web_judging import judge_request
 from collector.decoders.wire import header_fields, readable
 from collector.decoders.wsman import is_remote_shell, wsman_call
@@ -19,7 +19,8 @@ _REQUEST: Final = re.compile(rb"([A-Za-z_-]{1,24}) (\S{0,4096})")
 
 
 class HttpDecoder(Decoder):
-    """A request's first segment. Of answers only those that begin to send a program tell.
+    """A request's first segment. Of answers only those tell that begin to send a program, and
+    NTLM's challenges and refusals.
 
     The path is cut at `?`, `#` and `;`, because what follows may name a patient; of the rest only
     the class of an attack and the words that gave it away are kept.
@@ -31,6 +32,7 @@ class HttpDecoder(Decoder):
         first, fields = header_fields(packet.payload)
         body = packet.payload.partition(b"\r\n\r\n")[2]
         if first.startswith(b"HTTP/"):
+            yield from read_refusal(first, fields.get("www-authenticate", ""), seen(packet))
             program = program_format(body)
             if program:
                 content_type = fields.get("content-type", "")

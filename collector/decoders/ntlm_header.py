@@ -1,4 +1,4 @@
-"""NTLM logons in HTTP's Authorization field (RFC 4559, MS-NTHT): who logs on, from which host."""
+"""NTLM logons in HTTP's fields (RFC 4559, MS-NTHT): who logs on, from where, who is refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collector.sightings import Ntlm
 _SIGNATURE = b"NTLMSSP\0"
 _NEGOTIATE, _CHALLENGE, _AUTHENTICATE = 1, 2, 3
 _UNICODE = 1
+_SCHEMES = ("ntlm", "negotiate")
 _NAMES_AT = 28  # domain, user and workstation of an AUTHENTICATE message (MS-NLMP §2.2.1.3)
 
 
@@ -21,18 +22,9 @@ def read_authorization(value: str, seen: Seen) -> Iterator[Ntlm]:
 
     The field may be cut off, as the names stand before the long responses.
     """
-    scheme, _, text = value.partition(" ")
-    if scheme.lower() not in ("ntlm", "negotiate"):
+    message = _message(value)
+    if len(message) < 12:
         return
-    text = text.strip()
-    try:
-        token = binascii.a2b_base64(text[: len(text) // 4 * 4])
-    except ValueError:
-        return
-    at = token.find(_SIGNATURE)
-    if at < 0 or len(token) < at + 12:
-        return
-    message = token[at:]
     kind = struct.unpack_from("<I", message, 8)[0]
     if kind == _NEGOTIATE:
         yield Ntlm(**seen, message="negotiate")
@@ -44,6 +36,31 @@ def read_authorization(value: str, seen: Seen) -> Iterator[Ntlm]:
         yield Ntlm(
             **seen, message="authenticate", user=user, domain=domain, workstation=workstation
         )
+
+
+def read_refusal(first: bytes, value: str, seen: Seen) -> Iterator[Ntlm]:
+    """What a server's 401 says: its challenge, or that it wants a logon and takes none so far."""
+    if first[9:12] != b"401" or value.partition(" ")[0].lower() not in _SCHEMES:
+        return
+    message = _message(value)
+    if not message:
+        yield Ntlm(**seen, message="refused")
+    elif len(message) >= 32 and message[8] == _CHALLENGE:
+        yield Ntlm(**seen, message="challenge", challenge=message[24:32].hex())
+
+
+def _message(value: str) -> bytes:
+    """The NTLM message of a field's token; empty where there is none."""
+    scheme, _, text = value.partition(" ")
+    if scheme.lower() not in _SCHEMES:
+        return b""
+    text = text.strip()
+    try:
+        token = binascii.a2b_base64(text[: len(text) // 4 * 4])
+    except ValueError:
+        return b""
+    at = token.find(_SIGNATURE)
+    return token[at:] if at >= 0 else b""
 
 
 def _name(message: bytes, at: int, is_unicode: bool) -> str:

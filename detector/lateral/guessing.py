@@ -29,7 +29,9 @@ _NTLM_FAILURES: Final = frozenset(
     {0xC000006D, 0xC000006A, 0xC0000064, 0xC0000234, 0xC0000072, 0xC000006E, 0xC0000193,
      0xC0000071, 0xC0000224, 0xC000006F, 0xC0000070, 0xC000015B}
 )  # fmt: skip
-_APP_OF: Final[dict[type[Sighting], str]] = {Kerberos: "kerberos", Ldap: "ldap", Smb: "smb"}
+_APP_OF: Final[dict[type[Sighting], str]] = {
+    Kerberos: "kerberos", Ldap: "ldap", Smb: "smb", Ntlm: "http"
+}  # fmt: skip
 _LDAP_WRONG: Final = 49  # invalidCredentials (RFC 4511 §4.1.9)
 
 _NEXT_STEP = Text(
@@ -63,12 +65,13 @@ class PasswordGuessing(Detector):
     """One source fails to log on: with many accounts (spray), or again and again (brute force).
 
     Failures are read from Kerberos errors (6 unknown, 18 locked, 24 wrong password), from the
-    status of SMB session set-ups and from refused LDAP binds. Where logons are encrypted (SSH, RDP,
-    …), many short sessions of alike size to one service of one host within ten minutes stand for
-    them; three that begin within a second count twice. Mail and FTP take three to five times as
-    many, databases ten times, for programs log on there by themselves. Pairs that mostly do get in
-    (longer sessions), or that did a third as much on a day before, are silent. An account that gets
-    in after its wrong password (Kerberos) is a person who mistyped, and no part of a spray.
+    status of SMB session set-ups, from refused LDAP binds and from web servers that refuse NTLM.
+    Where logons are encrypted (SSH, RDP, …), many short sessions of alike size to one service of
+    one host within ten minutes stand for them; three that begin within a second count twice. Mail
+    and FTP take three to five times as many, databases ten times, for programs log on there by
+    themselves. Pairs that mostly do get in (longer sessions), or that did a third as much on a day
+    before, are silent. An account that gets in after its wrong password (Kerberos) is a person who
+    mistyped, and no part of a spray.
 
     Why it matters: a hospital's shared and simple passwords are the quickest way in; a spray finds
     the one weak account without locking any.
@@ -169,6 +172,10 @@ class PasswordGuessing(Detector):
                 asked = memory.asked.get((bind.peer_ip, bind.peer_port, bind.ip), "")
                 named = _names_before(users, bind)
                 yield bind, bind.peer_ip, bind.ip, named or asked or f"port {bind.peer_port}"
+        for refused in window.of(Ntlm):
+            named = _names_before(users, refused) if refused.message == "refused" else ""
+            if named:  # who has not yet said who he is is only asked for it
+                yield refused, refused.peer_ip, refused.ip, named
         for smb in window.of(Smb):
             is_setup = smb.command == (0x73 if smb.dialect == 1 else 1)
             if smb.is_response and is_setup and smb.status in _NTLM_FAILURES:

@@ -93,3 +93,22 @@ def test_names_that_lie_outside_their_message_are_empty() -> None:
     message[36:44] = struct.pack("<HHI", 0xFFFF, 0xFFFF, 0xFFFFFFF0)
     _, logon = post(b"", b"Authorization: NTLM " + base64.b64encode(bytes(message)))
     assert (logon.user, logon.domain) == ("", "HOSP")
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "told"),
+    [
+        (b"401 Unauthorized", b"NTLM", [("refused", "")]),
+        (b"401 Unauthorized", b"Negotiate", [("refused", "")]),
+        (b"401 Unauthorized", b"Basic realm=x", []),
+        (b"200 OK", b"NTLM", []),
+        (b"401 Unauthorized", None, [("challenge", "0123456789abcdef")]),
+    ],
+)
+def test_what_a_web_server_answers_to_a_logon(status: bytes, field: bytes | None, told: list):
+    message = b"NTLMSSP\0" + struct.pack("<IHHII", 2, 0, 0, 56, 1)
+    token = message + bytes.fromhex("0123456789abcdef") + bytes(24)
+    field = field or b"NTLM " + base64.b64encode(token)
+    answer = b"HTTP/1.1 " + status + b"\r\nWWW-Authenticate: " + field + b"\r\n\r\n"
+    seen = sightings_of(answer, Pick.HTTP, protocol=6)
+    assert [(one.message, one.challenge) for one in seen if isinstance(one, Ntlm)] == told

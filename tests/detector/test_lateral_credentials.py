@@ -309,3 +309,14 @@ def test_a_ticket_in_the_controllers_own_name_is_nopac() -> None:
     machine = packet(Kerberos, 1, message="as_req", client="DC01$", has_preauth=True)
     other = packet(Kerberos, 1, message="as_req", client="ward01", has_preauth=True)
     assert found(TicketAbuse(), [name, machine, other]) == []
+
+
+def test_a_web_server_that_refuses_many_accounts_is_sprayed() -> None:
+    """The 401 before a logon only asks for it; the one behind it refuses."""
+    asked, refused = [], []
+    for i in range(8):
+        asked.append(packet(Ntlm, i, True, 50000 + i, message="refused"))
+        asked.append(packet(Ntlm, i + 0.2, port=50000 + i, message="authenticate", user=f"u{i}"))
+        refused.append(packet(Ntlm, i + 0.3, True, 50000 + i, message="refused"))
+    assert found(PasswordGuessing(), [*asked, *refused]) == [("spray", "T1110.003")]
+    assert found(PasswordGuessing(), asked) == []
