@@ -142,9 +142,13 @@ def _silenced(window: Window, around: Surroundings, comings: Comings) -> Iterato
                              & (around.bits[window.destination] & PUBLIC != 0))  # fmt: skip
     for number in distinct(window.source[reached]).tolist():
         comings.tried.pop(window.hosts.ip(int(number)), None)  # it goes out over this LAN
+    latest_ns = window.start_ns - SILENCE_NS
+    silent = [told for told in comings.tried.items() if told[1][0] <= latest_ns]
+    if not silent:
+        return
     speaking = {window.hosts.ip(int(n)) for n in distinct(window.source).tolist()}
-    for host, (when, label) in list(comings.tried.items()):
-        if window.start_ns - when < SILENCE_NS or host not in speaking:
+    for host, (_, label) in silent:
+        if host not in speaking:
             continue
         del comings.tried[host]
         yield Clue(

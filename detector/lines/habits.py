@@ -15,6 +15,7 @@ from collector.apps import APP_CODE
 from collector.fastlane.layout import OUTPUT_DTYPE
 from collector.sightings import Dns
 from detector.detection import Window
+from detector.distinct import distinct
 from detector.lines.addresses import PUBLIC, is_public
 from detector.lines.habit_kernels import (
     ATTEMPTS,
@@ -115,9 +116,10 @@ class Habits:
         if self.told:
             went = window.flows.reply_packets > 0
             went &= bits[window.destination] & PUBLIC != 0
-            for row in np.flatnonzero(went)[:5000].tolist():
-                place = (hosts.ip(int(window.source[row])), hosts.ip(int(window.destination[row])))
-                self.told.pop(place, None)
+            rows = np.flatnonzero(went)[:5000]
+            pairs = window.source[rows].astype(np.int64) << 32 | window.destination[rows]
+            for pair in distinct(pairs).tolist():
+                self.told.pop((hosts.ip(pair >> 32), hosts.ip(pair & 0xFFFF_FFFF)), None)
         public: dict[tuple[str, ...], list[str]] = {}  # by what was answered
         whose: list[str] = []
         kinds: list[int] = []
