@@ -40,8 +40,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is no
 _HANDLE = b"\x07" * 16
 
 
-def alerts_of(said: Conversation, folder: Path) -> set[tuple[str, str, str, str]]:
-    """(variant, technique, source, target) of the remote calls that a replay tells."""
+def alerts_of(
+    said: Conversation, folder: Path, detector: str = "remote_calls"
+) -> set[tuple[str, str, str, str]]:
+    """(variant, technique, source, target) of what a detector tells of a replay."""
     capture = folder / "calls.pcap"
     packed = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
     for time_ns, _, frame in said.frames:
@@ -62,7 +64,7 @@ def alerts_of(said: Conversation, folder: Path) -> set[tuple[str, str, str, str]
     return {
         (alert.variant, technique, alert.source.ip, target.ip)
         for alert in engine.alerts.values()
-        if alert.detector == "remote_calls"
+        if alert.detector == detector
         for technique in alert.techniques
         for target in alert.targets
     }
@@ -109,6 +111,14 @@ def over_smb1(interface: str, pipe: str, operation: int, carry: Callable[[int, b
         (over_smb2(rpc.SVCCTL, "ntsvcs", 12), "service", "T1569.002"),
         (over_smb2(rpc.WINREG, "winreg", 20, is_compounded=True), "hive", "T1003.002"),
         (over_smb2(rpc.NETLOGON, "lsass", 42), "netsync", "T1003"),
+        (over_smb2(rpc.CERTIFICATES, "cert", 0), "certificate", "T1649"),
+        (over_smb2(rpc.EFSR, "lsarpc", 4), "coercion", "T1187"),
+        (over_smb2(rpc.EFSR2, "efsrpc", 0), "coercion", "T1187"),
+        (over_smb2(rpc.NETDFS, "netdfs", 13), "coercion", "T1187"),
+        (over_smb2(rpc.FSRVP, "FssagentRpc", 9), "coercion", "T1187"),
+        (over_smb2(rpc.EVENTLOG, "eventlog", 9), "coercion", "T1187"),
+        (over_smb2(rpc.SPOOLSS, "spoolss", 65), "printer_bug", "T1187"),
+        (over_smb2(rpc.SAMR, "samr", 50), "account_create", "T1136.002"),
         (over_smb1(rpc.ATSVC, "atsvc", 0, transact1), "task", "T1053.002"),
         (over_smb1(rpc.SVCCTL, "svcctl", 24, write1), "service", "T1569.002"),
         (over_tcp(rpc.TASKS, 1, syntaxes=(NDR, NDR64)), "task", "T1053.005"),
@@ -125,6 +135,51 @@ def over_smb1(interface: str, pipe: str, operation: int, carry: Callable[[int, b
 )
 def test_a_call_is_told_with_its_ends(said, variant, technique, tmp_path) -> None:
     assert (variant, technique, CLIENT, SERVER) in alerts_of(said, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "file", "technique"),
+    [
+        ("IPC$", "RemCom_communicaton", "T1569.002"),
+        ("IPC$", "PSEXESVC", "T1569.002"),
+        ("IPC$", "paexec-4711-WARD-PC.exe", "T1569.002"),
+        ("IPC$", "csexecsvc", "T1569.002"),
+        ("C$", "__output", "T1569.002"),
+        ("ADMIN$", "__1704672000.1234567", "T1047"),
+        ("ADMIN$", "Temp\\kVxQbTzd.tmp", "T1053.005"),
+    ],
+)
+def test_the_names_that_tools_leave(path, file, technique, tmp_path) -> None:
+    said = Conversation(445)
+    name = f"\\\\{SERVER}\\{path}".encode("utf-16-le")
+    said.ask(smb2((3, 1, struct.pack("<HHHH", 9, 0, 72, len(name)) + name, False)))
+    said.answer(smb2((3, 1, struct.pack("<HBBIII", 16, 1, 0, 0, 0, 0x1F01FF), True)))
+    open_pipe(said, file, _HANDLE, 2)
+    assert ("tool", technique, CLIENT, SERVER) in alerts_of(said, tmp_path, "admin_shares")
+
+
+def ber(tag: int, *parts: bytes) -> bytes:
+    value = b"".join(parts)
+    return bytes([tag, 0x82]) + struct.pack("!H", len(value)) + value
+
+
+@pytest.mark.parametrize(
+    ("attribute", "technique"),
+    [
+        (b"msDS-KeyCredentialLink", "T1556"),
+        (b"msDS-AllowedToActOnBehalfOfOtherIdentity", "T1134.001"),
+    ],
+)
+def test_a_change_of_the_directory_is_told_with_its_ends(attribute, technique, tmp_path) -> None:
+    value = ber(0x30, ber(4, attribute), ber(0x31, ber(4, b"\7" * 400)))
+    change = ber(0x66, ber(4, b"CN=DC1,DC=hosp"), ber(0x30, ber(0x30, ber(10, b"\0"), value)))
+    said = Conversation(389)
+    said.ask(ber(0x30, ber(2, b"\1"), ber(0x60, ber(2, b"\3"), ber(4, b"cn=x"), ber(0x80, b"y"))))
+    said.answer(ber(0x30, ber(2, b"\1"), ber(0x61, ber(10, b"\0"), ber(4), ber(4))))
+    said.ask(ber(0x30, ber(2, b"\2"), change))
+    said.answer(ber(0x30, ber(2, b"\2"), ber(0x67, ber(10, b"\0"), ber(4), ber(4))))
+    told = alerts_of(said, tmp_path, "directory_change")
+    assert ("take_over", technique, CLIENT, SERVER) in told
 
 
 def test_a_members_new_password_is_silent(tmp_path) -> None:
