@@ -36,6 +36,14 @@ class Host:
         return f"mac-{self.machine.replace(':', '')}" if self.machine else ""
 
     @property
+    def identity(self) -> str:
+        """By what habits are remembered for long: the machine where it is known, else the address.
+
+        Who gets a machine's address later does not get its habits with it.
+        """
+        return self.asset or self.ip
+
+    @property
     def first_ns(self) -> int:
         return int(self.table.seen["first_ns"][self.number])
 

@@ -170,7 +170,8 @@ def _finding(
 ) -> Finding:
     files = session.in_place if variant else session.renamed
     today = files[-1] // _DAY_NS
-    days = memory.days.setdefault(pair, [])
+    who = (window.hosts.at(pair[0]).identity, window.hosts.at(pair[1]).identity)
+    days = memory.days.setdefault(who, [])
     if today not in days:
         days.append(today)
         del days[: -_HABIT_DAYS - 1]

@@ -165,8 +165,8 @@ class AdminEdge(Detector):
             is_ours = bool(window.marks[at[0]] & OURS)
             finding = self._judge(window, source, target, APPS[app], at, is_ours)
             if finding is not None and finding.variant == "new":
-                turn = memory.note(finding.source, finding.app, finding.targets[0], finding.last_ns)
                 host = window.hosts.get(source)
+                turn = memory.note(host.identity, finding.app, finding.targets[0], finding.last_ns)
                 finding = self._around(finding, turn, host) or self._of_round(finding, turn)
             if finding is not None:
                 yield finding

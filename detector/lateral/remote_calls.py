@@ -277,7 +277,7 @@ class RemoteCalls(Detector):
                 score = min(70.0, score + 25 * (len(targets) - 1))
             told = Told(target, targets, calls.first_ns)
             if rule.variant not in _NEVER_EXCUSED:
-                told = self._of_round(memory, pair, rule.variant, calls)
+                told = self._of_round(window, memory, pair, rule.variant, calls)
             if rule.variant == "service_manager":
                 told = replace(told, key=source + " settled" * told.is_settled, targets=targets)
             yield Finding(
@@ -305,10 +305,13 @@ class RemoteCalls(Detector):
                 flows=calls.flows(),
             )
 
-    def _of_round(self, memory: _Memory, pair: Pair, means: str, calls: Calls) -> Told:
+    def _of_round(
+        self, window: Window, memory: _Memory, pair: Pair, means: str, calls: Calls
+    ) -> Told:
         """One tool on its round is one alert; what goes on day after day is known."""
         first_ns, last_ns = calls.first_ns, calls.last_ns
-        return memory.rounds.tell(*pair, means, first_ns, last_ns, self.round_targets)
+        who = window.hosts.at(pair[0]).identity
+        return memory.rounds.tell(*pair, means, first_ns, last_ns, self.round_targets, who=who)
 
     def _replicates(self, window: Window, memory: _Memory, pair: Pair, variant: str) -> bool:
         """A controller, one that a controller itself called to fetch, or a listed synchroniser.
@@ -370,7 +373,7 @@ class RemoteCalls(Detector):
         if len(visitors) >= _CLIENTS and not tells and not asked.is_sensitive:
             return  # everybody's file server
         score = 30.0 + 10 * asked.is_sensitive + 10 * tells + 5 * max(0, len(targets) - 4)
-        told = self._of_round(memory, pair, "enumeration", calls)
+        told = self._of_round(window, memory, pair, "enumeration", calls)
         key = source if len(targets) >= self.enumeration_targets else target
         yield Finding(
             source=source,

@@ -159,8 +159,9 @@ class RemoteShell(Detector):
         if not session.asked and not is_shell:
             return None
         told = memory.rounds.tell(
-            *pair, "winrm", calls.first_ns, session.last_ns, self.round_targets
-        )
+            *pair, "winrm", calls.first_ns, session.last_ns, self.round_targets,
+            who=window.hosts.at(pair[0]).identity,
+        )  # fmt: skip
         others = dict.fromkeys(_OPEN[word] for word in session.asked)
         return Finding(
             source=pair[0],

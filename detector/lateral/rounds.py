@@ -112,14 +112,15 @@ class Rounds:
 
     def tell(
         self, source: str, target: str, means: str, first_ns: int, last_ns: int, least: int,
-        deeds: Iterable[str] = ("",),
+        deeds: Iterable[str] = ("",), *, who: str,
     ) -> Told:  # fmt: skip
         """Count what one did to another; from `least` targets on, all of them are one alert.
 
-        With fewer each target is told by itself, and known once it was told for three days.
+        With fewer each target is told by itself, and known once told for three days. `who` is
+        the source's `Host.identity`: whoever gets its address later does not go on with its round.
         """
-        turn = self.note(source, means, target, last_ns, deeds)
-        own = self.note(f"{source} {target}", means, target, last_ns, deeds)
+        turn = self.note(who, means, target, last_ns, deeds)
+        own = self.note(f"{who} {target}", means, target, last_ns, deeds)
         if len(turn.targets) >= least:
             reached = tuple(turn.reached[:100])
             since_ns = turn.since_ns(first_ns)
@@ -131,7 +132,7 @@ class Rounds:
     def note(
         self, source: str, means: str, target: str, now_ns: int, deeds: Iterable[str] = ("",)
     ) -> Round:
-        """Count what was done; returns the round that it belongs to.
+        """Count what was done; returns the round that it belongs to. `source` is an identity.
 
         `deeds` tell apart what is done by the same means, as names of programs do.
         """

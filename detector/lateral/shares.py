@@ -153,8 +153,9 @@ class AdminShares(Detector):
         for (source, target, variant, share, tool), calls in seen.items():
             files = [_NUMBERS.sub("#", name.lower()) for name in calls.names]
             told = memory.rounds.tell(
-                source, target, variant, calls.first_ns, calls.last_ns, self.round_targets, files
-            )
+                source, target, variant, calls.first_ns, calls.last_ns, self.round_targets, files,
+                who=window.hosts.at(source).identity,
+            )  # fmt: skip
             score = self._score(window, source, target, variant, calls)
             techniques = {"write": ("T1021.002",), "tool": _techniques_of(tool)}
             yield Finding(
@@ -195,8 +196,9 @@ class AdminShares(Detector):
         opened[smb.peer_ip] = smb.time_ns
         recent = {t: w for t, w in opened.items() if smb.time_ns - w <= 3_600_000_000_000}
         memory.opened[smb.ip] = recent
-        turn = memory.rounds.note(smb.ip, "many", smb.peer_ip, smb.time_ns)
-        role = window.hosts.at(smb.ip).role
+        host = window.hosts.at(smb.ip)
+        turn = memory.rounds.note(host.identity, "many", smb.peer_ip, smb.time_ns)
+        role = host.role
         if len(recent) < self.many_hosts or role in ("admin", "wsus", "backup", "scanner"):
             return
         calls = Calls()
