@@ -114,6 +114,7 @@ class House:
     switch: list[int] = field(default_factory=list)  # access switch; 0 = hangs on the core
     leased: list[bool] = field(default_factory=list)
     outside: dict[str, int] = field(default_factory=dict)
+    listed: int = 0  # the hospital's own hosts; whoever is added later has a higher number
 
     def __len__(self) -> int:
         return len(self.names)
@@ -200,6 +201,7 @@ def build_house(beds: int = 400) -> House:
                 else vlan * 100 + (first + at) // 24,
             )
             house.leased[host] = bool(leased)
+    house.listed = len(house)
     return house
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from collector.sightings import Arp, Dhcp, Kerberos, Smb
 from sample_pcaps.simulated.calendar import is_day_off, moments
 from sample_pcaps.simulated.emit import Day, lognormal
-from sample_pcaps.simulated.house import UNLISTED
 from sample_pcaps.simulated.sealed import opening, say
 from sample_pcaps.simulated.told import Told
 
@@ -269,7 +268,7 @@ def neighbours(day: Day, told: Told) -> None:
     """ARP of a segment and its gateway, once a day each: whoever starts asks, the gateway too."""
     house, rng = day.house, day.rng
     # The monitors stay among themselves; their central stations leave the segment.
-    listed = [h for h in range(len(house)) if house.groups[h] not in (*UNLISTED, "MON")]
+    listed = [h for h in range(house.listed) if house.groups[h] != "MON"]
     at = rng.normal(8.0, 0.5, len(listed)) * 3600
     again = rng.uniform(0, 86400, len(listed))
     for host, when, later in zip(listed, at.tolist(), again.tolist(), strict=True):

@@ -12,15 +12,17 @@ from bench.evaluation.scoring import score
 from bench.evaluation.tiers import seen_flows, sees
 from collector.arrow import from_table, to_table
 from collector.flows import FlowBatch
-from collector.sightings import Smb
+from collector.sightings import Arp, Smb
 from detector.detection import Finding
 from detector.impact.sealed_rewriting import SealedRewriting
 from sample_pcaps.simulated.attacks import Scenario, Stage
 from sample_pcaps.simulated.calendar import DAY_S, hours, is_day_off, midnight_ns
+from sample_pcaps.simulated.emit import Day
 from sample_pcaps.simulated.house import build_house
 from sample_pcaps.simulated.making import Order, read_truth, simulate
 from sample_pcaps.simulated.sealed import encrypting, opening, say
 from sample_pcaps.simulated.told import Told, read_sightings
+from sample_pcaps.simulated.work import neighbours
 from tests.detector.windows import World
 
 SMALL = Order(days=5, seed=3, scenarios=("S8", "S10", "T1"), warm_days=1, beds=40, volume=0.02)
@@ -167,3 +169,17 @@ def _rewriting(sealed: list[Smb]) -> list[Finding]:
     memory = detector.remember()
     ordered = tuple(sorted(sealed, key=lambda s: s.time_ns))
     return list(detector.find(world.window([], ordered), memory))
+
+
+def test_whoever_is_hung_in_later_is_no_neighbour_from_the_morning_on() -> None:
+    """A mobile router of the evening is not asked for by the gateway all day."""
+    house = build_house(40)
+    house.add("a mobile router", "attacker", "192.168.8.1", vlan=128)
+    rng = np.random.default_rng(1)
+    told = Told(house, 0, rng)
+    neighbours(Day(house, 0, rng), told)
+    arps = [said for said in told.sightings if isinstance(said, Arp)]
+    assert not {"192.168.8.1"} & {ip for arp in arps for ip in (arp.sender_ip, arp.target_ip)}
+    printer = house.ip(int(house.of("PRT")[0]))
+    asked = {arp.target_ip for arp in arps if arp.sender_ip == printer and arp.operation == 1}
+    assert asked == {"10.30.60.254"}
