@@ -2,8 +2,8 @@
 
 Interfaces and numbers are Microsoft's (MS-SCMR, MS-TSCH, MS-DRSR, MS-DCOM, MS-WMI, MS-RRP,
 MS-RPRN, MS-PAR, MS-EFSR, MS-DFSNM, MS-FSRVP, MS-EVEN, MS-EVEN6, MS-SAMR, MS-LSAD, MS-LSAT,
-MS-NRPC, MS-ICPR, MS-RSP); the choice follows MITRE's BZAR: few remote calls have a harmless
-everyday use between clients.
+MS-NRPC, MS-ICPR, MS-RSP, MS-TSTS); the choice follows MITRE's BZAR: few remote calls have a
+harmless everyday use between clients.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ EVENTLOG = "82273fdc-e32a-18c3-3f78-827929dc23ea"
 EVENT_SERVICE = "f6beaff7-1e19-4fbb-9f8f-b89e2018337c"
 EPM = "e1af8308-5d1f-11c9-91a4-08002b14a0fa"
 CERTIFICATES = "91ae6020-9e3c-11cf-8d7c-00aa00c091be"
+#: Who is at a terminal server, and since when (MS-TSTS).
+SESSIONS = "88143fd0-c28d-4b2b-8fef-8d882f6a9390"
 INIT_SHUTDOWN = "894de0c0-0d55-11d3-a322-00c04fa321a1"
 WINDOWS_SHUTDOWN = "d95afe70-a6d5-4259-822e-2c84da1ddb0d"
 
@@ -156,6 +158,7 @@ ENUMERATION: Final[dict[tuple[str, int], str]] = {
     (SRVSVC, 12): "sessions", (SRVSVC, 15): "shares", (WKSSVC, 2): "logged-on users",
     (SRVSVC, 8): "connections", (SRVSVC, 9): "open files", (SRVSVC, 36): "shares",
     (SRVSVC, 23): "disks",
+    (WINREG, 4): "logged-on users", (SESSIONS, 1): "sessions",
 }  # fmt: skip
 #: Everyday calls, which say more about what others are for.
 ENUMERATION_BESIDE: Final[dict[tuple[str, int], str]] = {
@@ -167,12 +170,13 @@ ENUMERATION_BESIDE: Final[dict[tuple[str, int], str]] = {
 #: Whole-domain answers that no ordinary program asks of another host.
 SENSITIVE_ENUMERATION: Final = frozenset(
     {(SAMR, 13), (SAMR, 25), (SAMR, 40), (SAMR, 48), (SAMR, 51), (SRVSVC, 12), (WKSSVC, 2),
-     (SRVSVC, 9)}
+     (SRVSVC, 9), (WINREG, 4)}
 )  # fmt: skip
 #: Technique of what was asked for, by interface; whom `BY_KIND` names has one of its own.
 ENUMERATION_TECHNIQUES: Final = {
     SAMR: ("T1087.002", "T1069.002"), LSARPC: ("T1087.002", "T1069.002"), SRVSVC: ("T1135",),
-    WKSSVC: ("T1033",), NETLOGON: ("T1482",),
+    WKSSVC: ("T1033",), WINREG: ("T1033", "T1012"), SESSIONS: ("T1033", "T1049"),
+    NETLOGON: ("T1482",),
 }  # fmt: skip
 BY_KIND: Final = {
     "sessions": ("T1033", "T1049"), "connections": ("T1049",), "password rules": ("T1201",),

@@ -181,6 +181,20 @@ def test_a_walk_over_sids_is_an_enumeration() -> None:
     assert found(lookups(20, 10)) == {}
 
 
+@pytest.mark.parametrize(
+    ("interface", "operation", "technique", "score"),
+    [(rpc.WINREG, 4, "T1012", 40), (rpc.SESSIONS, 1, "T1049", 30)],
+)
+def test_who_is_logged_on_is_asked_of_registry_and_terminal_service(
+    interface: str, operation: int, technique: str, score: float
+) -> None:
+    """The hives of HKEY_USERS are those of who is logged on."""
+    world = World()
+    (finding,) = world.run(RemoteCalls(), world.window([], [call(interface, operation)]))
+    assert (finding.variant, finding.score, finding.targets) == ("enumeration", score, (SERVER,))
+    assert {"T1033", technique} <= set(finding.techniques)
+
+
 def test_what_stands_beside_an_enumeration_is_named_with_it() -> None:
     world = World()
     calls = [call(rpc.SAMR, 46), call(rpc.LSARPC, 15, 1), call(rpc.SAMR, 13, 2)]
