@@ -95,7 +95,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("switch", "接続スイッチ", "Switch", ("スイッチ", "収容スイッチ", "HUB名")),
     Column("switch_port", "スイッチポート", "Switch port", ("ポート", "収容ポート", "port")),
     Column("private_nics", "既知の第2NIC", "Known second NICs",
-           ("第2NIC", "プライベートNIC", "内部NIC"), read=lambda text: _second_nics(text),
+           ("第2NIC", "プライベートNIC", "内部NIC", "専用NIC"), read=lambda text: _second_nics(text),
            write=write_list),
     Column("os", "OS", "OS", ("OS名", "OSバージョン", "基本ソフト", "operating system")),
     Column("maintenance", "保守", "Maintenance",

@@ -67,6 +67,8 @@ def test_the_papers_can_be_read(hospital: Path) -> None:
     read = read_configuration(hospital / "mimawari.toml").hospital
     assert len(read.segments) == 14 and len(read.lines) == 13
     assert len(read.assets) == len(build_house(40))
+    consoles = [asset for asset in read.assets if asset.name.startswith(("CT", "MR"))]
+    assert {asset.private_nics for asset in consoles} == {("192.168.100.1",)}
 
 
 def test_the_seed_decides_everything(hospital: Path, tmp_path: Path) -> None:
