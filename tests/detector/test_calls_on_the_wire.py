@@ -29,6 +29,7 @@ from tests.collector.rpc_wires import (
     read_answer,
     request,
     response,
+    smb1,
     smb2,
     transact1,
     transceive,
@@ -156,6 +157,15 @@ def test_the_names_that_tools_leave(path, file, technique, tmp_path) -> None:
     said.answer(smb2((3, 1, struct.pack("<HBBIII", 16, 1, 0, 0, 0, 0x1F01FF), True)))
     open_pipe(said, file, _HANDLE, 2)
     assert ("tool", technique, CLIENT, SERVER) in alerts_of(said, tmp_path, "admin_shares")
+
+
+def test_a_host_that_is_open_to_ms17_010_says_so(tmp_path) -> None:
+    said = Conversation(445)
+    said.ask(transact1(0, b""))
+    refused = bytearray(smb1(0x25, b"", is_answer=True))
+    refused[9:13] = struct.pack("<I", 0xC0000205)
+    said.answer(bytes(refused))
+    assert ("tested", "T1210", CLIENT, SERVER) in alerts_of(said, tmp_path, "smb_exploit")
 
 
 def ber(tag: int, *parts: bytes) -> bytes:

@@ -295,6 +295,15 @@ def test_doublepulsar_knock_and_answer() -> None:
     assert list(exploits([knock, implant])) == [("doublepulsar", 98)]
 
 
+def test_a_host_that_answers_a_test_for_ms17_010_is_open_to_it() -> None:
+    asked = smb(0x25, dialect=1)
+    is_open = smb(0x25, 1, answer=True, dialect=1, status=0xC0000205)
+    is_patched = smb(0x25, 1, answer=True, dialect=1, status=0xC0000008)
+    no_room = smb(0x75, 1, answer=True, dialect=1, status=0xC0000205)
+    assert list(exploits([asked, is_open])) == [("tested", 75)]
+    assert list(exploits([asked, is_patched, no_room])) == []
+
+
 def test_eternalblue_is_many_secondaries() -> None:
     secondaries = [smb(0x33, i, dialect=1, multiplex=65) for i in range(31)]
     assert list(exploits(secondaries)) == [("eternalblue", 98)]
