@@ -11,7 +11,8 @@ _HARD: Final = frozenset(
     {
         ("landing_pivot", ""),
         ("file_encryption", ""),
-        ("smb_exploit", ""),
+        ("smb_exploit", "eternalblue"),
+        ("smb_exploit", "doublepulsar"),
         ("sealed_sync", ""),
         ("remote_calls", "dcsync"),
         ("remote_calls", "dcshadow"),

@@ -39,11 +39,45 @@ _ROLES: Final[dict[str, Role]] = {
     "バックアップ": "backup", "バックアップサーバ": "backup", "管理端末": "admin",
     "保守端末": "vendor_landing", "リモート保守端末": "vendor_landing",
     "保守ルータ": "vendor_router", "保守用ルータ": "vendor_router", "vpnルータ": "vendor_router",
-    "医療機器": "medical_device", "不明": "unknown", "ディレクトリ同期": "directory_sync",
+    "医療機器": "medical_device", "不明": "unknown", "その他": "unknown",
+    "ディレクトリ同期": "directory_sync",
     "ディレクトリ同期サーバ": "directory_sync", "ad同期": "directory_sync",
     "ad同期サーバ": "directory_sync", "entra connect": "directory_sync",
-    "azure ad connect": "directory_sync",
+    "azure ad connect": "directory_sync", "管理者端末": "admin", "更新配信サーバ": "wsus",
+    "配布サーバ": "wsus", "更新サーバ": "wsus", "保守業者の接続先": "vendor_landing",
+    "保守回線のルータ": "vendor_router", "ris": "server", "lis": "server", "his": "server",
+    "emr server": "emr_server", "image viewer": "viewer", "hl7 engine": "hl7_engine",
+    "pharmacy system": "pharmacy", "jump server": "bastion", "admin workstation": "admin",
+    "vendor landing host": "vendor_landing", "vendor router": "vendor_router",
+    "update server": "wsus", "directory synchroniser": "directory_sync",
 }  # fmt: skip
+#: Where a kind of machine is written in other words: the first whose word stands in it.
+_ROLE_WORDS: Final[tuple[tuple[Role, tuple[str, ...]], ...]] = (
+    ("server", ("プリントサーバ", "モニタサーバ", "録画サーバ", "レコーダ")),
+    ("scanner", ("脆弱性", "診断スキャナ")),
+    ("domain_controller", ("domain controller", "ドメインコントローラ", "active directory")),
+    ("printer", ("プリンタ", "複合機", "printer")),
+    ("camera", ("カメラ",)),
+    ("file_server", ("ファイルサーバ", "file server")),
+    ("dns", ("dns",)),
+    ("dhcp", ("dhcp",)),
+    ("backup", ("バックアップ",)),
+    ("hl7_engine", ("hl7", "連携サーバ", "連携エンジン")),
+    ("pacs", ("pacs", "画像サーバ")),
+    ("viewer", ("ビューア", "ビューワ", "読影")),
+    ("pharmacy", ("薬剤", "調剤")),
+    ("vendor_router", ("保守ルータ", "保守用ルータ", "vpnルータ")),
+    ("network_device", ("スイッチ", "ハブ", "アクセスポイント", "無線lan", "network device")),
+    ("gateway", ("ルータ", "ファイアウォール", "utm")),
+    ("modality", ("モダリティ", "撮影", "ct装置", "mri", "x線", "レントゲン", "内視鏡", "超音波",
+                  "エコー", "マンモ", "透視", "アンギオ", "血管造影", "心電計", "眼底")),
+    ("analyser", ("分析", "検査装置", "検査機器", "血液ガス")),
+    ("monitor", ("モニタ", "monitor")),
+    ("medical_device", ("呼吸器", "ポンプ", "透析", "麻酔", "保育器", "除細動", "ナースコール",
+                        "治療装置", "医療機器", "medical device")),
+    ("server", ("サーバ", "システム", "server", "プロキシ")),
+    ("terminal", ("端末", "パソコン", "タブレット", "ipad", "スマートフォン", "ノート")),
+)  # fmt: skip
 
 
 _GONE: Final = frozenset(
@@ -57,9 +91,10 @@ _IN_USE: Final = frozenset(
 
 
 def read_role(text: str) -> Role:
-    """One of the roles, or what people call it."""
+    """One of the roles, what people call it, or the kind of machine that their words name."""
     folded = plain(text).casefold()
     found = _ROLES.get(folded) or next((r for r in get_args(Role) if r == folded), None)
+    found = found or next((r for r, names in _ROLE_WORDS if any(n in folded for n in names)), None)
     if found is None:
         raise ValueError(
             "役割は 端末、サーバ、モダリティ、プリンタ、ネットワーク機器、医療機器 などから選び、"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from detector.hospital import Asset
-from detector.ledger import read_ledger, write_ledger
+from detector.ledger import read_ledger, read_role, write_ledger
 
 ASSET = Asset(
     ip="192.168.10.21",
@@ -47,6 +50,25 @@ def test_reads_what_hospitals_write() -> None:
     assert assets[0].note == "購入年: 2019"
     assert assets[1].place == "2東"
     assert assets[1].vendor == ""
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_reads_roles_as_the_console_writes_them(language: str) -> None:
+    messages = Path(__file__).parents[2] / f"dashboards/messages/{language}.toml"
+    roles = tomllib.loads(messages.read_text(encoding="utf-8"))["role"]
+    assert {name: read_role(label) for name, label in roles.items()} == {n: n for n in roles}
+
+
+@pytest.mark.parametrize(
+    ("words", "role"),
+    [
+        ("プリントサーバ", "server"), ("複合機", "printer"), ("人工呼吸器", "medical_device"),
+        ("一般撮影装置", "modality"), ("オーダ端末", "terminal"), ("無線LAN親機", "network_device"),
+        ("脆弱性スキャナ", "scanner"), ("その他", "unknown"), ("RIS", "server"),
+    ],
+)  # fmt: skip
+def test_reads_kinds_of_machines_in_other_words(words: str, role: str) -> None:
+    assert read_role(words) == role
 
 
 def test_names_every_faulty_row() -> None:

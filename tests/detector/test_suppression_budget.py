@@ -58,6 +58,8 @@ def test_it_expires_and_never_covers_hard_rules() -> None:
     assert not kept.covers(scan(hour=24 * 31), ZONE)
     dcsync = replace(scan(), detector="remote_calls", variant="dcsync")
     assert is_hard(dcsync)
+    assert is_hard(replace(scan(), detector="smb_exploit", variant="eternalblue"))
+    assert not is_hard(replace(scan(), detector="smb_exploit", variant="tested"))
     assert not quiet(detector="remote_calls").covers(dcsync, ZONE)
     assert covered(scan(state="true", state_by="anna"), (kept,), ZONE).state == "true"
 
