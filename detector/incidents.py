@@ -235,8 +235,8 @@ def _links(alert: Alert, hubs: set[str]) -> list[tuple[tuple[str, str], int]]:
     return links
 
 
-def _echoes(alerts: Sequence[Alert]) -> dict[str, str]:
-    """What another monitor told of two hosts for whom we told something: its id → our detector.
+def _echoes(alerts: Sequence[Alert]) -> dict[str, Alert]:
+    """What another monitor told of two hosts for whom we told something: its id → our alert.
 
     It is evidence in the story; two devices that see one thing within a day are not two things,
     and the graver word of the two counts.
@@ -248,14 +248,19 @@ def _echoes(alerts: Sequence[Alert]) -> dict[str, str]:
         if alert.detector != _OTHER_MONITORS:
             for pair in _pairs(alert):
                 own.setdefault(pair, []).append(alert)
-    echoes: dict[str, str] = {}
+    echoes: dict[str, Alert] = {}
     for alert in alerts:
         if alert.detector == _OTHER_MONITORS:
             same = [o for pair in _pairs(alert) for o in own.get(pair, ())]
             same = [o for o in same if abs(o.last_ns - alert.last_ns) <= _ECHO_NS]
             if same:
-                echoes[alert.id] = max(same, key=lambda o: (o.score, o.id)).detector
+                echoes[alert.id] = max(same, key=lambda o: (o.score, o.id))
     return echoes
+
+
+def _voice(alert: Alert) -> str | tuple[str, str]:
+    """Whose word it is. What is low of one source in one stage is one deed seen several times."""
+    return alert.detector if alert.score >= _BRIDGES else (_source_of(alert), alert.category)
 
 
 def _pairs(alert: Alert) -> set[frozenset[str]]:
@@ -284,9 +289,7 @@ def _incident(
     strongest: dict[str | tuple[str, str], float] = {}
     for alert in counted:
         score = weight[alert.id] * math.exp((alert.last_ns - last_ns) / _FADE_NS)
-        voice: str | tuple[str, str] = echoes.get(alert.id, alert.detector)
-        if alert.score < _BRIDGES:  # a file placed, a call, a new edge: one deed seen thrice
-            voice = (_source_of(alert), alert.category)
+        voice = _voice(echoes.get(alert.id, alert))
         strongest[voice] = max(strongest.get(voice, 0.0), score)
     gravest = max(strongest.values(), default=0.0)
     calm = 1.0
