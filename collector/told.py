@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from collector.fastlane.layout import PICK_ROW_DTYPE
 from collector.flows import address_text, mac_text
-from collector.rows import take_rows
+from collector.rows import join_rows, take_rows
 from collector.sightings import SIGHTINGS, Sighting
 
 _NUMBER: Final = {kind: number for number, kind in enumerate(SIGHTINGS)}
@@ -175,9 +175,9 @@ class Telling:
         self._packets = first_place
         self._single: list[Sighting] = []
         self._places: list[int] = []
-        self._columns: list[_Column] = []
-        #: By kind: rows of the picks at hand, their places, and what they say.
-        self._again: dict[int, tuple[list[int], list[int], list[tuple[Any, ...]]]] = {}
+        #: By kind: rows of the picks at hand; and of all, the rows taken, places and what they say.
+        self._rows: dict[int, list[int]] = {}
+        self._again: dict[int, tuple[list[NDArray[Any]], list[int], list[tuple[Any, ...]]]] = {}
 
     def turn(self) -> int:
         """The next packet's turn, for `tell`, whenever that comes."""
@@ -193,26 +193,30 @@ class Telling:
     def again(self, packet: int, row: int, said: Said) -> None:
         """The packet says what was said before; `row` is its place in the picks at hand."""
         for nth, (number, words) in enumerate(said.words):
-            rows, places, told = self._again.setdefault(number, ([], [], []))
-            rows.append(row)
+            self._rows.setdefault(number, []).append(row)
+            _, places, told = self._again.setdefault(number, ([], [], []))
             places.append(packet * _A_PACKET + min(nth, _A_PACKET - 1))
             told.append(words)
 
     def end_picks(self, picks: NDArray[Any]) -> None:
         """The picks (PICK_DTYPE) to which `again` referred; others follow."""
-        for number, (rows, places, told) in self._again.items():
-            ends = dict(zip(_ENDS, _ends_by_column(take_rows(picks, np.array(rows))), strict=True))
+        for number, rows in self._rows.items():
+            self._again[number][0].append(take_rows(picks, np.array(rows)))
+        self._rows.clear()
+
+    def take(self) -> Told:
+        """What was told since the last time, all picks of it ended."""
+        columns: list[_Column] = []
+        for number, (picks, places, told) in self._again.items():
+            ends = dict(zip(_ENDS, _ends_by_column(join_rows(picks)), strict=True))
             words = dict(zip(_WORDS[number], map(list, zip(*told, strict=True)), strict=True))
             by_name = ends | words
             values = [by_name[name] for name in _FIELDS[number]]
-            self._columns.append(_Column(number, values, np.array(places, np.int64)))
+            columns.append(_Column(number, values, np.array(places, np.int64)))
+        single, self._single = self._single, []
+        at, self._places = self._places, []
         self._again.clear()
-
-    def take(self) -> Told:
-        """What was told since the last time."""
-        told = Told(self._single, self._places, self._columns)
-        self._single, self._places, self._columns = [], [], []
-        return told
+        return Told(single, at, columns)
 
 
 def _turn(times: Sequence[Sequence[int]], places: Sequence[Places]) -> NDArray[np.intp]:

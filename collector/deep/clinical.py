@@ -28,6 +28,8 @@ _COMMAND_ELEMENT: Final = 0x0100
 _MAX_ITEMS: Final = 256
 #: (0000,0000), the length of the command behind it, which stands first in each: PS3.7 §E.1.
 _COMMAND_START: Final = b"\0\0\0\0\4\0\0\0"
+#: Heads of a data unit and of the first value in it: PS3.8 §9.3.5.
+_UNIT_HEAD: Final = 12
 #: No command and no association's head is longer.
 _LONGEST: Final = 1024
 _LONGEST_ASSOCIATION: Final = 0x100000
@@ -65,6 +67,10 @@ class DicomReader:
     def knows(self, connection: int, way: int) -> bool:
         """Is a segment read even if it does not look like DICOM? Keys as `read` takes them."""
         return self._known.get(connection) is not None or self._begun.get(way) is not None
+
+    def is_between(self, connection: int, way: int) -> bool:
+        """Does a segment in which no unit and no command begins tell nothing?"""
+        return self._known.get(connection) is not None and self._begun.get(way) is None
 
     def associated(self, connection: int, way: int) -> None:
         """An association of the connection was read elsewhere: it begins a unit."""
@@ -112,7 +118,7 @@ def _told(packet: Packet, data: bytes) -> tuple[list[Dicom], bytes]:
             return [Dicom(**seen(packet), message="associate_rj")], b""
         else:
             return [_association(packet, data)], b""
-    elif _may_begin(data):
+    elif _may_begin(data) or (len(data) < _UNIT_HEAD and data[:1] == bytes([_DATA])):
         return [], data
     while (start := data.find(_COMMAND_START, at)) >= 0:
         at = start + len(_COMMAND_START)
@@ -122,7 +128,10 @@ def _told(packet: Packet, data: bytes) -> tuple[list[Dicom], bytes]:
         if length < _LONGEST:
             told += _command(packet, data[at + 4 : at + 4 + length])
             at += 4 + length
-    return told, data[max(at, len(data) - len(_COMMAND_START) + 1) :]
+    for size in range(min(len(_COMMAND_START) - 1, len(data) - at), 0, -1):
+        if data.endswith(_COMMAND_START[:size]):
+            return told, data[-size:]
+    return told, b""
 
 
 def _association(packet: Packet, data: bytes) -> Dicom:

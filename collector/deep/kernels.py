@@ -15,8 +15,10 @@ from collector.fastlane.hashing import MIX_1, mix
 from collector.fastlane.wire import Buffer, read8, read16, read32
 
 #: Bits of a look: what a packet might be (the reader tells), and what it surely is. PLAIN is LDAP
-#: in which tshark would find nothing, TSHARK begins as SMB or DCE/RPC do.
+#: in which tshark would find nothing, TSHARK begins as SMB or DCE/RPC do, COMMAND holds what starts
+#: a DICOM command, or ends in what may be the beginning of that.
 DICOM, HL7, LDAP, BULK, PROGRAM, CLOCK, PLAIN, TSHARK = 1, 2, 4, 8, 16, 32, 64, 128
+COMMAND = 256
 
 _NBSS = 4  # the length that goes before SMB over TCP
 _NEGOTIATED = _NBSS + 64 + 56  # SMB2's header, and its times (MS-SMB2 §2.2.4)
@@ -35,7 +37,7 @@ def look_at(
     ways: Any,
     alike: Any,
 ) -> None:
-    """Fill `looks` (u1), and hashes (u8) of each packet's connection, direction, and words.
+    """Fill `looks` (u2), and hashes (u8) of each packet's connection, direction, and words.
 
     `picks` are PICK_ROW_DTYPE; reads and writes longer than `bulk_bytes` are BULK. Packets whose
     words have the same hash tell the same; it is 0 where a packet must be read by itself.
@@ -61,7 +63,7 @@ def _end(high: Any, low: Any, port: Any, seed: Any) -> Any:
 def _look(buffer: Buffer, at: int, end: int, bulk_bytes: int) -> int:
     size = end - at
     if size < 4:
-        return 0
+        return COMMAND if size else 0
     first, look = read8(buffer, at), 0
     if 1 <= first <= 4 and read8(buffer, at + 1) == 0 and size >= 6:
         look |= DICOM
@@ -79,6 +81,8 @@ def _look(buffer: Buffer, at: int, end: int, bulk_bytes: int) -> int:
         look |= PLAIN
     if size >= 8 and _is_tsharks(buffer, at):
         look |= TSHARK
+    if _holds_command(buffer, at, end):
+        look |= COMMAND
     if size >= _NBSS + 12:
         if _is_bulk(buffer, at, size, bulk_bytes):
             look |= BULK
@@ -131,6 +135,25 @@ def _writes_program(buffer: Buffer, at: int, size: int) -> bool:
 def _is_tsharks(buffer: Buffer, at: int) -> bool:
     head = read32(buffer, at + _NBSS)
     return head in (_SMB2, _SMB1, _SEALED) or read16(buffer, at) in (0x0500, 0x0501)
+
+
+@njit(cache=True, nogil=True)
+def _holds_command(buffer: Buffer, at: int, end: int) -> bool:
+    """Are the eight bytes in it that start a DICOM command (PS3.7 §E.1), or their first at its end?
+
+    Perhaps also where the head of a unit may have been cut, twelve bytes.
+
+    Wherever they stand, one of them is at a place that eight divides: only those are looked at.
+    """
+    if end - at < 12 or read8(buffer, end - 1) in (0, 4):
+        return True  # perhaps; whoever reads the packet knows
+    for place in range(at + 7, end, 8):
+        if read8(buffer, place) & 0xFB:
+            continue
+        for start in range(place - 7, min(place, end - 8) + 1):
+            if read32(buffer, start) == 0 and read32(buffer, start + 4) == 0x04000000:
+                return True
+    return False
 
 
 @njit(cache=True, nogil=True)

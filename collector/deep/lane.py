@@ -22,6 +22,7 @@ from collector.deep.fields import Line
 from collector.deep.kernels import (
     BULK,
     CLOCK,
+    COMMAND,
     DICOM,
     HL7,
     LDAP,
@@ -55,6 +56,7 @@ _OWN: Final[
     (LDAP, "ldap", may_be_ldap, read_ldap),
 )
 _OWN_LOOKS: Final = DICOM | CLOCK | HL7 | LDAP
+_TELLING_LOOKS: Final = _OWN_LOOKS | TSHARK | COMMAND
 _BROKEN: Final = (ValueError, IndexError, struct.error)
 #: Where times are the same, the deep lane's sightings come behind the sighting lane's.
 _BEHIND: Final = 1 << 40
@@ -111,9 +113,11 @@ class DeepLane:
         if not len(mine):
             return
         bytes_of = np.frombuffer(buffer, np.uint8) if isinstance(buffer, bytes) else buffer
-        looks = np.empty(len(mine), np.uint8)
+        looks = np.empty(len(mine), np.uint16)
         keys = np.empty((3, len(mine)), np.uint64)
         look_at(bytes_of, mine.view(PICK_ROW_DTYPE), self._bulk_bytes, self._seed, looks, *keys)
+        telling = self._may_tell(looks, *keys[:2])
+        mine, looks, keys = take_rows(mine, telling), looks[telling], keys[:, telling]
         connections, ways, hashes = keys.tolist()
         said = [self._sayings.get(one) for one in hashes]
         new = _frames(take_rows(mine, np.array([known is None for known in said], bool)))
@@ -158,6 +162,28 @@ class DeepLane:
         if self._tshark is not None:
             self._tshark.close()
             self._tshark = None
+
+    def _may_tell(
+        self,
+        looks: NDArray[np.uint16],
+        connections: NDArray[np.uint64],
+        ways: NDArray[np.uint64],
+    ) -> NDArray[np.bool_]:
+        """False for the data in the middle of a DICOM or HL7 message, which is most of it."""
+        telling = looks & _TELLING_LOOKS != 0
+        stirred = set(connections[telling].tolist())
+        plain = np.flatnonzero(~telling)
+        keys = zip(connections[plain].tolist(), ways[plain].tolist(), strict=True)
+        telling[plain] = [
+            connection in stirred or not self._is_between(connection, way)
+            for connection, way in keys
+        ]
+        return telling
+
+    def _is_between(self, connection: int, way: int) -> bool:
+        if self._dicom.knows(connection, way):
+            return self._dicom.is_between(connection, way)
+        return self._hl7.get(connection) is not None
 
     def _again(
         self, turn: int, row: int, known: Said, look: int, connection: int, way: int

@@ -103,7 +103,7 @@ def test_commands_follow_an_association_that_was_told_again() -> None:
 
 def look(payload: bytes) -> int:
     buffer, picks = packet_rows(payload, kind=Pick.DEEP, protocol=6)
-    looks, keys = np.empty(1, np.uint8), np.empty((3, 1), np.uint64)
+    looks, keys = np.empty(1, np.uint16), np.empty((3, 1), np.uint64)
     rows = picks.view(PICK_ROW_DTYPE)
     look_at(np.frombuffer(buffer, np.uint8), rows, 4096, np.uint64(7), looks, *keys)
     return int(looks[0])
