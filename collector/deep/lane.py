@@ -170,7 +170,7 @@ class DeepLane:
         ways: NDArray[np.uint64],
     ) -> NDArray[np.bool_]:
         """False for the data in the middle of a DICOM or HL7 message, which is most of it."""
-        telling = looks & _TELLING_LOOKS != 0
+        telling: NDArray[np.bool_] = looks & _TELLING_LOOKS != 0
         stirred = set(connections[telling].tolist())
         plain = np.flatnonzero(~telling)
         keys = zip(connections[plain].tolist(), ways[plain].tolist(), strict=True)

@@ -189,6 +189,32 @@ def test_dicom_in_segments_of_any_cut() -> None:
     assert [s.message for s in told] == ["c_echo", "c_find"]
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.binary(min_size=12, max_size=40), st.integers(1, 59))
+def test_a_dicom_command_amid_images_however_fed(image: bytes, cut: int) -> None:
+    """Segments amid an image are passed over, but never the beginning of a command."""
+    fragment = element(0, struct.pack("<I", 20)) + element(0x100, b"\x20\0", group=0)
+    stream = image + fragment.ljust(60, b"\7")
+    at = len(image) + cut % len(fragment)
+    segments = [command(0x0030), image, stream[:at], stream[at:], image]
+    buffer, picks = packet_rows(*segments, kind=Pick.DEEP, protocol=6)
+    lane = DeepLane(DeepSettings(enabled=False))
+    for row in range(len(picks)):
+        lane.feed(buffer, picks[row : row + 1])
+    assert [s.message for s in lane.drain()] == ["c_echo", "c_find"]
+
+
+def test_what_began_like_dicom_and_was_not_is_told_by_its_own_reader() -> None:
+    lane = DeepLane(DeepSettings(enabled=False))
+    start = b"\1\0\0\0\0\x60\0\1"
+    buffer, picks = packet_rows(
+        start, b"no association" * 6, search(b"dc=a", equal(b"a", b"b")), kind=Pick.DEEP, protocol=6
+    )
+    for row in range(len(picks)):
+        lane.feed(buffer, picks[row : row + 1])
+    assert [type(s) for s in lane.drain()] == [Ldap]
+
+
 def test_dicom_association_behind_its_head() -> None:
     body = b"\0\1\0\0" + b"PACS".ljust(16) + b"CT1".ljust(16) + bytes(32)
     head = b"\1\0" + struct.pack("!I", len(body))
