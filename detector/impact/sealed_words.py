@@ -46,4 +46,28 @@ WORDINGS: Final = {
         ),
         next_step=_LOOK,
     ),
+    "moved": Wording(
+        title=Text(
+            ja="{source} が {target} の多数のファイルを別の場所へ移しているようです（"
+            "{seconds} 秒で {files} 個、通信は暗号化）",
+            en="{source} seems to be moving many files on {target} elsewhere: {files} in "
+            "{seconds} s, inside encryption",
+        ),
+        why=Text(
+            ja="読んだファイルと同じ長さを別に書き、更新日時を写し、元を消す動きが、暗号化された"
+            "メッセージの長さから読み取れます。アーカイブや整理の作業がこの動きをし、"
+            "ランサムウェアは通常ファイルごとに鍵を書き足すため長さが変わります。長さも日時も"
+            "保つランサムウェアとは見分けられないため、参考として知らせます。",
+            en="By the lengths of the encrypted messages it writes as much as it read, keeps the "
+            "times, and deletes the original. Archiving and tidying do so; ransomware usually adds "
+            "a key to each file, which changes lengths. One that keeps lengths and times cannot "
+            "be told apart, hence this note.",
+        ),
+        next_step=Text(
+            ja="{source} で予定されたアーカイブや整理の作業か、利用者か担当者に確認してください。"
+            "心当たりがなければ {target} の共有フォルダーを開き、ファイルが読めるか確認します。",
+            en="Ask the user or the person in charge of {source} whether archiving or tidying was "
+            "planned. If not, open the share on {target} and see whether files can be read.",
+        ),
+    ),
 }

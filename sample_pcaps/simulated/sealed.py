@@ -44,6 +44,13 @@ def _parts(size: int) -> list[int]:
     return [_CHUNK] * (size // _CHUNK) + ([size % _CHUNK] if size % _CHUNK else [])
 
 
+def chained(*steps: Step) -> Step:
+    """Requests that travel as one message: each but the last is filled up to eight bytes."""
+    *before, last = steps
+    ask, answer = (sum(-(-step[way] // 8) * 8 for step in before) + last[way] for way in (0, 1))
+    return ask, answer
+
+
 def encrypting(rng: np.random.Generator, how: str) -> list[Step]:
     """One file: `whole` read, written and renamed; `start` of it in place; `chained` requests."""
     size = int(min(rng.lognormal(np.log(60_000), 1.2), 8e6))
@@ -57,8 +64,11 @@ def encrypting(rng: np.random.Generator, how: str) -> list[Step]:
         return [
             _OFFICE_CREATE, _QUERY, *read(head), *write(head), *write(536), rename(24), _CLOSE,
         ]  # fmt: skip
-    sums = [(CREATE[0] + 113, CREATE[1] + 80 + min(size, _CHUNK))]
-    return [*sums, (112 + min(size, _CHUNK) + 88, 80 + 124), (CREATE[0] + 156 + 88, 152 + 66 + 124)]
+    size = min(size, _CHUNK - 1024)
+    return [
+        chained(CREATE, *read(size)), chained(*write(size + 536), _CLOSE),
+        chained(CREATE, rename(20), _CLOSE),
+    ]  # fmt: skip
 
 
 def opening(rng: np.random.Generator, is_saved: bool) -> list[Step]:
@@ -81,9 +91,15 @@ def reading(rng: np.random.Generator) -> list[Step]:
     return [_OFFICE_CREATE, _QUERY, _QUERY, *read(size), _CLOSE]
 
 
-def moving(rng: np.random.Generator) -> list[Step]:
+def moving(rng: np.random.Generator, is_chained: bool = False) -> list[Step]:
     """A copy within the server that keeps the file's times, then the first one is deleted."""
     size = int(min(rng.lognormal(np.log(60_000), 1.2), 8e6))
+    if is_chained:
+        size = min(size, _CHUNK - 1024)
+        return [
+            chained(CREATE, *read(size)), chained(*write(size), _CLOSE),
+            chained(CREATE, _SET_TIMES, _CLOSE), chained(CREATE, _DELETE, _CLOSE),
+        ]  # fmt: skip
     return [
         _OFFICE_CREATE, _QUERY, *read(size), _OFFICE_CREATE, _SET_END, *write(size), _SET_TIMES,
         _CLOSE, _CLOSE, _OFFICE_CREATE, _DELETE, _CLOSE,

@@ -116,6 +116,47 @@ def test_a_habit_of_three_days_is_a_note() -> None:
     assert severities == ["high", "medium", "medium", "low", "low"]
 
 
+def moved(count: int, growth: int = 0) -> list[list[tuple[int, int]]]:
+    """Each file copied with its times, then the first one deleted."""
+    return [
+        [
+            *(CREATE, read(5000 + n * 17), CREATE, SET_END, write(5000 + n * 17 + growth)),
+            *(SET_TIMES, CLOSE, CLOSE, CREATE, DELETE, CLOSE),
+        ]
+        for n in range(count)
+    ]
+
+
+def test_files_moved_one_by_one_are_a_note() -> None:
+    (found,) = find(talk(moved(20)), watched(4))
+    assert (found.variant, severity_of(found.score * found.confidence)) == ("moved", "low")
+
+
+@pytest.mark.parametrize("growth", [1, 536])
+def test_moves_by_which_files_grow_are_no_moves(growth: int) -> None:
+    (found,) = find(talk(moved(20, growth)))
+    assert found.variant == ""
+
+
+def test_files_of_kept_length_that_are_renamed_are_told() -> None:
+    files = [[CREATE, read(5000), CLOSE, CREATE, write(5000), CLOSE, RENAME] for _ in range(20)]
+    assert "" in {f.variant for f in find(talk(files))}
+
+
+def test_moving_every_night_excuses_no_encryption() -> None:
+    world = watched(4)
+    for day in range(4):
+        find(talk(moved(20), start_s=day * DAY_S), world)
+    (found,) = find(talk(encrypted(20), start_s=4 * DAY_S), world)
+    assert severity_of(found.score * found.confidence) == "high"
+
+
+def test_opening_a_file_is_answered_as_a_chain_that_renames() -> None:
+    opened = (316, 348)  # with two leases and a lasting handle
+    files = [[opened, read(9000), write(4000), CLOSE] for _ in range(30)]
+    assert find(talk(files, 0.05)) == []
+
+
 def everyday() -> Iterator[tuple[str, list[list[tuple[int, int]]], float]]:
     some = range(60)
     yield "virus scan, backup", [[CREATE, read(9000 + n), CLOSE] for n in some], 0.05

@@ -1,6 +1,8 @@
 """The simulated hospital: what a small one looks like, and that the seed decides everything."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from bench.evaluation.tiers import seen_flows, sees
 from collector.arrow import from_table, to_table
 from collector.flows import FlowBatch
 from collector.sightings import Arp, Smb
+from detector.alerts import severity_of
 from detector.detection import Finding
 from detector.impact.sealed_rewriting import SealedRewriting
 from sample_pcaps.simulated.attacks import Scenario, Stage
@@ -20,7 +23,7 @@ from sample_pcaps.simulated.calendar import DAY_S, hours, is_day_off, midnight_n
 from sample_pcaps.simulated.emit import Day
 from sample_pcaps.simulated.house import build_house
 from sample_pcaps.simulated.making import Order, read_truth, simulate
-from sample_pcaps.simulated.sealed import encrypting, opening, say
+from sample_pcaps.simulated.sealed import Step, encrypting, moving, opening, reading, say
 from sample_pcaps.simulated.told import Told, read_sightings
 from sample_pcaps.simulated.work import neighbours
 from tests.detector.windows import World
@@ -164,6 +167,33 @@ def test_encryption_inside_smb3_shows_lengths_and_people_at_work_are_not_it() ->
         steps = opening(rng, is_saved=True)
         say(at_work.tell, at_work.answer, (pc, fs), 60 + n * 40.0, steps, 0.003)
     assert not _rewriting([s for s in at_work.sightings if isinstance(s, Smb)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("file", "variants"),
+    [
+        (partial(encrypting, how="whole"), {""}),
+        (partial(encrypting, how="start"), {""}),
+        (partial(encrypting, how="chained"), {""}),
+        (moving, {"moved"}),
+        (partial(moving, is_chained=True), {"moved"}),
+        (reading, set()),
+    ],
+    ids=["whole", "start", "chained", "moved", "moved by chains", "read"],
+)
+def test_each_shape_of_work_inside_smb3_is_told_for_what_it_is(
+    file: Callable[[np.random.Generator], list[Step]], variants: set[str], seed: int
+) -> None:
+    told = Told(build_house(8), 0, np.random.default_rng(1))
+    fs, pc = int(told.house.of("FS")[0]), int(told.house.of("WARD")[0])
+    rng = np.random.default_rng(seed)
+    for n in range(100):
+        say(told.tell, told.answer, (pc, fs), 60 + n * 0.4, file(rng), 0.003)
+    found = _rewriting([s for s in told.sightings if isinstance(s, Smb)])
+    assert {f.variant for f in found} == variants
+    severities = {severity_of(f.score * f.confidence) for f in found}
+    assert severities == ({"low"} if variants == {"moved"} else {"medium"} if variants else set())
 
 
 def _rewriting(sealed: list[Smb]) -> list[Finding]:
