@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,16 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands import assets, baseline, lines, report, settings, setup
+from api.commands.ending import told_in_words
 from api.commands.options import (
     AsJson,
     Captures,
     Config,
     State,
     configuration_of,
+    host_address,
+    kept_state,
     print_rows,
     state_folder,
     tell_faults,
     time_ns,
+    whole_captures,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +62,11 @@ def replay(
     from collector.reading_process import reading_process
 
     factor = _speed(speed)
-    with reading_process(captures) as reader, state_folder(state) as folder:
+    with (
+        whole_captures(captures) as captures,
+        reading_process(captures) as reader,
+        state_folder(state) as folder,
+    ):
         configuration = configuration_of(config, state)
         if reader is not None:  # it reads while the detectors are loaded
             from collector.capture.finding import find_captures
@@ -98,8 +107,8 @@ def flows(
         writer = open_writer("parquet", parquet)
     else:
         writer = open_writer("json" if as_json else "csv" if csv else "text", sys.stdout.buffer)
-    with WriteBehind(writer) as behind:
-        listing = list_flows(captures, behind)
+    with whole_captures(captures) as whole, WriteBehind(writer) as behind:
+        listing = list_flows(whole, behind)
     typer.echo(f"{listing.packets:,} packets, {listing.flows:,} flows", err=True)
     tell_faults(listing.faults, listing.notes)
 
@@ -112,15 +121,17 @@ def sightings(captures: Captures, as_json: AsJson = False) -> None:
     from collector.settings import CollectorSettings
 
     reading = Replay(CollectorSettings())
-    for seen in reading.read(find_captures(captures)):
-        for sighting in seen.sightings:
-            told = sighting.to_json()
-            if as_json:
-                line = json.dumps(told, ensure_ascii=False)
-            else:
-                line = "  ".join(f"{k}={v}" for k, v in told.items() if k not in ("type", "schema"))
-            sys.stdout.write(line + "\n")
+    with whole_captures(captures) as whole:
+        for seen in reading.read(find_captures(whole)):
+            for sighting in seen.sightings:
+                sys.stdout.write(_sighting_line(sighting.to_json(), as_json) + "\n")
     tell_faults(reading.faults, reading.health.notes)
+
+
+def _sighting_line(told: dict[str, Any], as_json: bool) -> str:
+    if as_json:
+        return json.dumps(told, ensure_ascii=False)
+    return "  ".join(f"{k}={v}" for k, v in told.items() if k not in ("type", "schema"))
 
 
 @app.command("simulate")
@@ -188,7 +199,7 @@ def evaluate_detectors(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="port of the console")] = 8642,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port of the console")] = 8642,
     state: State = None,
     serve: Annotated[bool, typer.Option(help="serve the console afterwards")] = True,
 ) -> None:
@@ -285,10 +296,10 @@ def hunt(
     """Search the kept flows of a host."""
     from collector.lake import Lake
 
-    configuration = configuration_of(config, state)
-    rows = Lake(configuration.state_dir / "lake").hunt(
-        host=host,
-        peer=peer,
+    folder = kept_state(configuration_of(config, state))
+    rows = Lake(folder / "lake").hunt(
+        host=host_address(host),
+        peer=host_address(peer),
         port=port,
         app=application,
         since_ns=time_ns(since, 0),
@@ -320,7 +331,7 @@ def _speed(told: str) -> float:
         factor = float(told)
     except ValueError:
         factor = 0.0
-    if factor <= 0:
+    if not 0 < factor < math.inf:
         raise typer.BadParameter(f"max, or a number above 0 such as 10, not {told!r}")
     return factor
 
@@ -329,7 +340,8 @@ def main() -> None:
     """Run the command line."""
     # Imports make many objects and no garbage: looking for it costs a fifth of a second.
     gc.set_threshold(100_000, 50, 50)
-    app()
+    with told_in_words():
+        app()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -160,13 +161,16 @@ class Lake:
         until_ns: int = 1 << 62,
         limit: int = 1000,
     ) -> list[dict[str, Any]]:
-        """Flows of a host, newest first; each as an object with the column names as keys."""
+        """Flows of a host, newest first; each as an object with the column names as keys.
+
+        ValueError if `host` or `peer` is no address.
+        """
         tests = ["last_ns >= ?", "first_ns <= ?"]
         values: list[Any] = [since_ns, until_ns]
         for address in (host, peer):
             if address:
                 tests.append("(source = ? OR destination = ?)")
-                values += [address, address]
+                values += [str(ip_address(address))] * 2  # 2001:DB8::1 is kept as 2001:db8::1
         if port:
             tests.append("(source_port = ? OR destination_port = ?)")
             values += [port, port]

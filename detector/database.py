@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 
+class UnusableState(RuntimeError):
+    """A database that cannot be worked on; the message says which file and what to do."""
+
+
 class Database:
     """A file in WAL mode, readable by its owner only; safe to use from several threads.
 
@@ -25,7 +29,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> Database:
-        """Open or create the file; RuntimeError if a newer version wrote it."""
+        """Open or create the file; UnusableState if it is no database, or a newer version's."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         self.path.chmod(0o600)
@@ -33,19 +37,32 @@ class Database:
             self.path, check_same_thread=False, timeout=30, isolation_level=None
         )
         connection.row_factory = sqlite3.Row
+        try:
+            self._prepare(connection)
+        except sqlite3.Error as fault:
+            connection.close()
+            raise UnusableState(
+                f"{self.path}: {fault}; see that it can be written and has room, or move it away"
+                " and begin with an empty one"
+            ) from fault
+        except UnusableState:
+            connection.close()
+            raise
+        self._connection = connection
+        return self
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make what is not there yet."""
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > self._version:
-            connection.close()
-            raise RuntimeError(
+            raise UnusableState(
                 f"{self.path}: written by a newer version (schema {version}, this one reads up to"
                 f" {self._version}); update Mimawari or choose another state_dir"
             )
         connection.executescript(self._schema)
         connection.execute(f"PRAGMA user_version={self._version}")
-        self._connection = connection
-        return self
 
     def close(self) -> None:
         if self._connection is not None:

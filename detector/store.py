@@ -59,7 +59,7 @@ class Store:
         self._read = self._database.read
 
     def open(self) -> Store:
-        """Open or create the file; RuntimeError if a newer version wrote it."""
+        """Open or create the file; UnusableState if it cannot be worked on."""
         self._database.open()
         return self
 

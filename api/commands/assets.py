@@ -13,6 +13,7 @@ from api.commands.options import (
     Config,
     State,
     configuration_of,
+    kept_store,
     print_rows,
     store_of,
     tell_rows,
@@ -33,7 +34,7 @@ def list_all(config: Config = None, state: State = None, as_json: AsJson = False
     columns = (
         "ip", "mac", "name", "role", "care_class", "department", "is_listed", "port", "last_ns",
     )  # fmt: skip
-    with store_of(configuration_of(config, state)) as store:
+    with kept_store(configuration_of(config, state)) as store:
         rows = [dict(row.seen) for row in compare_assets(store) if row.seen is not None]
         print_rows(rows, columns, as_json, "no asset has been seen")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.options import AsJson, Config, State, configuration_of, print_rows
+from api.commands.options import AsJson, Config, State, configuration_of, kept_state, print_rows
 
 app = typer.Typer(no_args_is_help=True, help="Snapshots of what was learnt.")
 
@@ -19,7 +19,7 @@ def list_all(config: Config = None, state: State = None, as_json: AsJson = False
     """The days that can be restored."""
     from detector.baselines.snapshots import Snapshots
 
-    folder = configuration_of(config, state).state_dir / "baselines"
+    folder = kept_state(configuration_of(config, state)) / "baselines"
     rows = [
         {"day": link.day, "file": link.file, "sha256": link.sha256}
         for link in Snapshots(folder).links()
@@ -33,7 +33,7 @@ def verify(config: Config = None, state: State = None) -> None:
     """Check every snapshot against the chain of hashes; exit status 1 where one does not fit."""
     from detector.baselines.snapshots import Snapshots
 
-    folder = configuration_of(config, state).state_dir / "baselines"
+    folder = kept_state(configuration_of(config, state)) / "baselines"
     try:
         snapshots = Snapshots(folder)
         faults, links = snapshots.faults(), snapshots.links()
@@ -62,12 +62,12 @@ def restore(
     from detector.baselines.snapshots import Snapshots
     from detector.opening import EDGES_FILE, MEMORIES_FILE
 
-    folder = configuration_of(config, state).state_dir
+    folder = kept_state(configuration_of(config, state))
     try:
         link = Snapshots(folder / "baselines").restore(day, folder / EDGES_FILE)
     except (KeyError, ValueError) as fault:
         typer.echo(str(fault.args[0]), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None
     memories = folder / MEMORIES_FILE
     if memories.exists():
         memories.replace(memories.with_suffix(".bin.before-restore"))

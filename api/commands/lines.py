@@ -12,9 +12,9 @@ from api.commands.options import (
     Config,
     State,
     configuration_of,
+    kept_store,
     local_time,
     print_rows,
-    store_of,
     tell_rows,
 )
 
@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Outside lines and their register."
 def list_all(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Outside lines that were seen, with the register's verdict."""
     columns = ("verdict", "device_ip", "outside", "label", "registered_id", "first_ns", "last_ns")
-    with store_of(configuration_of(config, state)) as store:
+    with kept_store(configuration_of(config, state)) as store:
         print_rows(store.observed_lines(), columns, as_json, "no outside line has been seen")
 
 
@@ -45,7 +45,7 @@ def check(register: Path) -> None:
 def evidence(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Signs of hidden lines by host, weak ones included, as of the last hour of event time."""
     columns = ("host", "sum", "percent", "families")
-    with store_of(configuration_of(config, state)) as store:
+    with kept_store(configuration_of(config, state)) as store:
         rows = store.note("line_evidence").get("hosts", [])
         print_rows(rows, columns, as_json, "no sign of a hidden line has been seen")
 
@@ -91,7 +91,7 @@ def book(
     zone = configuration.hospital.timezone
     span = (local_time(start, zone), local_time(end, zone))
     try:
-        with store_of(configuration) as store:
+        with kept_store(configuration) as store:
             booking = make_booking(
                 store, line, *span, person=person, purpose=purpose, approver=approver,
                 made_by=getuser(),
@@ -106,7 +106,7 @@ def book(
 def slips(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Remote maintenance as it was done, the latest first."""
     columns = ("id", "line", "vendor", "first_ns", "last_ns", "peer", "is_in_scope", "confirmed_by")
-    with store_of(configuration_of(config, state)) as store:
+    with kept_store(configuration_of(config, state)) as store:
         print_rows(
             [s.to_json() for s in store.slips()], columns, as_json, "no maintenance was seen"
         )

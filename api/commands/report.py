@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.options import Config, State, configuration_of, local_time, store_of
+from api.commands.options import Config, State, configuration_of, kept_store, local_time_ns
 
 if TYPE_CHECKING:
     from detector.sheet import Language
@@ -28,8 +28,8 @@ def weekly(
 
     configuration = configuration_of(config, state)
     hospital = configuration.hospital
-    end_ns = int(local_time(until, hospital.timezone).timestamp() * 1e9) if until else 0
-    with store_of(configuration) as store:
+    end_ns = local_time_ns(until, hospital.timezone) if until else 0
+    with kept_store(configuration) as store:
         digest = weekly_digest(store, hospital.name, hospital.timezone, end_ns)
     language: Language = "en" if english else "ja"
     if html is None:

@@ -23,8 +23,13 @@ def config_check(config: Annotated[Path, typer.Argument(help="settings file (TOM
 @data_app.command("update")
 def data_update(file: Path, config: Config = None, state: State = None) -> None:
     """Take new lists (a zip or one TSV) into the state folder, after checking them."""
-    from collector.data import update_data
+    from collector.data import DataFault, update_data
 
     configuration = configuration_of(config, state)
-    for name in update_data(file, configuration.state_dir / "data"):
+    try:
+        taken = update_data(file, configuration.state_dir / "data")
+    except DataFault as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2) from None
+    for name in taken:
         typer.echo(f"{name}: taken")

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from api.commands.options import Captures, Config, State, configuration_of, tell_faults
+from api.commands.options import (
+    Captures,
+    Config,
+    State,
+    configuration_of,
+    tell_faults,
+    whole_captures,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Day-0 set-up: propose a plan, confirm it.")
 
@@ -24,9 +31,9 @@ def propose(
     from api.terminal import progress_bar
 
     configuration = configuration_of(config, state)
-    with progress_bar(hidden=False) as on_progress:
-        proposal, faults, notes = propose_from(configuration, captures, on_progress)
     out.mkdir(parents=True, exist_ok=True)
+    with whole_captures(captures) as whole, progress_bar(hidden=False) as on_progress:
+        proposal, faults, notes = propose_from(configuration, whole, on_progress)
     hospital = configuration.hospital
     for name, content in proposal.files(hospital.name, hospital.timezone).items():
         (out / name).write_bytes(content)
@@ -57,7 +64,7 @@ def confirm(
         ledger = (folder / "assets.csv").read_bytes() if with_ledger else None
         register = (folder / "register.csv").read_bytes() if with_register else None
         used = confirm_plan(configuration.state_dir, plan, ledger, register)
-    except (PlanFault, OSError, UnicodeDecodeError) as fault:
+    except (PlanFault, UnicodeDecodeError) as fault:
         typer.echo(f"{folder}: {fault}", err=True)
         raise typer.Exit(2) from None
     typer.echo(f"{configuration.state_dir}: {used['segments']} segments are in use")

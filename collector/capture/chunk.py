@@ -38,7 +38,7 @@ class CaptureError(Exception):
     """A capture that cannot be read: which file, where, and why."""
 
     def __init__(self, path: Path | str, offset: int, reason: str) -> None:
-        super().__init__(f"{path}: {reason} (at byte {offset})")
+        super().__init__(f"{path}: {reason}" + (f" (at byte {offset})" if offset else ""))
         self.path = Path(path)
         self.offset = offset
         self.reason = reason

@@ -1,21 +1,16 @@
 """Which captures a command is given: files as named, folders by what is in them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from collector.capture.chunk import CaptureError
 from collector.capture.reading import open_capture
 
-_CAPTURE_SUFFIXES = (
-    ".pcap",
-    ".pcapng",
-    ".cap",
-    ".gz",
-    ".zst",
-    ".dmp",
-    ".log",
-    ".binetflow",
-    ".json",
+#: dump.pcap, and dump.pcap1, dump.pcap2 … as `tcpdump -C` goes on; packed or not.
+_CAPTURE_NAME: Final = re.compile(
+    r"\.((pcap|pcapng|cap|dmp)\d*|gz|zst|log|binetflow|json)$", re.IGNORECASE
 )
 
 
@@ -31,12 +26,19 @@ def find_captures(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def holds_captures(folder: Path) -> bool:
+    """Whether a folder has any file that `find_captures` would take."""
+    return any(_is_input(path) for path in folder.iterdir())
+
+
 def _is_input(path: Path) -> bool:
-    if path.suffix == ".json":
+    if not _CAPTURE_NAME.search(path.name) or path.is_fifo() or path.is_dir():
+        return False
+    if path.suffix.lower() == ".json":
         from collector.foreign.opening import is_log
 
         return is_log(path)
-    return path.suffix in _CAPTURE_SUFFIXES
+    return True
 
 
 def _first_time(path: Path) -> int:

@@ -38,7 +38,8 @@ def test_finds_a_hosts_flows_newest_first(tmp_path: Path) -> None:
     ]
     assert found[0]["app"] == "smb"
     assert found[0]["state"] == "SF"
-    assert lake.hunt(host="2001:db8::1")[0]["source"] == "10.0.0.9"
+    for written in ("2001:db8::1", "2001:DB8:0::1"):
+        assert lake.hunt(host=written)[0]["source"] == "10.0.0.9"
     assert len(list(tmp_path.glob("day=*"))) == 2
 
 
