@@ -33,8 +33,9 @@ def limits(tiers: Sequence[tuple[str, Sequence[Score]]]) -> list[str]:
         ("S6, S7", "≤ 10 min", "leasing"),
         ("time to an attack's first alert, median and p90", "-", "times"),
         ("precision at budget: true of the most urgent 3 a day and 1,000 hosts", "-", "precision"),
-        ("pushed incidents a day and 1,000 hosts (true ones)", "≤ 3", "pushed"),
-        ("pushed on days without an attack (immediate or critical)", "0 critical", "quiet"),
+        ("pushed incidents a day and 1,000 hosts, days without an attack", "≤ 3", "quiet"),
+        ("immediate or critical of these", "0", "quiet_critical"),
+        ("pushed incidents a day and 1,000 hosts, all days (true ones)", "-", "pushed"),
         ("immediate and false, all days", "0", "false_immediate"),
         ("false loud alerts a day and 1,000 hosts", "-", "false_a_day"),
         ("alerts in the largest incident", "-", "largest_incident"),
@@ -77,6 +78,7 @@ def tier_json(told: Sequence[Score]) -> dict[str, Any]:
     attacks = [c for s in told for c in s.caught if c.is_attack]
     grave = [c for c in attacks if c.id in ("S1", "S2", "S3")]
     days = sum(s.test_days * s.run.truth["hosts"] / 1000 for s in told) or 1.0
+    quiet_days = sum(s.quiet_days * s.run.truth["hosts"] / 1000 for s in told) or 1.0
     return {
         "attacks": len(attacks),
         "told": sum(c.is_told for c in attacks),
@@ -94,6 +96,7 @@ def tier_json(told: Sequence[Score]) -> dict[str, Any]:
         "true_pushed_a_day": sum(s.true_pushed for s in told) / days,
         "quiet_days": sum(s.quiet_days for s in told),
         "quiet_pushed": sum(s.quiet_pushed for s in told),
+        "quiet_pushed_a_day": sum(s.quiet_pushed for s in told) / quiet_days,
         "quiet_critical": sum(s.quiet_critical for s in told),
         "false_a_day": sum(len(s.false_alerts) for s in told) / days,
         "largest_incident": max(
@@ -137,7 +140,8 @@ def _cell(facts: dict[str, Any], name: str) -> str:
         case "pushed":
             return f"{facts['pushed_a_day']:.2f} ({facts['true_pushed_a_day']:.2f})"
         case "quiet":
-            return f"{facts['quiet_pushed']} ({facts['quiet_critical']}) in {facts['quiet_days']} d"
+            days = facts["quiet_days"]
+            return f"{facts['quiet_pushed_a_day']:.2f}, in {days} d" if days else "-"
         case "false_a_day":
             return f"{facts[name]:.1f}"
         case "macro_f1":

@@ -174,7 +174,8 @@ def test_budget_and_quiet_days_are_counted_by_incident() -> None:
     assert facts["encryption_s"] == [20.0] and facts["pushed_a_day"] == 1.5
     page = "\n".join(limits([("span", [told])]))
     assert "| encryption of files, LM-7 | ≤ 30 s | 1/1 (21 % to 100 %), slowest 20 s |" in page
-    assert "| 1/6 (3 % to 56 %) |" in page and "| 2 (1) in 1 d |" in page
+    assert "| 1/6 (3 % to 56 %) |" in page and "| ≤ 3 | 2.00, in 1 d |" in page
+    assert "| immediate or critical of these | 0 | 1 |" in page
 
 
 def test_a_target_that_joins_an_alert_later_counts_from_then() -> None:
