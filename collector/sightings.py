@@ -297,6 +297,15 @@ class Ntlm(Sighting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebLogon(Sighting):
+    """A name in an HTTP request's Basic or Digest field, or a 401 that wants one (RFC 9110 §11)."""
+
+    kind: ClassVar[str] = "web_logon"
+    message: str  # asked, refused
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kerberos(Sighting):
     """RFC 4120: `message` is as_req, as_rep, tgs_req, tgs_rep, ap_req, krb_error …"""
 
@@ -410,5 +419,5 @@ SIGHTINGS: tuple[type[Sighting], ...] = (
     Arp, Dhcp, Dhcpv6, RouterAdvertisement, NeighborAdvertisement, Redirect, Dns, DnsUpdate,
     NameAnnouncement, Ssdp, TlsClientHello, TlsCertificate, Http, AttackBytes, SshBanner,
     RdpRequest, SwitchNeighbor, Smb, Dcerpc, Ntlm, Kerberos, Ldap, Dicom, Hl7,
-    MonitorEvent, IdsAlert, SourceState, Clock,
+    MonitorEvent, IdsAlert, SourceState, Clock, WebLogon,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from collector.decoders.decoder import Decoder, Malformed, seen
 from collector.decoders.marked import program_format
 from collector.decoders.ntlm_header import read_authorization, read_refusal
 from collector.decoders.web_judging import judge_request
+from collector.decoders.web_logon import read_answer, read_name
 from collector.decoders.wire import header_fields, readable
 from collector.decoders.wsman import is_remote_shell, wsman_call
 from collector.packet import Packet, Pick
@@ -19,8 +20,8 @@ _REQUEST: Final = re.compile(rb"([A-Za-z_-]{1,24}) (\S{0,4096})")
 
 
 class HttpDecoder(Decoder):
-    """A request's first segment. Of answers only those tell that begin to send a program, and
-    NTLM's challenges and refusals.
+    """A request's first segment. Of answers only those tell that begin to send a program, NTLM's
+    challenges, and refused logons.
 
     The path is cut at `?`, `#` and `;`, because what follows may name a patient; of the rest only
     the class of an attack and the words that gave it away are kept.
@@ -32,7 +33,9 @@ class HttpDecoder(Decoder):
         first, fields = header_fields(packet.payload)
         body = packet.payload.partition(b"\r\n\r\n")[2]
         if first.startswith(b"HTTP/"):
-            yield from read_refusal(first, fields.get("www-authenticate", ""), seen(packet))
+            wanted = fields.get("www-authenticate", "")
+            yield from read_refusal(first, wanted, seen(packet))
+            yield from read_answer(first, wanted, seen(packet))
             program = program_format(body)
             if program:
                 content_type = fields.get("content-type", "")
@@ -58,4 +61,6 @@ class HttpDecoder(Decoder):
             excerpt=excerpt,
             wsman=wsman_call(fields, body) if is_remote_shell(method, said_path) else "",
         )
-        yield from read_authorization(fields.get("authorization", ""), seen(packet))
+        shown = fields.get("authorization", "")
+        yield from read_authorization(shown, seen(packet))
+        yield from read_name(shown, seen(packet))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from collector.apps import APPS, app_name
-from collector.sightings import Kerberos, Ldap, Ntlm, Sighting, Smb
+from collector.sightings import Http, Kerberos, Ldap, Ntlm, Sighting, Smb, WebLogon
 from detector.detection import Category, Detector, Finding, Reads, Window
 from detector.lateral.calls import Calls, flow_of
 from detector.lateral.contacts import flow_keys
@@ -30,7 +30,7 @@ _NTLM_FAILURES: Final = frozenset(
      0xC0000071, 0xC0000224, 0xC000006F, 0xC0000070, 0xC000015B}
 )  # fmt: skip
 _APP_OF: Final[dict[type[Sighting], str]] = {
-    Kerberos: "kerberos", Ldap: "ldap", Smb: "smb", Ntlm: "http"
+    Kerberos: "kerberos", Ldap: "ldap", Smb: "smb", Ntlm: "http", WebLogon: "http"
 }  # fmt: skip
 _LDAP_WRONG: Final = 49  # invalidCredentials (RFC 4511 §4.1.9)
 
@@ -58,6 +58,7 @@ class _Tries:
 class _Memory:
     tries: OrderedDict[str, _Tries] = field(default_factory=OrderedDict)
     asked: OrderedDict[tuple[str, int, str], str] = field(default_factory=OrderedDict)
+    named: OrderedDict[tuple[str, int, str], str] = field(default_factory=OrderedDict)
     sessions: OrderedDict[tuple[int, int, int], LogonSessions] = field(default_factory=OrderedDict)
 
 
@@ -65,7 +66,8 @@ class PasswordGuessing(Detector):
     """One source fails to log on: with many accounts (spray), or again and again (brute force).
 
     Failures are read from Kerberos errors (6 unknown, 18 locked, 24 wrong password), from the
-    status of SMB session set-ups, from refused LDAP binds and from web servers that refuse NTLM.
+    status of SMB session set-ups, from refused LDAP binds and from web servers that refuse a logon
+    by NTLM, Basic or Digest.
     Where logons are encrypted (SSH, RDP, …), many short sessions of alike size to one service of
     one host within ten minutes stand for them; three that begin within a second count twice. Mail
     and FTP take three to five times as many, databases ten times, for programs log on there by
@@ -83,7 +85,7 @@ class PasswordGuessing(Detector):
     id = "password_guessing"
     category: ClassVar[Category] = "credential_access"
     techniques = ("T1110",)
-    reads = Reads(sightings=(Kerberos, Ldap, Ntlm, Smb), apps=LOGON_APPS)
+    reads = Reads(sightings=(Http, Kerberos, Ldap, Ntlm, Smb, WebLogon), apps=LOGON_APPS)
     wordings = {
         "spray": Wording(
             Text(
@@ -144,7 +146,7 @@ class PasswordGuessing(Detector):
         for source, calls in touched.items():
             yield from self._judge(memory.tries[source], source, calls)
         yield from self._failing_sessions(window, memory)
-        for kept in (memory.tries, memory.asked, memory.sessions):
+        for kept in (memory.tries, memory.asked, memory.named, memory.sessions):
             while len(kept) > 50_000:
                 kept.popitem(last=False)
 
@@ -161,25 +163,34 @@ class PasswordGuessing(Detector):
                 asked = memory.asked.get((ticket.peer_ip, ticket.peer_port, ticket.ip), "")
                 account = ticket.client or asked or f"port {ticket.peer_port}"
                 yield ticket, ticket.peer_ip, ticket.ip, account
-        users: dict[tuple[str, int], list[tuple[int, str]]] = {}
-        for logon in window.of(Ntlm):
-            if logon.message == "authenticate":
-                users.setdefault((logon.ip, logon.port), []).append((logon.time_ns, logon.user))
-        for bind in window.of(Ldap):
-            if bind.operation == "bind" and bind.name:
-                memory.asked[bind.ip, bind.port, bind.peer_ip] = bind.name
-            elif bind.operation == "bind_answer" and bind.result == _LDAP_WRONG:
-                asked = memory.asked.get((bind.peer_ip, bind.peer_port, bind.ip), "")
-                named = _names_before(users, bind)
-                yield bind, bind.peer_ip, bind.ip, named or asked or f"port {bind.peer_port}"
-        for refused in window.of(Ntlm):
-            named = _names_before(users, refused) if refused.message == "refused" else ""
-            if named:  # who has not yet said who he is is only asked for it
-                yield refused, refused.peer_ip, refused.ip, named
-        for smb in window.of(Smb):
-            is_setup = smb.command == (0x73 if smb.dialect == 1 else 1)
-            if smb.is_response and is_setup and smb.status in _NTLM_FAILURES:
-                yield smb, smb.peer_ip, smb.ip, _names_before(users, smb) or "?"
+        several = (Http, Ntlm, WebLogon, Ldap, Smb)  # a request stands before the name in it
+        for seen in sorted((s for kind in several for s in window.of(kind)), key=_when):
+            yield from self._answered(seen, memory)
+
+    def _answered(
+        self, seen: Sighting, memory: _Memory
+    ) -> Iterator[tuple[Sighting, str, str, str]]:
+        """Keep whom a connection names; a server's refusal is a failure of whom it named last."""
+        named, back = memory.named, (seen.peer_ip, seen.peer_port, seen.ip)
+        forth = (seen.ip, seen.port, seen.peer_ip)
+        if isinstance(seen, Http):
+            named.pop(forth, None)  # what it got before was no refusal
+        elif isinstance(seen, Ntlm | WebLogon):
+            if seen.message in ("authenticate", "asked"):
+                named[forth] = seen.user
+                named.move_to_end(forth)
+            elif seen.message == "refused" and (user := named.pop(back, "")):
+                yield seen, seen.peer_ip, seen.ip, user  # before a name it is only asked for
+        elif isinstance(seen, Ldap):
+            if seen.operation == "bind" and seen.name:
+                named[forth] = seen.name
+                named.move_to_end(forth)
+            elif seen.operation == "bind_answer" and seen.result == _LDAP_WRONG:
+                yield seen, seen.peer_ip, seen.ip, named.get(back) or f"port {seen.peer_port}"
+        elif isinstance(seen, Smb):
+            is_setup = seen.command == (0x73 if seen.dialect == 1 else 1)
+            if seen.is_response and is_setup and seen.status in _NTLM_FAILURES:
+                yield seen, seen.peer_ip, seen.ip, named.get(back) or "?"
 
     def _note_entered(self, window: Window, memory: _Memory) -> None:
         """Who mistypes gets in a moment later: accounts that a source with failures then used."""
@@ -245,7 +256,5 @@ class PasswordGuessing(Detector):
                 )  # fmt: skip
 
 
-def _names_before(users: dict[tuple[str, int], list[tuple[int, str]]], answer: Sighting) -> str:
-    """Whom NTLM named last on the connection before this answer; empty if nobody."""
-    named = users.get((answer.peer_ip, answer.peer_port), [])
-    return next((user for when, user in reversed(named) if when <= answer.time_ns), "")
+def _when(seen: Sighting) -> int:
+    return seen.time_ns

@@ -81,7 +81,7 @@ def test_who_logs_on_by_ntlm(scheme: bytes, around: bytes, is_unicode: bool) -> 
 
 @pytest.mark.parametrize(
     "value",
-    [b"Basic dXNlcjpwYXNz", b"Negotiate YIIC", b"NTLM \xff\xfe", b"NTLM", b"NTLM ====",
+    [b"Bearer dXNlcjpwYXNz", b"Negotiate YIIC", b"NTLM \xff\xfe", b"NTLM", b"NTLM ====",
      b"NTLM " + base64.b64encode(b"NTLMSSP\0\x03\0\0\0" + b"\xff" * 20)],
 )  # fmt: skip
 def test_other_logons_tell_nothing(value: bytes) -> None:
@@ -112,3 +112,25 @@ def test_what_a_web_server_answers_to_a_logon(status: bytes, field: bytes | None
     answer = b"HTTP/1.1 " + status + b"\r\nWWW-Authenticate: " + field + b"\r\n\r\n"
     seen = sightings_of(answer, Pick.HTTP, protocol=6)
     assert [(one.message, one.challenge) for one in seen if isinstance(one, Ntlm)] == told
+
+
+@pytest.mark.parametrize(
+    ("shown", "user"),
+    [
+        (b"Basic " + base64.b64encode(b"yamada:secret"), "yamada"),
+        (b'Digest username="yamada", realm="hosp", response="00"', "yamada"),
+        (b"Basic " + base64.b64encode(b"no colon"), None),
+        (b"Basic \xff\xff", None),
+        (b"Bearer eyJhbGciOi", None),
+    ],
+)
+def test_of_a_password_logon_only_the_name_is_kept(shown: bytes, user: str | None) -> None:
+    _, *logons = post(b"", b"Authorization: " + shown, path=b"/")
+    assert [(one.message, one.user) for one in logons] == ([("asked", user)] if user else [])
+    assert "secret" not in str(logons)
+
+
+def test_a_web_servers_refusal_of_a_password() -> None:
+    answer = b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
+    assert [s.message for s in sightings_of(answer, Pick.HTTP, protocol=6)] == ["refused"]
+    assert sightings_of(answer.replace(b"401", b"200"), Pick.HTTP, protocol=6) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.sightings import Dns, Kerberos, Ldap, Ntlm, Smb
+from collector.sightings import Dns, Http, Kerberos, Ldap, Ntlm, Smb, WebLogon
 from detector.detection import Detector
 from detector.lateral.directory_search import DirectorySearch
 from detector.lateral.guessing import PasswordGuessing
@@ -320,3 +320,37 @@ def test_a_web_server_that_refuses_many_accounts_is_sprayed() -> None:
         refused.append(packet(Ntlm, i + 0.3, True, 50000 + i, message="refused"))
     assert found(PasswordGuessing(), [*asked, *refused]) == [("spray", "T1110.003")]
     assert found(PasswordGuessing(), asked) == []
+
+
+def web_logons(count: int, kind: type, is_wrong: bool = True, port: int = 50000) -> list:
+    """A client that is asked for a name each time, says one, and is refused (or not)."""
+    said = "authenticate" if kind is Ntlm else "asked"
+    seen = []
+    for i in range(count):
+        at = 10.0 * i
+        seen.append(packet(Http, at, port=port, method="GET"))
+        seen.append(packet(kind, at + 0.1, True, port, message="refused"))
+        seen.append(packet(Http, at + 0.2, port=port, method="GET"))
+        seen.append(packet(kind, at + 0.2, port=port, message=said, user=f"u{i}"))
+        if is_wrong:
+            seen.append(packet(kind, at + 0.3, True, port, message="refused"))
+    return seen
+
+
+@pytest.mark.parametrize("kind", [Ntlm, WebLogon])
+def test_web_logons_are_refused_across_the_borders_of_windows(kind: type) -> None:
+    world, detector = World(), PasswordGuessing()
+    told = [f for one in web_logons(9, kind) for f in world.run(detector, world.window((), [one]))]
+    assert [(f.variant, f.facts["accounts"]) for f in told] == [("spray", 8), ("spray", 9)]
+
+
+def test_programs_that_show_their_name_only_when_asked_are_silent() -> None:
+    assert found(PasswordGuessing(), web_logons(40, WebLogon, is_wrong=False)) == []
+
+
+def test_several_binds_of_one_connection_fail_by_their_own_names() -> None:
+    seen = []
+    for i in range(8):
+        seen.append(packet(Ldap, i, operation="bind", name=f"cn=u{i}"))
+        seen.append(packet(Ldap, i + 0.1, True, operation="bind_answer", result=49))
+    assert found(PasswordGuessing(), seen) == [("spray", "T1110.003")]
