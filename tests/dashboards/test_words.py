@@ -88,3 +88,13 @@ def test_japanese_uses_japanese_brackets_and_colons() -> None:
     assert len(said) > 1000
     narrow = [k for k, m in said.items() if NARROW.search(re.sub(r"\{[^}]*\}", "", m))]
     assert narrow == []
+
+
+def test_the_japanese_guide_names_what_the_console_shows() -> None:
+    guide = (FOLDER.parent / "README.ja.md").read_text()
+    said = "\n".join(load_messages("ja").values())
+    quoted = {words for words in re.findall("「([^」]+)」", guide) if len(words) < 24}
+    assert len(quoted) > 15
+    assert {words for words in quoted if words not in said} == set()
+    prose = re.sub(r"`[^`]*`|```.*?```|\[[^]]*\]\([^)]*\)", "", guide, flags=re.S)
+    assert NARROW.findall(prose) == []
