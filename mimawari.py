@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands import assets, baseline, lines, report, settings, setup
-from api.commands.ending import told_in_words
+from api.commands.ending import told_in_words, write_what_the_terminal_cannot
 from api.commands.options import (
     AsJson,
     Captures,
@@ -297,7 +297,8 @@ def hunt(
     from collector.lake import Lake
 
     folder = kept_state(configuration_of(config, state))
-    rows = Lake(folder / "lake").hunt(
+    lake = Lake(folder / "lake")
+    rows = lake.hunt(
         host=host_address(host),
         peer=host_address(peer),
         port=port,
@@ -311,6 +312,7 @@ def hunt(
         "bytes", "reply_bytes",
     )  # fmt: skip
     print_rows(rows, columns, as_json, "no flow is kept that fits")
+    tell_faults([f"{cause}: {count:,}" for cause, count in lake.shed.items() if count], ())
 
 
 def _serve(configuration: Configuration, port: int) -> None:
@@ -340,6 +342,7 @@ def main() -> None:
     """Run the command line."""
     # Imports make many objects and no garbage: looking for it costs a fifth of a second.
     gc.set_threshold(100_000, 50, 50)
+    write_what_the_terminal_cannot()
     with told_in_words():
         app()
 

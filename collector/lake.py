@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
@@ -21,6 +22,7 @@ from collector.lake_merging import files_of, merge_day, replaced_in, rows_of, sy
 #: Groups of files that one call of `merge` takes on, so that it ends soon.
 _MOST_MERGES = 8
 _READ_AGAIN = 3
+_DAY: Final = re.compile(r"day=\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])")
 _DAY_NS = 86_400_000_000_000
 
 
@@ -93,9 +95,7 @@ class Lake:
         with self._lock:  # a merge that met half of it would bring back what went
             self._remove_before(oldest_ns)
             files = [
-                (file, file.stat().st_size)
-                for folder in sorted(self._folder.glob("day=*"))
-                for file in files_of(folder)
+                (file, file.stat().st_size) for folder in self._days() for file in files_of(folder)
             ]
             total = sum(size for _, size in files)
             for file, size in files:
@@ -115,7 +115,7 @@ class Lake:
         """
         count = 0
         with self._lock:
-            folders = sorted(self._folder.glob("day=*"))
+            folders = self._days()
             for at, folder in enumerate(folders):
                 for _ in range(_MOST_MERGES):
                     try:
@@ -145,10 +145,13 @@ class Lake:
                 self.shed[cause] = count
 
     def _remove_before(self, oldest_ns: int) -> None:
-        for folder in sorted(self._folder.glob("day=*")):
-            day = datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC)
-            if (day + timedelta(days=1)).timestamp() * 1e9 <= oldest_ns:
+        for folder in self._days():
+            if (_day(folder) + timedelta(days=1)).timestamp() * 1e9 <= oldest_ns:
                 _remove(folder)
+
+    def _days(self) -> list[Path]:
+        """Folders of days, oldest first; what else somebody put there is left alone."""
+        return sorted(f for f in self._folder.glob("day=*") if _DAY.fullmatch(f.name))
 
     def hunt(
         self,
@@ -261,10 +264,8 @@ class Lake:
         latest = min(max(until_ns, 0), 1 << 62) // _DAY_NS + 2
         return [
             file
-            for folder in sorted(self._folder.glob("day=*"))
-            if earliest
-            <= datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC).timestamp() // 86400
-            <= latest
+            for folder in self._days()
+            if earliest <= _day(folder).timestamp() // 86400 <= latest
             for file in files_of(folder)
         ]
 
@@ -289,6 +290,10 @@ class Lake:
                 self._engine = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
                 self._engine.execute("SET autoinstall_known_extensions=false")
             return self._engine
+
+
+def _day(folder: Path) -> datetime:
+    return datetime.fromisoformat(folder.name[4:]).replace(tzinfo=UTC)
 
 
 def _remove(day: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
+import zlib
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,18 +58,23 @@ class SavedEdges:
                 edges=self.edges,
                 addresses=self.addresses,
             )
+            file.flush()
+            os.fsync(file.fileno())  # a power cut leaves the file of before, or this one whole
         part.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> SavedEdges:
-        """ValueError if the file is not one."""
-        with np.load(path, allow_pickle=False) as saved:
-            head = json.loads(saved["head"].tobytes())
-            if head["version"] != _VERSION:
-                raise ValueError(
-                    f"{path}: edge memory of version {head['version']}, this program reads "
-                    f"{_VERSION}; move the file away to start learning again"
-                )
-            frozen_ns = head.get("frozen_ns", 0)
-            edges, addresses = saved["edges"].copy(), saved["addresses"]
-        return cls(set(head["days"]), head["now_ns"], frozen_ns, edges, addresses)
+        """ValueError if the file is damaged or another version's."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                head, edges, addresses = (saved[name] for name in ("head", "edges", "addresses"))
+            told = json.loads(head.tobytes())
+            version = told["version"]
+            days, now_ns = set(told["days"]), told["now_ns"]
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as fault:
+            raise ValueError(f"{path}: not a whole edge memory ({fault})") from fault
+        if version != _VERSION:
+            raise ValueError(
+                f"{path}: edge memory of version {version}, this program reads {_VERSION}"
+            )
+        return cls(days, now_ns, told.get("frozen_ns", 0), edges, addresses)

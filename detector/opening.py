@@ -35,14 +35,28 @@ def open_engine(
         kept, fault = _kept(folder / MEMORIES_FILE, hosts)
         if kept is None or (from_ns is not None and from_ns < kept.until_ns):
             kept, hosts = None, HostTable(hospital, settings.most_hosts)
-    file = folder / EDGES_FILE if folder is not None else None
-    edges = EdgeMemory.load(file, hosts) if file is not None and file.exists() else EdgeMemory()
+    edges, edges_fault = _edges(folder, hosts)
     engine = Engine(hospital, detectors, settings, hosts, edges)
     if kept is not None:
         engine.remember_all(kept)
-    if fault:
-        engine.failures[fault] += 1
+    engine.failures.update(filter(None, [fault, edges_fault]))
     return engine
+
+
+def _edges(folder: Path | None, hosts: HostTable) -> tuple[EdgeMemory, str]:
+    """What was learnt; a file that cannot be read stands aside and is told: watching goes on."""
+    file = folder / EDGES_FILE if folder is not None else None
+    if file is None or not file.exists():
+        return EdgeMemory(), ""
+    try:
+        return EdgeMemory.load(file, hosts), ""
+    except ValueError as fault:
+        aside = file.with_suffix(".npz.unread")
+        file.replace(aside)
+        return EdgeMemory(), (
+            f"{fault}; learning begins anew, it was moved to {aside.name}: stop the detector and"
+            " run `mimawari baseline restore DAY` to go back to a snapshot"
+        )
 
 
 def _kept(file: Path, hosts: HostTable) -> tuple[Kept | None, str]:

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from typing import Final
 
 import typer
@@ -49,6 +50,13 @@ def told_in_words() -> Iterator[None]:
         _forget_stdout()
         typer.echo(refusal(fault), err=True)
         raise SystemExit(_NOT_DONE) from None
+
+
+def write_what_the_terminal_cannot() -> None:
+    """Characters that the locale lacks are written by their numbers, instead of ending a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def refusal(fault: Exception) -> str:

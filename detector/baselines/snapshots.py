@@ -50,7 +50,10 @@ class Snapshots:
         try:
             return [Link(**json.loads(line)) for line in lines if line]
         except (TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{self._chain}: not a chain of snapshots: {error}") from error
+            raise ValueError(
+                f"{self._chain}: not a chain of snapshots: {error}; move {self._folder} away to"
+                " begin a new one"
+            ) from error
 
     def take(self, source: Path, now_ns: int) -> Link | None:
         """Keep a copy of a saved baseline, at most one a day of event time."""

@@ -124,3 +124,13 @@ def test_flows_of_several_sensors_keep_theirs(tmp_path: Path) -> None:
         lake.append(FlowBatch(rows, (sensor,)))
     found = {f["destination_port"]: f["sensor"] for f in lake.hunt(host="10.0.0.1")}
     assert found == {80: "core", 443: "ward", 445: "core"}
+
+
+def test_what_others_put_beside_the_days_is_left_alone(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append(flows_of(("10.0.0.1", "10.0.0.2", 445, NOON)))
+    (tmp_path / "day=old").mkdir()
+    (tmp_path / "day=old" / "notes.parquet").touch()
+    assert len(lake.hunt(host="10.0.0.1")) == 1
+    lake.keep_within(NOON + 9 * DAY_NS, 1 << 40)
+    assert [path.name for path in tmp_path.iterdir()] == ["day=old"]

@@ -95,3 +95,18 @@ def test_what_tcpdump_numbers_is_read_too_and_a_pipe_in_the_folder_holds_nothing
     done = mimawari("flows", tmp_path)
     assert done.returncode == 0, done.stderr
     assert b"6,306 packets" in done.stderr  # three times 2,102
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932"])
+def test_a_terminal_without_the_letters_ends_no_run(encoding: str) -> None:
+    for words in ("replay", "sightings"):
+        done = mimawari(words, SCAN, PYTHONIOENCODING=encoding)
+        assert (done.returncode, done.stderr) == (0, b""), words
+
+
+def test_a_hunt_tells_that_kept_flows_are_damaged(tmp_path: Path) -> None:
+    assert mimawari("replay", SCAN, "--state", tmp_path).returncode == 0
+    for file in tmp_path.glob("lake/*/*.parquet"):
+        file.write_bytes(file.read_bytes()[:50])
+    hunted = mimawari("hunt", "--state", tmp_path)
+    assert (hunted.returncode, hunted.stderr) == (1, b"lake: flows in damaged files: 501\n")

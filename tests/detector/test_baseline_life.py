@@ -152,3 +152,13 @@ def test_old_snapshots_thin_out_to_one_a_month(tmp_path: Path) -> None:
     assert len(files) == 14 + 4
     assert "edges-2024-01-31.npz" in files
     assert kept.faults() == []
+
+
+def test_a_torn_chain_is_told_and_stops_no_detector(tmp_path: Path) -> None:
+    (tmp_path / "baselines").mkdir()
+    (tmp_path / "baselines" / "chain.jsonl").write_text('{"day": "2026-11-')
+    engine = engine_with(BusyWindow(), window_s=10)
+    seen = Observations(flows_at([0, 0]), (), NOON + 30 * SECOND, CollectorHealth())
+    for _ in Round(engine, None, None, tmp_path / "edges.npz").walk([seen]):
+        pass
+    assert [told for told in engine.failures if "not a chain of snapshots" in told]

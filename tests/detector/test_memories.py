@@ -157,3 +157,21 @@ def test_what_cannot_be_kept_is_told_and_the_rest_is_kept(tmp_path: Path) -> Non
 def test_every_memory_can_be_kept() -> None:
     for one in DETECTORS:
         pickle.dumps(one.remember())
+
+
+@pytest.mark.parametrize("damage", ["cut", "junk", "empty"])
+def test_a_damaged_baseline_stands_aside_and_watching_goes_on(tmp_path: Path, damage: str) -> None:
+    before = start(tmp_path)
+    for seen in scan(0, 4):
+        before.feed(seen)
+    save(before, tmp_path)
+    file = tmp_path / "edges.npz"
+    whole = file.read_bytes()
+    file.write_bytes({"cut": whole[: len(whole) // 2], "junk": b"x" * 999, "empty": b""}[damage])
+    again = start(tmp_path)
+    assert again.edges.now_ns == 0
+    assert [fault.partition("; ")[2] for fault in again.failures] == [
+        "learning begins anew, it was moved to edges.npz.unread: stop the detector and run"
+        " `mimawari baseline restore DAY` to go back to a snapshot"
+    ]
+    assert not file.exists() and (tmp_path / "edges.npz.unread").exists()
