@@ -1,4 +1,4 @@
-"""First flights that one packet cannot hold: a hello with post-quantum keys, a certificate."""
+"""What one packet cannot hold: a hello with post-quantum keys, a certificate, a shell's request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from collector.decoders import quic, tls
+from collector.decoders import http, quic, tls, wsman
 from collector.packet import Packet, Pick
 from collector.recent import Recent
 
@@ -16,6 +16,12 @@ _FLIGHT_BYTES: Final = 12_000
 _IS_CUT: Final[dict[int, Callable[[bytes], bool]]] = {
     int(Pick.TLS): tls.is_cut,
     int(Pick.QUIC): quic.is_cut,
+    int(Pick.HTTP): wsman.is_cut,
+}
+#: What is none of these is the middle of a flight.
+_STARTS: Final[dict[int, Callable[[bytes], bool]]] = {
+    int(Pick.TLS): tls.starts_record,
+    int(Pick.HTTP): http.starts_message,
 }
 
 
@@ -43,7 +49,8 @@ class Flights:
             return packet
         ends = (packet.source, packet.source_port, packet.destination, packet.destination_port)
         head = self._heads.take((kind, *ends))
-        if head is None and kind == Pick.TLS and not tls.starts_record(packet.payload):
+        starts = _STARTS.get(kind)
+        if head is None and starts is not None and not starts(packet.payload):
             return None  # the middle of a flight whose head we know, or never saw
         whole = packet.payload if head in (None, packet.payload) else (head or b"") + packet.payload
         if len(whole) < _FLIGHT_BYTES and _goes_on(kind, whole):

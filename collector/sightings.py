@@ -197,7 +197,7 @@ class Http(Sighting):
     protocols: str = ""  # Sec-WebSocket-Protocol
     attack: str = ""  # class of the attack that the request carries
     excerpt: str = ""  # the words that gave it away, long numbers blotted out
-    wsman: str = ""  # what a request for a remote shell asks: sealed, logon, shell, command …
+    wsman: str = ""  # what a request for a remote shell asks: sealed, logon, shell, command, head …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +205,7 @@ class AttackBytes(Sighting):
     """Bytes that an exploit shows, or what it brings; `ip` sent them."""
 
     kind: ClassVar[str] = "attack_bytes"
-    mark: str  # heartbleed, heartbeat, smbghost, shell, code, mining, …_program
+    mark: str  # heartbleed, heartbeat, smbghost, bluekeep, shell, code, mining, …_program
     size: int = 0  # bytes of the record or segment
     format: str = ""  # pe, elf, script; of a shell its first words
     excerpt: str = ""  # of an HTTP answer the content type

@@ -14,10 +14,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from collector.fastlane.units import starts_http
+from collector.fastlane.wire import read32
 from collector.packet import Pick
 
 _DNS, _HTTP, _TLS = int(Pick.DNS), int(Pick.HTTP), int(Pick.TLS)
 _TCP = 6
+#: POST, and how in lower case the paths begin where remote shells are asked for.
+_POST, _WSMAN, _POWERSHELL = 0x504F5354, 0x2F77736D, 0x2F706F77
 #: Contents of a ClientHello that nobody reads: padding, tickets, keys, encrypted names.
 _UNREAD = (21, 35, 41, 42, 44, 51, 0xFE0D)
 
@@ -36,7 +40,11 @@ def alike(buffer: Any, picks: Any, seed: int) -> Any:  # pragma: no cover - comp
         end = start + size
         if pick.kind == _DNS and pick.protocol != _TCP and size >= 12:
             hashes[at] = mix_bytes(buffer, start + 2, end, np.uint64(seed) + np.uint64(_DNS))
-        elif pick.kind == _HTTP:
+        elif pick.kind == _HTTP and starts_http(read32(buffer, start) if size >= 4 else 0):
+            if read32(buffer, start) == _POST and size >= 9:
+                path = read32(buffer, start + 5) | 0x00202020
+                if path in (_WSMAN, _POWERSHELL):
+                    continue  # the body may come in segments of its own
             hashes[at] = mix_bytes(buffer, start, end, np.uint64(seed) + np.uint64(_HTTP))
         elif pick.kind == _TLS:
             hashes[at] = _hello(buffer, start, end, np.uint64(seed) + np.uint64(_TLS))

@@ -12,11 +12,16 @@ from collector.decoders.ntlm_header import read_authorization, read_refusal
 from collector.decoders.web_judging import judge_request
 from collector.decoders.web_logon import read_answer, read_name
 from collector.decoders.wire import header_fields, readable
-from collector.decoders.wsman import is_remote_shell, wsman_call
+from collector.decoders.wsman import is_cut, is_remote_shell, wsman_call
+from collector.fastlane.units import HTTP_WORDS
 from collector.packet import Packet, Pick
 from collector.sightings import AttackBytes, Http, Sighting
 
 _REQUEST: Final = re.compile(rb"([A-Za-z_-]{1,24}) (\S{0,4096})")
+
+
+def starts_message(payload: bytes) -> bool:
+    return int.from_bytes(payload[:4]) in HTTP_WORDS
 
 
 class HttpDecoder(Decoder):
@@ -59,7 +64,9 @@ class HttpDecoder(Decoder):
             protocols=fields.get("sec-websocket-protocol", ""),
             attack=attack,
             excerpt=excerpt,
-            wsman=wsman_call(fields, body) if is_remote_shell(method, said_path) else "",
+            wsman=("head" if is_cut(packet.payload) else wsman_call(fields, body))
+            if is_remote_shell(method, said_path)
+            else "",
         )
         shown = fields.get("authorization", "")
         yield from read_authorization(shown, seen(packet))

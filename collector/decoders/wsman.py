@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from collector.decoders.wire import header_fields
+
 #: Where Windows and its Exchange servers listen for remote shells. Below /wsman/ events are
 #: collected, which every member of a domain does.
 PATHS: Final = frozenset({"/wsman", "/powershell"})
@@ -19,11 +21,27 @@ def is_remote_shell(method: str, path: str) -> bool:
     return method == "POST" and path.rstrip("/").lower() in PATHS
 
 
+def is_cut(payload: bytes) -> bool:
+    """Does a request for a remote shell go on, with what it asks not yet said?"""
+    if not payload.startswith(b"POST /"):
+        return False
+    first, fields = header_fields(payload)
+    path = first[5:].split(b" ", 1)[0].split(b"?", 1)[0]
+    if not is_remote_shell("POST", path.decode("ascii", "replace")):
+        return False
+    _, end, body = payload.partition(b"\r\n\r\n")
+    if not end:
+        return True
+    length = fields.get("content-length", "")
+    is_short = length.isdecimal() and len(body) < min(int(length[:9]), _LONGEST)
+    return is_short and wsman_call(fields, body) == "other"
+
+
 def wsman_call(fields: Mapping[str, str], body: bytes) -> str:
     """One word: `sealed`, `logon`, `shell`, `command`, `process`, `wmi`, `identify` or `other`.
 
     `sealed` is a body that the logon encrypts (MS-WSMV §2.2.9.1), `process` a program started by
-    WMI's Win32_Process. A head that one segment does not hold, or whose body follows, is `other`.
+    WMI's Win32_Process. Of a body that follows in other segments the decoder tells `head` first.
     """
     if "session-encrypted" in fields.get("content-type", "").lower():
         return "sealed"

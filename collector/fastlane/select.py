@@ -21,6 +21,8 @@ from collector.packet import Pick
 
 # Bits of a flow row's `marks`.
 IS_TLS, IS_DEEP, IS_TLS_OPEN, IS_TLS_HIDDEN = 1, 2, 4, 8
+#: Segments of a request for a remote shell that may still come: two bits, a number up to three.
+_BODY_LEFT, _ONE_OF_BODY = 48, 16
 
 #: Rows of the budget table are Pick kinds; these are its columns.
 LIMIT, USED, SHED = range(3)
@@ -138,23 +140,42 @@ def choose_tcp(buffer: Buffer, head: Any, row: Any, is_reply: bool, nth: int) ->
                 return _TLS
         elif word == 0x5353482D and nth <= 2:  # SSH-
             return _SSH
-        elif (
-            word >> 16 == 0x0300
-            and size >= 7
-            and nth <= 2
-            and (buffer[at + 5] == 0xE0 or buffer[at + 5] == 0xD0)
-        ):
+        elif word >> 16 == 0x0300 and size >= 7 and _starts_rdp(buffer, at, size, nth):
             return _RDP
         elif not row.marks & IS_DEEP and _starts_deep(buffer, at, size, word):
             row.marks |= IS_DEEP
-    if row.http_messages < _HTTP_MESSAGES and starts_http(word):
-        row.http_messages += 1
+    if starts_http(word):
+        row.marks &= ~np.uint8(_BODY_LEFT)
+        if row.http_messages < _HTTP_MESSAGES:
+            row.http_messages += 1
+            if _asks_for_shell(buffer, at, size, word):
+                row.marks |= _BODY_LEFT
+            return _HTTP
+    elif row.marks & _BODY_LEFT and not is_reply:
+        row.marks -= _ONE_OF_BODY
         return _HTTP
     if row.marks & IS_DEEP:
         return _MARKED if size >= 20 and read32(buffer, at + 4) == 0xFC534D42 else 0
     if row.app == _HTTP_APP or (row.app == _UNKNOWN and nth <= _HELLO_PACKETS):
         return _MARKED if _is_marked(buffer, at, size, word, row.app == _UNKNOWN) else 0
     return 0
+
+
+@njit(cache=True, nogil=True)
+def _asks_for_shell(buffer: Buffer, at: int, size: int, word: int) -> bool:
+    """A POST to /wsman or /PowerShell, whose body often follows in segments of its own."""
+    if word != 0x504F5354 or size < 16:
+        return False
+    path = read32(buffer, at + 5) | 0x00202020  # in lower case
+    return path == 0x2F77736D or path == 0x2F706F77
+
+
+@njit(cache=True, nogil=True)
+def _starts_rdp(buffer: Buffer, at: int, size: int, nth: int) -> bool:
+    """X.224's request or confirm, or its data with MCS' Connect-Initial, which names channels."""
+    if buffer[at + 5] == 0xE0 or buffer[at + 5] == 0xD0:
+        return nth <= 2
+    return size >= 12 and buffer[at + 5] == 0xF0 and read16(buffer, at + 7) == 0x7F65  # T.125 §7
 
 
 @njit(cache=True, nogil=True)

@@ -26,6 +26,12 @@ _COMMAND_BYTES = 256
 #: No NBSS or DICOM data unit is longer; a "length" beyond it is not one.
 LONGEST_UNIT = 0x1000000
 _DICOM = APP_CODE["dicom"]
+#: How HTTP's messages begin (and RTSP's, SSTP's and RDP gateways', which look like them).
+HTTP_WORDS = (
+    0x47455420, 0x504F5354, 0x48454144, 0x50555420, 0x4F505449, 0x434F4E4E, 0x48545450,
+    0x44454C45, 0x50415443, 0x50524F50, 0x4D2D5345, 0x4E4F5449, 0x54524143, 0x5243504F,
+    0x52445020, 0x5353545F,
+)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -156,8 +162,4 @@ def bulk_length(buffer: Buffer, at: int, end: int) -> int:
 
 @njit(cache=True, nogil=True)
 def starts_http(word: int) -> bool:
-    return word in (
-        0x47455420, 0x504F5354, 0x48454144, 0x50555420, 0x4F505449, 0x434F4E4E, 0x48545450,
-        0x44454C45, 0x50415443, 0x50524F50, 0x4D2D5345, 0x4E4F5449, 0x54524143, 0x5243504F,
-        0x52445020, 0x5353545F,
-    )  # fmt: skip
+    return word in HTTP_WORDS

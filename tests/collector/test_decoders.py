@@ -240,6 +240,27 @@ def test_ssh_banner_is_made_harmless() -> None:
     assert ssh.banner == "SSH-2.0-Open\\x1b[2JSSH"
 
 
+def connect_initial(*channels: bytes) -> bytes:
+    """MCS' first message with the channels that a client asks for (MS-RDPBCGR §2.2.1.3)."""
+    names = b"".join(name.ljust(8, b"\0") + bytes(4) for name in channels)
+    network = struct.pack("<HHI", 0xC003, 8 + len(names), len(channels)) + names
+    conference = b"\x7f\x65\x82\x01\x94" + bytes(90) + b"Duca" + b"\x01\xc0\xd8\0" + bytes(212)
+    body = b"\x02\xf0\x80" + conference + network
+    return b"\x03\0" + struct.pack("!H", 4 + len(body)) + body
+
+
+@pytest.mark.parametrize("name", [b"MS_T120", b"ms_t120\0"])
+def test_bluekeep_asks_for_a_channel_that_windows_keeps(name: bytes) -> None:
+    [told] = sightings_of(connect_initial(b"rdpdr", b"rdpsnd", name, b"cliprdr"), Pick.RDP)
+    assert (told.kind, told.mark) == ("attack_bytes", "bluekeep")
+
+
+def test_other_channels_tell_nothing() -> None:
+    assert sightings_of(connect_initial(b"rdpdr", b"MS_T121", b"cliprdr"), Pick.RDP) == []
+    cut = connect_initial(*[b"MS_T120"] * 31)[:330]
+    assert sightings_of(cut, Pick.RDP) == []
+
+
 def test_rdp_cookie_and_what_is_not_rdp() -> None:
     ask = b"\x03\0\0\x2b\x26\xe0\0\0\0\0\0Cookie: mstshash=hayashi\r\n\1\0\x08\0\3\0\0\0"
     assert [s.cookie for s in sightings_of(ask, Pick.RDP)] == ["hayashi"]

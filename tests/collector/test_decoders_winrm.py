@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import struct
+from itertools import pairwise
 
 import pytest
 
 from collector.packet import Pick
+from collector.sighting_lane import SightingLane
 from collector.sightings import Http, Ntlm
+from tests.collector.feeder import packet_rows
 from tests.collector.test_decoders import sightings_of
 
 _ENVELOPE = b"<s:Envelope><s:Header><a:Action>%s</a:Action><w:ResourceURI>%s</w:ResourceURI>"
@@ -134,3 +137,46 @@ def test_a_web_servers_refusal_of_a_password() -> None:
     answer = b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
     assert [s.message for s in sightings_of(answer, Pick.HTTP, protocol=6)] == ["refused"]
     assert sightings_of(answer.replace(b"401", b"200"), Pick.HTTP, protocol=6) == []
+
+
+def post_in_segments(body: bytes, *cuts: int, fields: bytes = b"") -> list[str]:
+    """What is told of a request whose body is cut into segments, each a packet of its own."""
+    head = b"POST /wsman HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n" % (fields, len(body))
+    whole, places = head + body, [0, *(len(head) + cut for cut in cuts), len(head) + len(body)]
+    lane, told = SightingLane(), []
+    for start, end in pairwise(places):
+        buffer, picks = packet_rows(whole[start:end], kind=Pick.HTTP, protocol=6, port=50000)
+        told += [s.wsman for s in lane.decode(buffer, picks)]
+    assert not lane.malformed and not lane.failed
+    return told
+
+
+@pytest.mark.parametrize("cuts", [(0,), (0, 40), (20,)])
+def test_a_body_that_follows_its_head_is_read(cuts: tuple[int, ...]) -> None:
+    body = _ENVELOPE % (b"x" * 200 + _COMMAND, _SHELL)
+    assert post_in_segments(body, *cuts) == ["head", "command"]
+    assert post_in_segments(body, len(body) - 5) == ["command"]
+
+
+def test_requests_of_one_wording_are_each_read_with_their_bodies() -> None:
+    body = _ENVELOPE % (_COMMAND, _SHELL)
+    lane = SightingLane()
+    told = []
+    for _ in range(3):
+        head = b"POST /wsman HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+        for part in (head, body):
+            buffer, picks = packet_rows(part, kind=Pick.HTTP, protocol=6, port=50000)
+            told += [s.wsman for s in lane.decode(buffer, picks)]
+    assert told == ["head", "command"] * 3
+
+
+def test_bodies_that_never_come_and_sealed_ones_wait_for_nothing() -> None:
+    lane = SightingLane()
+    for length in (b"900", b"99999999999999999999", b"-1", b"x"):
+        head = b"POST /wsman HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\n"
+        for part in (head, head):
+            buffer, picks = packet_rows(part, kind=Pick.HTTP, protocol=6, port=50000)
+            lane.decode(buffer, picks)
+    assert not lane.failed
+    kind = b"Content-Type: multipart/encrypted;protocol=HTTP-SPNEGO-session-encrypted\r\n"
+    assert post_in_segments(bytes(900), 0, fields=kind) == ["sealed"]
