@@ -131,7 +131,10 @@ def sightings(captures: Captures, as_json: AsJson = False) -> None:
 def _sighting_line(told: dict[str, Any], as_json: bool) -> str:
     if as_json:
         return json.dumps(told, ensure_ascii=False)
-    return "  ".join(f"{k}={v}" for k, v in told.items() if k not in ("type", "schema"))
+    from collector.words import harmless
+
+    named = (f"{k}={v}" for k, v in told.items() if k not in ("type", "schema"))
+    return harmless("  ".join(named))
 
 
 @app.command("simulate")

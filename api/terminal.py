@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 import collector.replay as replay
+from collector.words import harmless
 
 _STYLE = {
     "critical": "bold white on red",
@@ -83,10 +84,16 @@ def print_alerts(
             f"[{_STYLE[severity]}] {severity} {alert['score']:.0f} [/] {at}  {techniques}"
         )
         body = Text()
-        body.append(f"{party_text(alert['source'])} → {targets_text(alert['targets'])}\n", "bold")
-        body.append(f"{alert['title']['ja']}\n{alert['title']['en']}\n")
-        body.append(f"次に：{alert['next_step']['ja']}\n", "dim")
-        body.append(f"Next: {alert['next_step']['en']}\n", "dim")
+        parties = f"{party_text(alert['source'])} → {targets_text(alert['targets'])}"
+        title, next_step = alert["title"], alert["next_step"]
+        for line, style in (
+            (parties, "bold"),
+            (title["ja"], ""),
+            (title["en"], ""),
+            (f"次に：{next_step['ja']}", "dim"),
+            (f"Next: {next_step['en']}", "dim"),
+        ):
+            body.append(f"{harmless(line)}\n", style)
         console.print(Padding(body, (0, 0, 0, 2)))
     if rest := Counter(a["severity"] for a in ordered[_MOST_ALERTS:]):
         told = ", ".join(f"{n:,} {severity}" for severity, n in rest.items())
@@ -97,7 +104,7 @@ def print_alerts(
     for name in ("shed", "malformed", "detector_failures", "blind"):
         if summary[name]:
             told = ", ".join(f"{k} {_plain(v)}" for k, v in sorted(summary[name].items()))
-            console.print(f"{name.replace('_', ' ')}: {told}")
+            console.print(f"{name.replace('_', ' ')}: {harmless(told)}", markup=False)
 
 
 def _plain(told: Any) -> str:
@@ -114,7 +121,8 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], nothi
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(_cell(column, row.get(column)) for column in columns))
+        # Text, because a machine may be called [/bold]: a name is no mark-up.
+        table.add_row(*(Text(harmless(_cell(column, row.get(column)))) for column in columns))
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""Text in Japanese and English."""
+"""Text in Japanese and English, and text of others made harmless."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ class Text:
 
 #: Nothing to say.
 SILENCE = Text("", "")
+
+
+def harmless(text: str) -> str:
+    """What others wrote, with control characters and the like by their numbers.
+
+    So no log, terminal or page can be tricked by a packet or by another monitor's words.
+    """
+    if text.isprintable():
+        return text
+    # The full-width blank stands in every other Japanese name.
+    return "".join(c if c.isprintable() or c == "\u3000" else f"\\x{ord(c):02x}" for c in text)
 
 
 def _shown(value: Any, language: str) -> str:

@@ -161,7 +161,7 @@ def _read_places(text: str) -> tuple[str, ...]:
             places += map(str, summarize_address_range(*ends)) if parted else (part,)
         except ValueError:
             places.append(part)
-    return tuple(p.removesuffix("/32") for p in places)
+    return tuple(p if ":" in p else p.removesuffix("/32") for p in places)
 
 
 def read_yes(text: str) -> bool | None:

@@ -22,8 +22,19 @@ T = TypeVar("T")
 
 #: "The same as above", as people write it.
 _DITTO: Final = frozenset({"同上", "〃", "″", '"', "々", "上に同じ", "上記と同じ", "同じ", "ditto"})
-#: Copied along from web pages and chats.
-_WITHOUT_WIDTH: Final = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+#: Copied along from web pages and chats: what has no width, turns the direction of writing, or
+#: controls a terminal.
+_UNSEEN: Final = dict.fromkeys(
+    (
+        *(0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        *(c for c in range(0xA0) if not chr(c).isprintable() and chr(c) not in "\t\n\r"),
+    )
+)
+#: Dashes and long vowels that stand for a hyphen between two digits: 192.0.2.1−9, 令和9ー3ー31.
+_DASH: Final = re.compile(r"(?<=\d)[‐‑‒–—―−ー](?=\d)")
+_FORMULA: Final = ("=", "+", "-", "@")
 _HEADING_SEARCH_ROWS: Final = 15  # a title, a date and an author often stand above the headings
 
 
@@ -53,7 +64,8 @@ class Fault:
     raw: str = ""
 
     def __str__(self) -> str:
-        return f"{self.row}行目 {self.column}: {self.what.ja} {self.to_do.ja}"
+        where = " ".join(filter(None, [f"{self.row}行目" if self.row else "", self.column]))
+        return ": ".join(filter(None, [where, f"{self.what.ja} {self.to_do.ja}"]))
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,9 @@ def read_records(
             name: [[_unguarded(plain(cell)) for cell in row] for row in rows]
             for name, rows in read_tables(source).items()
         }
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        return [], [_file_fault(f"{error.filename}: {error.strerror}", is_there=False)]
+    except ValueError as error:
         return [], [_file_fault(str(error))]
     # A workbook often opens with a cover or a legend: the sheet with most known headings counts.
     headings = {name: _find_headings(rows, columns)[1] or {} for name, rows in tables.items()}
@@ -84,7 +98,7 @@ def read_records(
     at, heading = _find_headings(rows, columns)
     if heading is None:
         wanted = "、".join(c.ja for c in columns if c.is_required)
-        return [], [_file_fault(f"見出し行がない / no heading row ({wanted})")]
+        return [], [_file_fault(f"見出し行（{wanted}）がない / no heading row ({wanted})")]
     missing = [c for c in columns if c.is_required and c not in heading.values()]
     if missing:
         return [], [_missing_column(at + 1, column) for column in missing]
@@ -139,8 +153,8 @@ def write_records(
 
 
 def plain(text: str) -> str:
-    """Fold full-width and half-width forms, drop what has no width, and trim."""
-    folded = normalize("NFKC", text).translate(_WITHOUT_WIDTH)
+    """Fold full-width and half-width forms, drop what cannot be seen, and trim."""
+    folded = _DASH.sub("-", normalize("NFKC", text).translate(_UNSEEN))
     return folded.replace("\r\n", "\n").strip(" \t\n\r\u3000")
 
 
@@ -170,8 +184,8 @@ def _read_row(
     for place, cell in enumerate(cells):
         column = heading.get(place)
         if column is None:
-            if cell and place < len(headings) and headings[place]:
-                others[headings[place]] = cell
+            if cell:  # right of the headings too
+                others[_other_heading(headings, place)] = cell
             continue
         if not cell:
             continue
@@ -183,6 +197,11 @@ def _read_row(
         if column.is_required and column.field not in values and not faults:
             faults.append(_empty_cell(number, column, raw))
     return (None, faults) if faults else (Record(number, values, others, raw), [])
+
+
+def _other_heading(headings: list[str], place: int) -> str:
+    told = headings[place] if place < len(headings) else ""
+    return told or f"{place + 1}列目"
 
 
 def _whole_rows(
@@ -245,12 +264,12 @@ def _folded(heading: str) -> str:
 
 
 def guarded(text: str) -> str:
-    """Keep spreadsheets from running a cell as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    """Keep spreadsheets from running a cell as a formula, blanks and full-width forms before it."""
+    return f"'{text}" if plain(text)[:1] in _FORMULA else text
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
+    return text[1:] if text[:1] == "'" and plain(text[1:])[:1] in _FORMULA else text
 
 
 def _as_csv(cells: list[str]) -> str:
@@ -275,15 +294,19 @@ def _repeated(record: Record, column: Column) -> Fault:
     )
 
 
-def _file_fault(why: str) -> Fault:
+def _file_fault(why: str, *, is_there: bool = True) -> Fault:
+    """`why` may say it in both languages, parted by " / "."""
+    ja, _, en = why.partition(" / ")
+    correct = Text("パスを確かめてください。", "Correct the path.")
+    save = Text(
+        ja="CSV (UTF-8 か Shift_JIS) または .xlsx で保存し直してください。",
+        en="Save it again as CSV (UTF-8 or Shift_JIS) or .xlsx.",
+    )
     return Fault(
         row=0,
         column="",
-        what=Text(ja=f"ファイルを読めません: {why}", en=f"the file cannot be read: {why}"),
-        to_do=Text(
-            ja="CSV (UTF-8 か Shift_JIS) または .xlsx で保存し直してください。",
-            en="Save it again as CSV (UTF-8 or Shift_JIS) or .xlsx.",
-        ),
+        what=Text(ja=f"ファイルを読めません: {ja}。", en=f"the file cannot be read: {en or ja}."),
+        to_do=save if is_there else correct,
     )
 
 

@@ -35,14 +35,18 @@ def read_tables(source: Path | bytes) -> dict[str, list[list[str]]]:
 
 
 def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    for encoding in ("utf-8-sig", "cp932"):
+    is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    reached = 0
+    for encoding in ("utf-16",) if is_wide else ("utf-8-sig", "cp932"):
         try:
             return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise ValueError("文字コードが UTF-8 でも Shift_JIS でもない / neither UTF-8 nor Shift_JIS")
+        except UnicodeDecodeError as fault:
+            reached = max(reached, fault.start)
+    row = content.count(b"\n", 0, reached) + 1
+    raise ValueError(
+        f"{row} 行目に UTF-8 でも Shift_JIS でもない文字がある"
+        f" / row {row} has a letter that is neither UTF-8 nor Shift_JIS"
+    )
 
 
 def _read_csv(text: str) -> list[list[str]]:
@@ -61,8 +65,8 @@ def _read_csv(text: str) -> list[list[str]]:
         whole.extend(reader)
     except csv.Error as error:
         raise ValueError(
-            f'{len(whole) + 1} 行目の引用符 (") が対になっていない'
-            f" / unpaired quotation mark in row {len(whole) + 1}: {error}"
+            f'{len(whole) + 1} 行目の引用符 (") が対になっていないか、セルが長すぎる'
+            f" / unpaired quotation mark, or a cell too long, in row {len(whole) + 1}"
         ) from error
     return whole
 

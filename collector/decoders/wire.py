@@ -7,6 +7,7 @@ from ipaddress import IPv6Address
 from socket import AF_INET, AF_INET6, inet_ntop
 
 from collector.decoders.decoder import Malformed
+from collector.words import harmless
 
 
 @lru_cache(8192)
@@ -32,12 +33,8 @@ def mac_of(raw: bytes) -> str:
 
 
 def readable(raw: bytes, limit: int = 256) -> str:
-    """Write bytes that should be text; what is not printable is escaped, so that no log,
-    terminal or page can be tricked by a packet."""
-    text = raw[:limit].decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    """Write bytes that should be text; what is not printable is escaped."""
+    return harmless(raw[:limit].decode("utf-8", "backslashreplace"))
 
 
 def header_fields(payload: bytes, limit: int = 64) -> tuple[bytes, dict[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from collector.words import harmless
+
 #: tshark writes "\t" inside a value as the two characters backslash and t, so a tab splits.
 #: The control character between several values of one field is not in any name that Windows
 #: allows; a hostile one that holds it spoils only its own line.
@@ -64,7 +66,7 @@ class Line:
             return []
         if value.isprintable():  # a single value: the mark between two is not printable
             return [value[:_MAX_TEXT]]
-        return [_harmless(part) for part in value.split(BETWEEN_VALUES)]
+        return [harmless(part[:_MAX_TEXT]) for part in value.split(BETWEEN_VALUES)]
 
     def text(self, field: str) -> str:
         """The first value, "" if there is none; tshark writes NULL for an empty string."""
@@ -87,9 +89,3 @@ def _number(text: str) -> int:
         return int(text, 0)
     except ValueError:
         return 0
-
-
-def _harmless(text: str) -> str:
-    if text.isprintable():
-        return text[:_MAX_TEXT]
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:_MAX_TEXT])

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Final
 
+from collector.words import harmless
+
 _LONGEST: Final = 512
 _SECONDS: Final = re.compile(r"\d{1,11}(\.\d{1,9})?")
 _MAC: Final = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}")
@@ -63,4 +65,4 @@ def list_of(text: str) -> list[str]:
 
 def plain(text: str) -> str:
     """Words, bounded; bytes that Zeek escaped are shown as such."""
-    return _ESCAPED.sub("\N{REPLACEMENT CHARACTER}", text)[:_LONGEST]
+    return harmless(_ESCAPED.sub("\N{REPLACEMENT CHARACTER}", text)[:_LONGEST])

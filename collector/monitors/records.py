@@ -7,9 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from collector.words import harmless
+
 #: Longer records are cut: no monitor needs more to say one thing.
 LONGEST: Final = 8192
 _MOST_FIELDS: Final = 200
+_BLANKS: Final = str.maketrans("\t\r\n", "   ")
 _PRIORITY: Final = re.compile(r"<\d{1,3}>(?:1 )?")
 _KEY_VALUE: Final = re.compile(r'([\w.\-]{1,40})=("(?:[^"\\]|\\.)*"|[^\s,;]*)')
 _CEF_KEY: Final = re.compile(r"(?:^|(?<=\s))([\w.\-\[\]]{1,40})=")
@@ -35,7 +38,18 @@ class Record:
 
 
 def read_record(raw: bytes) -> Record:
-    """Take a record apart. ValueError if it is empty."""
+    """Take a record apart, its words made harmless. ValueError if it is empty."""
+    found = _take_apart(raw)
+    return Record(
+        harmless(found.text.translate(_BLANKS)),
+        harmless(found.maker),
+        harmless(found.product),
+        harmless(found.name),
+        {name: harmless(value) for name, value in (found.fields or {}).items()},
+    )
+
+
+def _take_apart(raw: bytes) -> Record:
     text = raw[:LONGEST].decode("utf-8", "replace").strip("\x00 \r\n\ufeff")
     if not text:
         raise ValueError("empty record")

@@ -78,7 +78,8 @@ def read_window(text: str) -> MaintenanceWindow | None:
     plain = re.sub(r"(\d{1,2})時半", r"\1:30", plain)
     plain = re.sub(r"(\d{1,2})時(\d{1,2})分", r"\1:\2", plain)
     plain = re.sub(r"(\d{1,2})時", r"\1:00", plain).replace("まで", "")
-    plain = re.sub(r"\s*-\s*", "-", plain)
+    plain = re.sub(r"\s*-\s*", "-", plain).replace("-翌日", "-").replace("-翌朝", "-")
+    plain = re.sub(r"-(?:翌|当日)\s*", "-", plain)
     found = re.search(r"\d{1,2}(?::\d{2})?-\d{1,2}(?::\d{2})?$", plain)
     days_text = plain[: found.start()].strip() if found else plain
     start, end = _read_hours(found.group()) if found else (time(0), time(0))

@@ -104,6 +104,17 @@ SNORT = (
 )
 
 
+def test_a_hostile_name_in_a_log_steers_no_terminal() -> None:
+    line = (
+        b'{"timestamp":"2026-10-14T09:00:01.000000+0900","event_type":"tls","src_ip":"10.0.0.5",'
+        b'"src_port":1235,"dest_ip":"203.0.113.6","dest_port":443,"proto":"TCP",'
+        b'"tls":{"sni":"a.example\\u001b]0;x\\u0007"}}\n'
+    )
+    [told] = EveLines("s").feed(line)[1]
+    assert isinstance(told, TlsClientHello)
+    assert told.sni == r"a.example\x1b]0;x\x07"
+
+
 def test_fortigates_and_snorts_records_are_alerts_of_an_ids() -> None:
     _, seen = RecordLines("s", 2026).feed(FORTIGATE_IPS + SNORT)
     forti, snort = seen

@@ -85,6 +85,18 @@ def test_what_says_nothing_of_use_is_no_event(raw: bytes) -> None:
     assert read(raw) is None
 
 
+def test_hostile_words_reach_no_terminal() -> None:
+    for raw in (
+        b"<134>CEF:0|Maker\x1b[2J|P|1|9|rogue ap|5|shost=\x1b]0;x\x07pc msg=a\xe2\x80\xaeb",
+        b"LEEF:2.0|M|P|1|e|0x01|src=10.0.0.5\x01shost=\x1b]0;pc",
+        b'{"shost": "\\u001b]0;pc", "msg": "\\u202eb"}',
+        b'a="\x1b[2J" shost=\x9b2J',
+    ):
+        record = read_record(raw)
+        words = (record.text, record.maker, record.name, *(record.fields or {}).values())
+        assert all(word.isprintable() for word in words), record
+
+
 @given(st.binary(max_size=600) | st.text(max_size=300).map(str.encode))
 def test_no_bytes_crash_the_reader(raw: bytes) -> None:
     for head in (b"", b"CEF:0|", b"LEEF:2.0|a|b|c|d|0x|", b"{", b'a="'):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.terminal import print_alerts
+from api.terminal import print_alerts, print_table
 from tests.api.house import make_alert
 
 SUMMARY = {
@@ -29,3 +29,15 @@ def test_few_alerts_are_all_there(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert told.count("次に：") == 1
     assert "more" not in told
+
+
+def test_what_machines_call_themselves_is_no_markup_and_steers_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = "[/bold]\x1b[2J[link=x]"
+    print_table([{"name": hostile}], ("name",), "")
+    print_alerts([make_alert("a1").to_json() | {"title": {"ja": hostile, "en": hostile}}],
+                 SUMMARY | {"shed": {hostile: 1}})  # fmt: skip
+    told = capsys.readouterr().out
+    assert told.count("[/bold]\\x1b[2J[link=x]") == 4
+    assert "\x1b" not in told

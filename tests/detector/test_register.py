@@ -11,11 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from detector.cells import read_date, read_mac, read_protocols, read_targets, read_windows
+from detector.cells import (
+    read_date,
+    read_mac,
+    read_outside,
+    read_protocols,
+    read_targets,
+    read_windows,
+)
 from detector.hospital import RegisteredLine
 from detector.ledger import read_ledger
 from detector.lines.maintenance_window import read_window, windows_text
 from detector.register import read_register, write_register
+from detector.sheet import guarded
 
 JAPANESE = """外部接続台帳,,,,,,,,
 ,,,,,令和7年4月1日現在,,,
@@ -82,6 +90,40 @@ def test_goes_out_as_it_came(language: str, form: str) -> None:
 def test_a_cell_never_becomes_a_formula() -> None:
     assert b"\n=1+1" not in write_register([LINE])
     assert "'=1+1" in write_register([LINE]).decode("utf-8-sig")
+    for hostile in ("=1", "＝1", "\t=1", "\r@SUM(1)", "\u200b+1", " -1"):  # as Excel may read them
+        assert guarded(hostile) == f"'{hostile}"
+
+
+def test_what_cannot_be_seen_does_not_come_in() -> None:
+    told = "ID,Vendor,Line type,Note\n1,A\x1b[2J\x00社,専用線,\u202e逆\n"
+    [line] = read_register(told.encode())[0]
+    assert (line.vendor, line.note) == ("A[2J社", "逆")
+
+
+def test_cells_right_of_the_headings_are_kept() -> None:
+    [line] = read_register("ID,Vendor,Line type\n1,A,専用線,更新予定,,3F\n".encode())[0]
+    assert line.note == "4列目: 更新予定 / 6列目: 3F"
+
+
+def test_a_file_that_cannot_be_read_says_where_and_in_one_language(tmp_path: Path) -> None:
+    broken = "ID,Vendor,Line type\n1,A社,専用線\n2,".encode() + b"\xe3\x81,x\n"
+    [fault] = read_register(broken)[1]
+    assert fault.what.en.endswith("row 3 has a letter that is neither UTF-8 nor Shift_JIS.")
+    assert str(fault).startswith("ファイルを読めません: 3 行目に")
+    [gone] = read_register(tmp_path / "none.csv")[1]
+    assert "none.csv: No such file" in str(gone) and gone.to_do.en == "Correct the path."
+
+
+@pytest.mark.parametrize("dash", "-－‐‑–—―−ー〜~")
+def test_a_range_is_read_with_any_dash(dash: str) -> None:
+    told = ("203.0.113.1", "203.0.113.2/31", "203.0.113.4/30", "203.0.113.8/31")
+    assert read_outside(f"203.0.113.1{dash}203.0.113.9") == told
+    assert read_outside(f"203.0.113.1{dash}9") == told
+
+
+def test_a_prefix_keeps_its_length() -> None:
+    assert read_outside("203.0.113.1/32, 2001:db8::/32") == ("203.0.113.1", "2001:db8::/32")
+    assert read_targets("2001:db8::/32") == ("2001:db8::/32",)
 
 
 def test_names_every_faulty_row_and_loses_none() -> None:
@@ -161,7 +203,9 @@ def test_refuses_dates_it_cannot_be_sure_of(text: str) -> None:
     ("text", "normal"),
     [
         ("平日 9:00-17:30", "Mon-Fri 09:00-17:30"), ("月～金 ９時～１８時", "Mon-Fri 09:00-18:00"),
-        ("土日 22:00-5:00", "Sat,Sun 22:00-05:00"), ("毎日 0:00-24:00", "Mon-Sun 00:00-24:00"),
+        ("土日 22:00-5:00", "Sat,Sun 22:00-05:00"), ("土日 22:00～翌５:00", "Sat,Sun 22:00-05:00"),
+        ("平日 22時から翌朝6時まで", "Mon-Fri 22:00-06:00"),
+        ("毎日 0:00-24:00", "Mon-Sun 00:00-24:00"),
         ("月・水・金 13時半から15時", "Mon,Wed,Fri 13:30-15:00"),
         ("9:00-17:00", "Mon-Sun 09:00-17:00"),
         ("Mon-Fri 09:00-18:00", "Mon-Fri 09:00-18:00"), ("平日", "Mon-Fri 00:00-24:00"),
