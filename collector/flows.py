@@ -160,6 +160,18 @@ def address_number(text: str) -> tuple[int, int]:
     return int(address) >> 64, int(address) & (1 << 64) - 1
 
 
+def plain_address(text: str) -> str:
+    """An address in its one spelling; ValueError if it is none, or has a zone (fe80::1%eth0).
+
+    Python takes any words for a zone, blanks and line feeds too; no packet carries one.
+    """
+    from ipaddress import ip_address
+
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone")
+    return str(ip_address(text))
+
+
 def mac_text(mac: int) -> str:
     """Write a 48-bit MAC as aa:bb:cc:dd:ee:ff; empty for 0 (not seen)."""
     if not mac:

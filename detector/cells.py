@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date, timedelta
-from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
+from ipaddress import IPv4Address, ip_network, summarize_address_range
 from typing import Final
 
 from collector.apps import APP_CODE
+from collector.flows import plain_address
 from detector.lines.maintenance_window import BOOKING, is_on_request, read_window
 from detector.lines.scope import split_target
 from detector.lines.tools import TOOLS
@@ -86,7 +87,7 @@ _DATE_HINT: Final = (
 def read_address(text: str) -> str:
     """One IPv4 or IPv6 address."""
     try:
-        return str(ip_address(plain(text)))
+        return plain_address(plain(text))
     except ValueError as error:
         raise ValueError(
             "IP アドレスは 192.168.10.5 の形で 1 つだけ書いてください。"

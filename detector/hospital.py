@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from collector.flows import plain_address
 
 Network = IPv4Network | IPv6Network
+#: One address in its one spelling, or none: it ends up in devices' commands.
+Address = Annotated[str, AfterValidator(lambda text: text and plain_address(text))]
 
 #: Roles an asset can have; `detection.md` calls never-controllers those that control nobody.
 Role = Literal[
@@ -57,7 +61,7 @@ class Asset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ip: str
+    ip: Address
     mac: str = ""
     name: str = ""
     role: Role = "unknown"
@@ -88,7 +92,7 @@ class RegisteredLine(BaseModel):
     use_case: str = Field("", description="what it is for, e.g. オンライン資格確認")
     contract: str = Field("", description="number of the contract")
     contract_end: date | None = None
-    device_ip: str = Field("", description="inside address of the VPN router or client")
+    device_ip: Address = Field("", description="inside address of the VPN router or client")
     device_mac: str = ""
     device_serial: str = ""
     device_port: str = Field("", description="switch and port the device hangs on")

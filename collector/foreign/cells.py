@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Final
 
+from collector.flows import plain_address
 from collector.words import harmless
 
 _LONGEST: Final = 512
@@ -46,7 +46,7 @@ def iso_ns(text: str) -> int:
 
 def address(text: str) -> str:
     """An IP address in its one spelling; "" where there is none."""
-    return str(ip_address(text)) if text else ""
+    return plain_address(text) if text else ""
 
 
 def mac(text: str) -> str:

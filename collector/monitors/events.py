@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from collector.flows import plain_address
 from collector.monitors.ids import ids_alert_of
 from collector.monitors.records import Record
 from collector.sightings import IdsAlert, MonitorEvent
@@ -125,7 +125,7 @@ def event_of(
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        return plain_address(text)
     except ValueError:
         return ""
 

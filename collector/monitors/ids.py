@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
+from collector.flows import plain_address
 from collector.monitors.records import Record
 from collector.sightings import IdsAlert
 
@@ -90,7 +90,7 @@ def techniques_in(text: str) -> tuple[str, ...]:
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        return plain_address(text)
     except ValueError:
         return ""
 

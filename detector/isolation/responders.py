@@ -10,12 +10,15 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar, Literal
+from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from detector.isolation.plan import Commands
 
-_SAFE = re.compile(r"^[A-Za-z0-9/._:-]{1,64}$")
+_SAFE = re.compile(r"[A-Za-z0-9/._:-]{1,64}")
+#: Filters of several cuts live side by side; each cut has its own number among these.
+_YAMAHA_NUMBERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,13 @@ class Cut:
     tunnel: str = ""
 
     def __post_init__(self) -> None:
-        for address in (self.source, self.target):
-            if address:
-                ip_address(address)
-        for word in (self.switch_port, self.tunnel):
-            # These words end up in a device's command line; nothing may break out of it.
-            if word and not _SAFE.match(word):
+        # These words end up in a device's command line; nothing may break out of it. Python takes
+        # any text for an address's zone (fe80::1%...), so an address is looked at as a word too.
+        for word in (self.switch_port, self.tunnel, self.source, self.target):
+            if word and not _SAFE.fullmatch(word):
                 raise ValueError(f"{word!r} cannot stand in a device's command")
+        for address in filter(None, (self.source, self.target)):
+            ip_address(address)
 
 
 class Responder(BaseModel):
@@ -62,23 +65,37 @@ class CiscoIos(Responder):
         begin = "configure terminal revert timer 10"
         end = "configure confirm"
         if cut.kind in ("edge", "host") and ":" not in cut.source + cut.target:
-            if cut.kind == "edge":
-                port = f" eq {cut.port}" if cut.port else ""
-                rule = (
-                    f"deny {'tcp' if cut.port else 'ip'} host {cut.source} host {cut.target}{port}"
-                )
-            else:
-                rule = f"deny ip host {cut.source} any"
-            acl = f"ip access-list extended {self.access_list}"
+            rule, name = _cisco_rule(cut), self.access_list
+            acl = f"ip access-list extended {name}"
             return Commands(
-                self.device, (begin, acl, f"1 {rule}", "end", end), (begin, acl, "no 1", "end", end)
+                self.device,
+                (
+                    # Nothing is shown: without a permit at its end the list would stop everybody.
+                    f"show ip access-lists {name} | include permit ip any any",
+                    begin,
+                    # Earlier cuts go on to stand behind this one; number 1 is free again.
+                    f"ip access-list resequence {name} 1000 10",
+                    acl,
+                    f"1 {rule}",
+                    "end",
+                    end,
+                ),
+                # By its words: its number may be another cut's by now.
+                (begin, acl, f"no {rule}", "end", end),
             )
         if cut.kind == "quarantine" and cut.switch_port:
             port = f"interface {cut.switch_port}"
-            back = f"switchport access vlan {cut.vlan}" if cut.vlan else "no switchport access vlan"
+            back = f"switchport access vlan {cut.vlan or '<元の番号>'}"
             return Commands(
                 self.device,
-                (begin, port, f"switchport access vlan {self.quarantine_vlan}", "end", end),
+                (
+                    f"show running-config {port}",  # what the undo goes back to
+                    begin,
+                    port,
+                    f"switchport access vlan {self.quarantine_vlan}",
+                    "end",
+                    end,
+                ),
                 (begin, port, back, "end", end),
             )
         if cut.kind == "port_down" and cut.switch_port:
@@ -91,28 +108,43 @@ class CiscoIos(Responder):
         return None
 
 
+def _cisco_rule(cut: Cut) -> str:
+    if cut.kind == "host":
+        return f"deny ip host {cut.source} any"
+    port = f" eq {cut.port}" if cut.port else ""
+    return f"deny {'tcp' if cut.port else 'ip'} host {cut.source} host {cut.target}{port}"
+
+
 class YamahaRtx(Responder):
-    """Yamaha RTX routers. The filter stands ahead of those that are already on the interface."""
+    """Yamaha RTX routers. The filter stands ahead of those that are already on the interface.
+
+    An interface without filters passes everything, one with any drops what fits none: where there
+    was none, the filter that passes everything has to follow.
+    """
 
     device = "Yamaha RTX"
-    filter_number: int = Field(9001, ge=1, le=21474836, description="number of an unused filter")
+    filter_number: int = Field(
+        9_000_000, ge=1, le=20_000_000, description="passes all; those of cuts are above it"
+    )
     interface: str = Field("lan1", pattern=r"^[a-z]+[0-9./]*$", description="towards the hosts")
 
     def render(self, cut: Cut) -> Commands | None:
-        number = self.filter_number
         if cut.kind in ("edge", "host") and ":" not in cut.source + cut.target:
             target = cut.target if cut.kind == "edge" else "*"
             how = f"tcp * {cut.port}" if cut.kind == "edge" and cut.port else "*"
-            show = f"show config | grep 'ip {self.interface} secure filter in'"
+            told = crc32(f"{cut.source} {target} {how}".encode())
+            number = self.filter_number + 1 + told % _YAMAHA_NUMBERS
+            on = f"ip {self.interface} secure filter in"
             return Commands(
                 self.device,
                 (
+                    f"ip filter {self.filter_number} pass * *",
                     f"ip filter {number} reject {cut.source} {target} {how}",
-                    show,
-                    f"ip {self.interface} secure filter in {number} <いまの番号列をこの後に続ける>",
+                    f'show config | grep "{on}"',
+                    f"{on} {number} <いまの番号列を続ける。無ければ {self.filter_number}>",
                 ),
                 (
-                    f"ip {self.interface} secure filter in <元の番号列>",
+                    f"{on} <元の番号列。無かったときは代わりに no {on}>",
                     f"no ip filter {number}",
                 ),
             )

@@ -44,7 +44,9 @@ def switch_place(
         return _alone(seen, listed)
     if listed is not None and listed.switch_port:
         place = f"{listed.switch} {listed.switch_port}"
-        return SwitchPlace(listed.switch_port, Text(ja=f"（{place}）", en=f" ({place})"))
+        return SwitchPlace(
+            _in_commands(listed.switch_port), Text(ja=f"（{place}）", en=f" ({place})")
+        )
     return SwitchPlace(
         "",
         Text(

@@ -115,6 +115,15 @@ def test_a_hostile_name_in_a_log_steers_no_terminal() -> None:
     assert told.sni == r"a.example\x1b]0;x\x07"
 
 
+def test_an_address_with_words_behind_it_is_no_host() -> None:
+    alert = {"signature": "x", "signature_id": 1, "severity": 1}
+    line = json.loads(eve("alert", src_port=1, dest_port=445, proto="TCP", alert=alert))
+    line["src_ip"] = "fe80::1%x\nexecute reboot"
+    assert all(
+        "%" not in told.ip for told in EveLines("s").feed(json.dumps(line).encode() + b"\n")[1]
+    )
+
+
 def test_fortigates_and_snorts_records_are_alerts_of_an_ids() -> None:
     _, seen = RecordLines("s", 2026).feed(FORTIGATE_IPS + SNORT)
     forti, snort = seen

@@ -97,6 +97,12 @@ def test_hostile_words_reach_no_terminal() -> None:
         assert all(word.isprintable() for word in words), record
 
 
+def test_an_address_with_words_behind_it_is_none() -> None:
+    told = FORTIGATE.replace(b"srcip=203.0.113.9", b'srcip="fe80::1%x reload"')
+    found = event_of(read_record(told), "10.0.0.1", 1, "s")
+    assert found is not None and "%" not in found.ip
+
+
 @given(st.binary(max_size=600) | st.text(max_size=300).map(str.encode))
 def test_no_bytes_crash_the_reader(raw: bytes) -> None:
     for head in (b"", b"CEF:0|", b"LEEF:2.0|a|b|c|d|0x|", b"{", b'a="'):

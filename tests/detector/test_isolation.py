@@ -11,6 +11,7 @@ from detector.incidents import join_alerts
 from detector.isolation.plan import IsolationPlan, Step, Stop
 from detector.isolation.planner import Planner
 from detector.isolation.responders import Cut, render_all
+from detector.isolation.switch_place import switch_place
 from detector.switch_ports import EdgePort
 from detector.words import Text
 
@@ -150,7 +151,44 @@ def test_a_plan_survives_storage() -> None:
     assert IsolationPlan.from_json(plan.to_json()) == plan
 
 
-@pytest.mark.parametrize("port", ["Gi1/0/1\nreload", "x; reload", "`id`"])
+@pytest.mark.parametrize("source", ["fe80::1%x\nexecute reboot", "fe80::1%eth0", "10.0.5.10\n"])
+def test_an_address_with_words_behind_it_stands_in_no_command(source: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand"):
+        Cut("host", source=source)
+
+
+@pytest.mark.parametrize("port", ["1 (壁面)", "Gi1/0/7;x", "5番", ""])
+def test_a_port_that_the_ledger_words_freely_ends_no_plan(port: str) -> None:
+    listed = Asset(ip="10.0.5.10", switch="SW-5F", switch_port=port)
+    hospital = Hospital(assets=(listed,))
+    place = switch_place(Party("10.0.5.10"), hospital, {})
+    assert place.port == ""
+    assert port in place.where.ja
+
+
+def test_several_cuts_on_one_device_stand_side_by_side() -> None:
+    cuts = [Cut("edge", "10.0.5.10", f"10.0.1.{n}", 445) for n in range(5)]
+    cuts.append(Cut("host", "10.0.5.10"))
+    cisco, yamaha = ([render_all(cut)[n] for cut in cuts] for n in (0, 1))
+    for told in cisco:  # each makes room for itself, and goes by its own words
+        assert "ip access-list resequence MIMAWARI 1000 10" in told.do
+        rule = next(word for word in told.do if word.startswith("1 "))
+        assert f"no {rule[2:]}" in told.undo
+    filters = {word.split()[2] for told in yamaha for word in told.do if " reject " in word}
+    assert len(filters) == len(cuts)
+    for told in yamaha:
+        number = next(word.split()[2] for word in told.do if " reject " in word)
+        assert told.undo[-1] == f"no ip filter {number}"
+        assert "ip filter 9000000 pass * *" in told.do  # an interface without filters lets all in
+
+
+def test_a_port_of_unknown_vlan_is_not_sent_to_vlan_1() -> None:
+    [cisco] = render_all(Cut("quarantine", switch_port="Gi1/0/7"))
+    assert "show running-config interface Gi1/0/7" in cisco.do
+    assert "switchport access vlan <元の番号>" in cisco.undo
+
+
+@pytest.mark.parametrize("port", ["Gi1/0/1\nreload", "Gi1/0/1\n", "x; reload", "`id`"])
 def test_nothing_breaks_out_of_a_command(port: str) -> None:
     with pytest.raises(ValueError, match="cannot stand"):
         render_all(Cut("port_down", switch_port=port))
