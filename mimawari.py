@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands import assets, baseline, lines, report, settings, setup
-from api.commands.ending import told_in_words, write_what_the_terminal_cannot
+from api.commands.ending import leave, told_in_words, write_what_the_terminal_cannot
 from api.commands.options import (
     AsJson,
     Captures,
@@ -61,6 +61,8 @@ def replay(
     """Run the whole pipeline over captures, in the time their packets carry."""
     from collector.reading_process import reading_process
 
+    # Windows hold many objects and little garbage: half a second of a large replay.
+    gc.set_threshold(1_000_000, 50, 50)
     factor = _speed(speed)
     with (
         whole_captures(captures) as captures,
@@ -346,8 +348,11 @@ def main() -> None:
     # Imports make many objects and no garbage: looking for it costs a fifth of a second.
     gc.set_threshold(100_000, 50, 50)
     write_what_the_terminal_cannot()
-    with told_in_words():
-        app()
+    try:
+        with told_in_words():
+            app()
+    except SystemExit as end:
+        leave(end.code)
 
 
 if __name__ == "__main__":

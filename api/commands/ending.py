@@ -6,13 +6,16 @@ as a traceback; 130 is Ctrl-C.
 
 from __future__ import annotations
 
+import atexit
 import errno
+import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
 
@@ -57,6 +60,19 @@ def write_what_the_terminal_cannot() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def leave(status: str | int | None) -> NoReturn:
+    """End the process, but do not take apart what it holds, which takes a third of a second.
+
+    Threads are waited for and exit handlers run, as Python itself does before.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status if isinstance(status, int) else status is not None)
 
 
 def refusal(fault: Exception) -> str:
