@@ -25,6 +25,9 @@ _UNITS = 16
 _COMMAND_BYTES = 256
 #: No NBSS or DICOM data unit is longer; a "length" beyond it is not one.
 LONGEST_UNIT = 0x1000000
+#: Of a unit whose kind is not yet known no more is read.
+_LONGEST_ALONE = 0x10000
+_LENGTH_PORTS = (88, 139, 445)
 _DICOM = APP_CODE["dicom"]
 #: How HTTP's messages begin (and RTSP's, SSTP's and RDP gateways', which look like them).
 HTTP_WORDS = (
@@ -58,6 +61,8 @@ def holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes: 
     at, end = head.payload_at + offset, head.payload_end
     for _ in range(_UNITS):
         unit = unit_length(buffer, at, end)
+        if unit == 0 and end - at == 4 and _has_length_in_front(head):
+            unit = _length_alone(buffer, at)
         if unit == 0 and 0 < end - at < 8 and (offset > 0 or row.app == _DICOM):
             unit = size - offset + 1  # a head cut by the segment's end: the next segment tells
         if unit == 0:
@@ -68,7 +73,8 @@ def holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes: 
             # A dissector starts at a segment's first byte: of a unit that starts behind another
             # one's end it needs the rest to find its way back.
             is_bulk = at == head.payload_at and unit > bulk_bytes
-            is_bulk = is_bulk and bulk_length(buffer, at, end) != 0
+            is_long = end - at == 4 and unit > _LONGEST_ALONE
+            is_bulk = is_bulk and (is_long or bulk_length(buffer, at, end) != 0)
             row.skips |= in_bulk if is_bulk else in_unit
             skip_to = (sequence + offset) & 0xFFFFFFFF
             if is_reply:
@@ -78,6 +84,20 @@ def holds_unit(buffer: Buffer, head: Any, row: Any, is_reply: bool, bulk_bytes: 
             break
         at += unit
     return is_wanted or (row.app == _DICOM and size <= _COMMAND_BYTES)
+
+
+@njit(cache=True, nogil=True)
+def _has_length_in_front(head: Any) -> bool:
+    """Is this a service where four bytes of length go before each unit?"""
+    one, other = head.source_port, head.destination_port
+    return one in _LENGTH_PORTS or other in _LENGTH_PORTS
+
+
+@njit(cache=True, nogil=True)
+def _length_alone(buffer: Buffer, at: int) -> int:
+    """The unit whose length fills a segment of its own, as Go's SMB library sends it; else 0."""
+    length = read32(buffer, at)
+    return 4 + length if 32 <= length < LONGEST_UNIT else 0
 
 
 @njit(cache=True, nogil=True)

@@ -138,6 +138,24 @@ def test_a_call_is_told_with_its_ends(said, variant, technique, tmp_path) -> Non
     assert (variant, technique, CLIENT, SERVER) in alerts_of(said, tmp_path)
 
 
+class LengthAlone(Conversation):
+    """The four bytes of length travel in a segment of their own, as Go's SMB library sends them."""
+
+    def _segment(self, side: int, payload: bytes, flags: int) -> None:
+        if payload:
+            super()._segment(side, payload[:4], flags)
+        super()._segment(side, payload[4:], flags)
+
+
+@pytest.mark.parametrize("port", [139, 445])
+def test_a_length_that_travels_alone_hides_no_call(port, tmp_path) -> None:
+    said = LengthAlone(port)
+    open_pipe(said, "svcctl", _HANDLE, 1)
+    for message, data in ((2, bind(rpc.SVCCTL)), (3, request(12, b"\0" * 3000))):
+        said.ask(smb2((11, message, transceive(_HANDLE, data), False)))
+    assert ("service", "T1569.002", CLIENT, SERVER) in alerts_of(said, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("path", "file", "technique"),
     [
