@@ -97,7 +97,11 @@ def score(run: Run) -> Score:
     warm_ns = run.truth["warm_ns"]
     told.false_alerts = [a for i, a in loud.items() if i not in owned and run.told_ns[i] >= warm_ns]
     for incident in run.incidents:
-        if incident.last_ns < warm_ns or incident.priority < PUSHED:
+        # What was pushed while learning and went on by low alerts is not pushed again.
+        speaks = incident.first_ns >= warm_ns or any(
+            run.alerts[i].last_ns >= warm_ns for i in incident.alert_ids if i in loud
+        )
+        if not speaks or incident.priority < PUSHED:
             continue
         told.pushed += 1
         if owned & set(incident.alert_ids):

@@ -165,6 +165,7 @@ def test_budget_and_quiet_days_are_counted_by_incident() -> None:
         incident(3, quiet_day, 65.0, "wrong too"),
         *(incident(n, quiet_day, 45.0, "digest") for n in range(4, 12)),
         incident(99, START_NS, 99.0, "before the days that count"),
+        replace(incident(98, START_NS, 99.0, "goes on low"), last_ns=quiet_day),
     ]
     told = score(run)
     assert (told.pushed, told.true_pushed) == (3, 1)
