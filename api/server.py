@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api.settings import ApiSettings
 from api.stream import LiveStream
+from api.web.patience import PatientProtocol
 
 _MOST_CONNECTIONS = 512
 _LAST_WORDS_S = 3  # for what is still being answered at the end
@@ -30,6 +31,7 @@ def make_server(app: FastAPI, settings: ApiSettings) -> uvicorn.Server:
             app,
             host=settings.host,
             port=settings.port,
+            http=PatientProtocol,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
             # Only a proxy that was named may say for whom it asks.
